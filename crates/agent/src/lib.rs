@@ -1,0 +1,1 @@
+//! The node agent: pod machine, pod workers, probes, status and the session.

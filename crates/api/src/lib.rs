@@ -1,0 +1,8 @@
+//! The Kubernetes objects: what an object is, the resource table that names every
+//! kind, selectors, quantities, defaults, validation, and the one error type.
+//!
+//! Pure: no clock, no randomness, no I/O. Time and ids are arguments.
+
+pub mod error;
+pub mod object;
+pub mod resource;

@@ -1,0 +1,1 @@
+//! The request pipeline, patch, the watch hub and the gRPC face.

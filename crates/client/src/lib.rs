@@ -1,0 +1,1 @@
+//! The typed and dynamic client: redirects, backoff, the list and watch cache.

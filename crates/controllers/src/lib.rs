@@ -1,0 +1,1 @@
+//! Controllers: reconcile(view, key, now) -> Plan.

@@ -1,0 +1,1 @@
+//! Services, endpoints and policies in, route tables out.

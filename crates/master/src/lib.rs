@@ -1,0 +1,1 @@
+//! A master: wires raft, the apiserver and the leader's loops.

@@ -1,0 +1,1 @@
+//! The userspace Service proxy: one nftables table, one listener, splice.

@@ -1,0 +1,1 @@
+//! openraft on sled, the peers' transport, membership and snapshots.

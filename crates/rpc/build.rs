@@ -1,0 +1,25 @@
+//! Compiles `proto/` without a system protoc.
+
+use std::path::Path;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    println!("cargo:rerun-if-changed={}", root.display());
+    let files = [
+        "xebec/v1/resources.proto",
+        "xebec/v1/cluster.proto",
+        "xebec/v1/nodes.proto",
+        "xebec/v1/pods.proto",
+        "xebec/node/v1/node.proto",
+        "xebec/raft/v1/raft.proto",
+    ];
+    let descriptors = protox::compile(files, [&root])?;
+    let out = std::env::var("OUT_DIR")?;
+    std::fs::write(Path::new(&out).join("descriptors.bin"), prost_bytes(&descriptors))?;
+    tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
+    Ok(())
+}
+
+fn prost_bytes(set: &impl protox::prost::Message) -> Vec<u8> {
+    set.encode_to_vec()
+}

@@ -1,0 +1,1 @@
+//! Sandboxes, shims, libcontainer, images, overlay and the pod network.

@@ -1,0 +1,1 @@
+//! The scheduler: a view and pending pods in, decisions out.

@@ -1,0 +1,3 @@
+//! The binary: picks one of the components.
+
+fn main() {}

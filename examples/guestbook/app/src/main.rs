@@ -1,0 +1,3 @@
+//! The guestbook.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Verification, benches and generated files.
+
+fn main() {}
