@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Runs every test: the unit tests of each crate, then the end-to-end tests on real
+# processes. What needs root says so and is skipped loudly without it.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+cd "$ROOT"
+
+if [ "$(id -u)" != 0 ]; then
+    echo "NOT ROOT: everything that needs namespaces, mounts or cgroups is SKIPPED" >&2
+fi
+cargo build --locked --package xebec --package guestbook
+exec cargo test --workspace --locked "$@"
