@@ -1,1 +1,16 @@
-//! The scheduler: a view and pending pods in, decisions out.
+//! The scheduler: nodes and pending pods in, decisions out. Pure: the driver in the
+//! master lists what is pending, calls [`schedule`] once for all of it, and binds every
+//! placed pod in one Raft entry.
+//!
+//! Filters (one file each under `filter/`) say which nodes can take a pod and, in
+//! Kubernetes' words, why the others cannot; scores (under `score/`) choose among them.
+
+mod decision;
+mod node;
+mod pod;
+mod schedule;
+
+pub use decision::{Decision, Outcome};
+pub use node::NodeInfo;
+pub use pod::PodInfo;
+pub use schedule::schedule;
