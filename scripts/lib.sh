@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034  # its variables are used by the scripts that source it
 # What the scripts share: where things lie, how a step is told, what a host is.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -23,7 +24,7 @@ die() {
 
 now_ms() { date +%s%3N; }
 
-# step WORDS… COMMAND is told as one line with its time once `done_step` is called.
+# step WORDS…: what is done next; told as one line with its time by `done_step`.
 step() {
     STEP=$*
     STEP_STARTED=$(now_ms)
@@ -31,7 +32,7 @@ step() {
 
 done_step() {
     local ms=$(($(now_ms) - STEP_STARTED))
-    printf '%-60s %4d.%03d s\n' "${1:-$STEP}" $((ms / 1000)) $((ms % 1000))
+    printf '%-60s %4d.%03d s\n' "$STEP" $((ms / 1000)) $((ms % 1000))
 }
 
 need_root() { [ "$(id -u)" = 0 ] || die "this needs root: network namespaces, mounts and cgroups"; }

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Ends what up.sh began.
+#
+#   scripts/down.sh           every host: nothing is left behind
+#   scripts/down.sh n1        cuts the power of that one host; up.sh brings it back
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/hosts.sh
+source "$(dirname "$0")/hosts.sh"
+need_root
+
+if [ $# -gt 0 ]; then
+    for host in "$@"; do
+        [[ " ${HOSTS[*]} single " == *" $host "* ]] || die "no host '$host': one of ${HOSTS[*]} single"
+        step "cut the power of $host"
+        cut_power "$host"
+        done_step
+    done
+    exit
+fi
+
+step "all hosts are gone"
+for host in "${HOSTS[@]}" single; do remove_host "$host"; done
+ip link del "$BRIDGE" 2>/dev/null || true
+rm -rf "${DEMO_DIR:?}"
+done_step

@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# Boots a whole cluster on this machine: five hosts as network namespaces, three
+# masters, two nodes and the guestbook. Running it again mends what is down and
+# changes nothing that works.
+#
+#   scripts/up.sh             three masters and two nodes
+#   scripts/up.sh --single    the embedded form: `xebec up`, one process, one node
+#
+# XEBEC_DEMO_DIR  where hosts keep their pid, log and data (/var/lib/xebec-demo)
+# XEBEC_BIN       a binary to use instead of building the release one
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/images.sh
+source "$(dirname "$0")/images.sh"
+# shellcheck source=scripts/hosts.sh
+source "$(dirname "$0")/hosts.sh"
+cd "$ROOT"
+
+build() {
+    step "build the static release binary"
+    if [ -n "${XEBEC_BIN:-}" ]; then
+        XEBEC=$XEBEC_BIN GUESTBOOK=$(dirname "$XEBEC_BIN")/guestbook
+    else
+        cargo build --quiet --release --locked --package xebec --package guestbook
+        XEBEC=$TARGET_DIR/release/xebec GUESTBOOK=$TARGET_DIR/release/guestbook
+    fi
+    XCTL=$(dirname "$XEBEC")/xctl
+    [ -e "$XCTL" ] || ln -s xebec "$XCTL"
+    done_step
+}
+
+# start HOST COMMAND…: runs a component inside the host, if it does not run already.
+# The mark in its environment is what down.sh finds the host's processes by.
+start() {
+    local host=$1 dir=$DEMO_DIR/$1
+    shift
+    if alive "$host"; then return; fi
+    mkdir -p "$dir/data"
+    chmod 700 "$dir/data"
+    XEBEC_DEMO_HOST=$host XEBEC_DEMO_DIR=$DEMO_DIR setsid --fork \
+        ip netns exec "xeb-$host" sh -c "echo \$\$ >'$dir/pid'; exec \"\$@\"" sh "$@" \
+        </dev/null >>"$dir/log" 2>&1
+    eventually 2 "the pid of $host" alive "$host"
+}
+
+xctl() { "$XCTL" --kubeconfig "$KUBECONFIG_FILE" "$@"; }
+
+master_voted() { xctl cluster status -o json | tr -d ' \n' | grep -Eq "\"name\":\"$1\"[^}]*\"voter\":true"; }
+
+boot_masters() {
+    step "master m1 answers"
+    start m1 "$XEBEC" master --config "$CONFIGS/m1.toml"
+    eventually 20 "m1 answers (see $DEMO_DIR/m1/log)" xctl cluster status
+    done_step
+    local host
+    for host in m2 m3; do
+        step "master $host"
+        if ! alive "$host"; then
+            if [ ! -e "$DEMO_DIR/$host/data/meta.json" ]; then
+                mkdir -p "$DEMO_DIR/$host"
+                (umask 077 && xctl token create --master --ttl 10m >"$DEMO_DIR/$host/token")
+            fi
+            start "$host" "$XEBEC" master --config "$CONFIGS/$host.toml"
+        fi
+    done
+    for host in m2 m3; do
+        step "master $host is a voter"
+        eventually 20 "$host is a voter (see $DEMO_DIR/$host/log)" master_voted "$host"
+        done_step
+    done
+}
+
+node_ready() { xctl get node "$1" | grep -q ' Ready '; }
+
+boot_nodes() {
+    local host
+    for host in "${NODES[@]}"; do
+        alive "$host" && continue
+        if [ ! -e "$DEMO_DIR/$host/data/pki/node.crt" ]; then
+            mkdir -p "$DEMO_DIR/$host"
+            (umask 077 && xctl token create --ttl 10m >"$DEMO_DIR/$host/token")
+        fi
+        start "$host" "$XEBEC" node --config "$CONFIGS/$host.toml"
+    done
+    for host in "${NODES[@]}"; do
+        step "node $host is Ready"
+        eventually 30 "$host is Ready (see $DEMO_DIR/$host/log)" node_ready "$host"
+        done_step
+    done
+}
+
+guestbook_answers() { curl -fsS --max-time 2 "$URL/entries"; }
+
+apply_guestbook() {
+    step "apply examples/guestbook"
+    xctl apply -f examples/guestbook >/dev/null
+    done_step
+    step "the guestbook answers"
+    eventually 60 "the guestbook at $URL" guestbook_answers
+    done_step
+}
+
+three_masters() {
+    CONFIGS=$ROOT/cluster-configs/three-masters
+    KUBECONFIG_FILE=$DEMO_DIR/admin.kubeconfig
+    URL=http://$(address n1):30080
+    step "five hosts as network namespaces"
+    make_hosts
+    done_step
+    boot_masters
+    boot_nodes
+    apply_guestbook
+}
+
+single() {
+    KUBECONFIG_FILE=$DEMO_DIR/single/data/admin.kubeconfig
+    URL=http://127.0.0.1:30080
+    step "xebec up: one process, one node"
+    if ! alive single; then
+        mkdir -p "$DEMO_DIR/single/data"
+        XEBEC_DEMO_HOST=single setsid --fork sh -c "echo \$\$ >'$DEMO_DIR/single/pid'; exec \"\$@\"" sh \
+            "$XEBEC" up --data-dir "$DEMO_DIR/single/data" --images "$IMAGES" </dev/null >>"$DEMO_DIR/single/log" 2>&1
+    fi
+    eventually 30 "a Ready node (see $DEMO_DIR/single/log)" sh -c "'$XCTL' --kubeconfig '$KUBECONFIG_FILE' get nodes | grep -q ' Ready '"
+    done_step
+    apply_guestbook
+}
+
+need_root
+install_packages "${PACKAGES[@]}"
+build
+step "images: guestbook, redis, busybox"
+make_images
+done_step
+if [ "${1:-}" = --single ]; then single; else three_masters; fi
+
+cat <<END
+
+Try next:
+  curl -d entry=hello $URL/entries
+  $XCTL --kubeconfig $KUBECONFIG_FILE get pods -o wide
+  $XCTL --kubeconfig $KUBECONFIG_FILE cluster status
+url=$URL
+kubeconfig=$KUBECONFIG_FILE
+END

@@ -1,0 +1,201 @@
+//! One demo cluster, from `scripts/up.sh` to `scripts/down.sh`.
+
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::fcntl::{Flock, FlockArg};
+use serde_json::Value;
+
+use crate::leaks::Footprint;
+
+/// A running demo. Dropping it takes it down, also when the test failed.
+pub struct Demo {
+    dir: PathBuf,
+    before: Footprint,
+    _machine: Flock<OwnedFd>,
+}
+
+/// Whether this process may make namespaces, mounts and cgroups. Says so when not.
+#[must_use]
+pub fn is_root() -> bool {
+    let root = nix::unistd::geteuid().is_root();
+    if !root {
+        eprintln_skip();
+    }
+    root
+}
+
+#[allow(clippy::print_stderr, reason = "a skip must be loud")]
+fn eprintln_skip() {
+    eprintln!("SKIPPED: this test needs root");
+}
+
+impl Demo {
+    /// Boots three masters, two nodes and the guestbook. `None` without root.
+    ///
+    /// # Panics
+    /// When the cluster does not come up; shows every host's log.
+    #[must_use]
+    pub fn up() -> Option<Self> {
+        if !is_root() {
+            return None;
+        }
+        let lock = File::create("/run/xebec-demo.lock").expect("root writes to /run");
+        let machine = Flock::lock(OwnedFd::from(lock), FlockArg::LockExclusive).expect("the lock is taken");
+        let dir = PathBuf::from("/var/lib/xebec-e2e");
+        let demo = Self { dir, before: Footprint::of_this_machine(), _machine: machine };
+        demo.script("down.sh", &[]).expect("down.sh works on nothing");
+        demo.bring_up();
+        Some(demo)
+    }
+
+    /// Runs `up.sh` again, which mends what is down. Gives its last line but one and
+    /// its last: the URL and the kubeconfig.
+    ///
+    /// # Panics
+    /// When it fails; shows every host's log.
+    pub fn bring_up(&self) -> (String, String) {
+        match self.script("up.sh", &[]) {
+            Ok(output) => {
+                let lines: Vec<&str> = output.lines().rev().take(2).collect();
+                let value = |line: Option<&&str>, key: &str| {
+                    let line = line.expect("up.sh prints lines");
+                    line.strip_prefix(key).expect("up.sh closes with url= and kubeconfig=").to_owned()
+                };
+                (value(lines.get(1), "url="), value(lines.first(), "kubeconfig="))
+            }
+            Err(error) => panic!("up.sh failed: {error:#}\n{}", self.logs()),
+        }
+    }
+
+    /// Cuts the power of one host.
+    ///
+    /// # Panics
+    /// When the script fails.
+    pub fn cut_power(&self, host: &str) {
+        self.script("down.sh", &[host]).expect("down.sh cuts one host");
+    }
+
+    /// Takes everything down and shows that nothing is left.
+    ///
+    /// # Panics
+    /// When something is: names it.
+    pub fn down(self) {
+        self.script("down.sh", &[]).expect("down.sh ends everything");
+        self.before.assert_nothing_new();
+    }
+
+    /// Kills one process of a host, by its pid file: the component, not its pods.
+    ///
+    /// # Panics
+    /// When the host has no running component.
+    pub fn kill_component(&self, host: &str) {
+        let pid = self.pid(host).expect("the host runs");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
+            .expect("a live process can be killed");
+    }
+
+    /// The pid of a host's component.
+    ///
+    /// # Errors
+    /// When the host never ran.
+    pub fn pid(&self, host: &str) -> Result<i32> {
+        Ok(fs::read_to_string(self.dir.join(host).join("pid"))?.trim().parse()?)
+    }
+
+    /// The folder where hosts keep their pid, log and data.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The folder of the binaries under test.
+    #[must_use]
+    pub fn binaries() -> PathBuf {
+        let test = std::env::current_exe().expect("a test has a path");
+        let deps = test.parent().expect("a test lies in deps/");
+        deps.parent().expect("deps/ lies in the profile's folder").to_owned()
+    }
+
+    /// The admin kubeconfig.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.dir.join("admin.kubeconfig")
+    }
+
+    /// Runs `xctl` and gives its output.
+    ///
+    /// # Errors
+    /// With what it wrote to stderr, when it fails.
+    pub fn xctl(&self, args: &[&str]) -> Result<String> {
+        let output = self.xctl_output(args)?;
+        if !output.status.success() {
+            bail!("xctl {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Runs `xctl`, whatever becomes of it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn xctl_output(&self, args: &[&str]) -> Result<Output> {
+        let mut command = Command::new(Self::binaries().join("xctl"));
+        command.arg("--kubeconfig").arg(self.kubeconfig()).args(args);
+        command.output().context("xctl starts")
+    }
+
+    /// Runs `xctl … -o json` and parses what it prints.
+    ///
+    /// # Errors
+    /// When it fails or prints no JSON.
+    pub fn xctl_json(&self, args: &[&str]) -> Result<Value> {
+        let args = [args, &["-o", "json"]].concat();
+        Ok(serde_json::from_str(&self.xctl(&args)?)?)
+    }
+
+    /// The name of the master that leads now.
+    ///
+    /// # Errors
+    /// When nobody answers or nobody leads.
+    pub fn leader(&self) -> Result<String> {
+        let status = self.xctl_json(&["cluster", "status"])?;
+        let leader = status["leader"].as_str().unwrap_or_default();
+        ensure!(!leader.is_empty(), "there is no leader");
+        Ok(leader.to_owned())
+    }
+
+    /// Every host's log, its last lines, for a failure's message.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        let tail = |host: &str| {
+            let log = fs::read_to_string(self.dir.join(host).join("log")).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            format!("--- {host}\n{}\n", lines[lines.len().saturating_sub(25)..].join("\n"))
+        };
+        ["m1", "m2", "m3", "n1", "n2"].map(tail).concat()
+    }
+
+    fn script(&self, name: &str, args: &[&str]) -> Result<String> {
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts");
+        let output = Command::new(scripts.join(name))
+            .args(args)
+            .env("XEBEC_DEMO_DIR", &self.dir)
+            .env("XEBEC_BIN", Self::binaries().join("xebec"))
+            .output()
+            .with_context(|| format!("{name} starts"))?;
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        ensure!(output.status.success(), "{stdout}\n{}", String::from_utf8_lossy(&output.stderr));
+        Ok(stdout.into_owned())
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // Ok after `down()` too: down.sh changes nothing when nothing is there.
+        let _ = self.script("down.sh", &[]);
+    }
+}
