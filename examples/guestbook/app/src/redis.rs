@@ -1,0 +1,132 @@
+//! As much of redis as a guestbook needs: one connection, made again when it breaks.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+/// How long a connect or an answer may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest answer that is read, in bytes.
+const LONGEST_REPLY: usize = 8 << 20;
+
+pub(crate) struct Redis {
+    address: String,
+    password: Option<String>,
+    connection: Mutex<Option<BufReader<TcpStream>>>,
+}
+
+/// A reply of the protocol (RESP2), as far as our commands draw it.
+#[derive(Debug, PartialEq)]
+enum Reply {
+    Text(String),
+    Number(i64),
+    List(Vec<String>),
+}
+
+impl Redis {
+    pub(crate) fn new(address: String, password: Option<String>) -> Self {
+        Self { address, password, connection: Mutex::new(None) }
+    }
+
+    pub(crate) async fn ping(&self) -> Result<()> {
+        self.call(&["PING"]).await.map(drop)
+    }
+
+    /// Adds an entry in front, and forgets those behind the `most`th.
+    pub(crate) async fn push(&self, key: &str, entry: &str, most: usize) -> Result<()> {
+        self.call(&["LPUSH", key, entry]).await?;
+        self.call(&["LTRIM", key, "0", &(most - 1).to_string()]).await.map(drop)
+    }
+
+    /// The newest entries, newest first.
+    pub(crate) async fn range(&self, key: &str, most: usize) -> Result<Vec<String>> {
+        match self.call(&["LRANGE", key, "0", &(most - 1).to_string()]).await? {
+            Reply::List(entries) => Ok(entries),
+            other => bail!("expected a list, got {other:?}"),
+        }
+    }
+
+    async fn call(&self, command: &[&str]) -> Result<Reply> {
+        let mut slot = self.connection.lock().await;
+        let outcome = timeout(PATIENCE, self.exchange(&mut slot, command)).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("no answer from {}", self.address)));
+        if outcome.is_err() {
+            // Whatever is under way on it belongs to nobody now.
+            *slot = None;
+        }
+        outcome
+    }
+
+    async fn exchange(&self, slot: &mut Option<BufReader<TcpStream>>, command: &[&str]) -> Result<Reply> {
+        let kept = slot.is_some();
+        if slot.is_none() {
+            *slot = Some(self.connect().await?);
+        }
+        let connection = slot.as_mut().expect("connected above");
+        match ask(connection, command).await {
+            // A kept connection may have died since; PUSH on a dead one reached nobody.
+            Err(_) if kept => {
+                let fresh = slot.insert(self.connect().await?);
+                ask(fresh, command).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn connect(&self) -> Result<BufReader<TcpStream>> {
+        let stream = TcpStream::connect(&self.address).await;
+        let stream = stream.with_context(|| format!("connect to {}", self.address))?;
+        stream.set_nodelay(true)?;
+        let mut connection = BufReader::new(stream);
+        if let Some(password) = &self.password {
+            ask(&mut connection, &["AUTH", password]).await.context("AUTH")?;
+        }
+        Ok(connection)
+    }
+}
+
+async fn ask(connection: &mut BufReader<TcpStream>, command: &[&str]) -> Result<Reply> {
+    let mut request = format!("*{}\r\n", command.len());
+    for word in command {
+        request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+    }
+    connection.write_all(request.as_bytes()).await?;
+    let first = line(connection).await?;
+    let (kind, rest) = first.split_at_checked(1).context("an empty reply")?;
+    match kind {
+        "+" => Ok(Reply::Text(rest.to_owned())),
+        "-" => bail!("redis says: {rest}"),
+        ":" => Ok(Reply::Number(rest.parse()?)),
+        "$" => bulk(connection, rest).await.map(Reply::Text),
+        "*" => {
+            let mut list = Vec::new();
+            for _ in 0..rest.parse::<u32>()? {
+                let head = line(connection).await?;
+                list.push(bulk(connection, head.strip_prefix('$').context("expected text")?).await?);
+            }
+            Ok(Reply::List(list))
+        }
+        _ => bail!("not redis: {first:?}"),
+    }
+}
+
+async fn line(connection: &mut BufReader<TcpStream>) -> Result<String> {
+    let mut line = String::new();
+    connection.read_line(&mut line).await?;
+    ensure!(line.ends_with("\r\n"), "redis hung up");
+    line.truncate(line.len() - 2);
+    Ok(line)
+}
+
+async fn bulk(connection: &mut BufReader<TcpStream>, length: &str) -> Result<String> {
+    let length: usize = length.parse()?;
+    ensure!(length <= LONGEST_REPLY, "a reply of {length} bytes");
+    let mut text = vec![0; length + 2];
+    connection.read_exact(&mut text).await?;
+    text.truncate(length);
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
