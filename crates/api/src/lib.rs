@@ -3,6 +3,10 @@
 //!
 //! Pure: no clock, no randomness, no I/O. Time and ids are arguments.
 
+pub mod check;
 pub mod error;
 pub mod object;
 pub mod resource;
+pub mod selector;
+mod strategy;
+pub mod table;

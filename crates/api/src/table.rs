@@ -1,0 +1,227 @@
+//! The resource table: one row per kind of Kubernetes 1.35's stable groups. Adding a
+//! kind is adding a row here and, if it has rules of its own, a file in `strategy/`.
+
+use k8s_openapi::Resource as _;
+use k8s_openapi::api::{
+    admissionregistration, apps, autoscaling, batch, certificates, coordination, core, discovery,
+    flowcontrol, networking, node, policy, rbac, resource, scheduling, storage,
+};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions as ext;
+use k8s_openapi::kube_aggregator::pkg::apis::apiregistration as agg;
+
+use crate::check;
+use crate::resource::Resource;
+use crate::strategy;
+
+const NAMESPACED: bool = true;
+const CLUSTER: bool = false;
+
+macro_rules! row {
+    ($type:ty, $singular:literal, [$($short:literal),*], $scope:expr, [$($sub:literal),*]) => {
+        Resource {
+            group: <$type>::GROUP,
+            versions: &[<$type>::VERSION],
+            kind: <$type>::KIND,
+            plural: <$type>::URL_PATH_SEGMENT,
+            singular: $singular,
+            short_names: &[$($short),*],
+            namespaced: $scope,
+            subresources: &[$($sub),*],
+            strategy: strategy::of(<$type>::GROUP, <$type>::KIND),
+            check: check::strict::<$type>,
+        }
+    };
+}
+
+static TABLE: &[Resource] = &[
+    row!(core::v1::ConfigMap, "configmap", ["cm"], NAMESPACED, []),
+    row!(core::v1::Endpoints, "endpoints", ["ep"], NAMESPACED, []),
+    row!(core::v1::Event, "event", ["ev"], NAMESPACED, []),
+    row!(core::v1::LimitRange, "limitrange", ["limits"], NAMESPACED, []),
+    row!(core::v1::Namespace, "namespace", ["ns"], CLUSTER, ["status", "finalize"]),
+    row!(core::v1::Node, "node", ["no"], CLUSTER, ["status"]),
+    row!(core::v1::PersistentVolume, "persistentvolume", ["pv"], CLUSTER, ["status"]),
+    row!(core::v1::PersistentVolumeClaim, "persistentvolumeclaim", ["pvc"], NAMESPACED, ["status"]),
+    row!(
+        core::v1::Pod,
+        "pod",
+        ["po"],
+        NAMESPACED,
+        ["status", "binding", "eviction", "log", "exec", "attach", "portforward", "ephemeralcontainers"]
+    ),
+    row!(core::v1::PodTemplate, "podtemplate", [], NAMESPACED, []),
+    row!(core::v1::ReplicationController, "replicationcontroller", ["rc"], NAMESPACED, ["status", "scale"]),
+    row!(core::v1::ResourceQuota, "resourcequota", ["quota"], NAMESPACED, ["status"]),
+    row!(core::v1::Secret, "secret", [], NAMESPACED, []),
+    row!(core::v1::Service, "service", ["svc"], NAMESPACED, ["status"]),
+    row!(core::v1::ServiceAccount, "serviceaccount", ["sa"], NAMESPACED, ["token"]),
+    row!(apps::v1::ControllerRevision, "controllerrevision", [], NAMESPACED, []),
+    row!(apps::v1::DaemonSet, "daemonset", ["ds"], NAMESPACED, ["status"]),
+    row!(apps::v1::Deployment, "deployment", ["deploy"], NAMESPACED, ["status", "scale"]),
+    row!(apps::v1::ReplicaSet, "replicaset", ["rs"], NAMESPACED, ["status", "scale"]),
+    row!(apps::v1::StatefulSet, "statefulset", ["sts"], NAMESPACED, ["status", "scale"]),
+    row!(batch::v1::CronJob, "cronjob", ["cj"], NAMESPACED, ["status"]),
+    row!(batch::v1::Job, "job", [], NAMESPACED, ["status"]),
+    row!(
+        autoscaling::v2::HorizontalPodAutoscaler,
+        "horizontalpodautoscaler",
+        ["hpa"],
+        NAMESPACED,
+        ["status"]
+    ),
+    row!(networking::v1::Ingress, "ingress", ["ing"], NAMESPACED, ["status"]),
+    row!(networking::v1::IngressClass, "ingressclass", [], CLUSTER, []),
+    row!(networking::v1::IPAddress, "ipaddress", ["ip"], CLUSTER, []),
+    row!(networking::v1::NetworkPolicy, "networkpolicy", ["netpol"], NAMESPACED, []),
+    row!(networking::v1::ServiceCIDR, "servicecidr", [], CLUSTER, ["status"]),
+    row!(policy::v1::PodDisruptionBudget, "poddisruptionbudget", ["pdb"], NAMESPACED, ["status"]),
+    row!(rbac::v1::ClusterRole, "clusterrole", [], CLUSTER, []),
+    row!(rbac::v1::ClusterRoleBinding, "clusterrolebinding", [], CLUSTER, []),
+    row!(rbac::v1::Role, "role", [], NAMESPACED, []),
+    row!(rbac::v1::RoleBinding, "rolebinding", [], NAMESPACED, []),
+    row!(storage::v1::CSIDriver, "csidriver", [], CLUSTER, []),
+    row!(storage::v1::CSINode, "csinode", [], CLUSTER, []),
+    row!(storage::v1::CSIStorageCapacity, "csistoragecapacity", [], NAMESPACED, []),
+    row!(storage::v1::StorageClass, "storageclass", ["sc"], CLUSTER, []),
+    row!(storage::v1::VolumeAttachment, "volumeattachment", [], CLUSTER, ["status"]),
+    row!(storage::v1::VolumeAttributesClass, "volumeattributesclass", ["vac"], CLUSTER, []),
+    row!(scheduling::v1::PriorityClass, "priorityclass", ["pc"], CLUSTER, []),
+    row!(coordination::v1::Lease, "lease", [], NAMESPACED, []),
+    row!(discovery::v1::EndpointSlice, "endpointslice", [], NAMESPACED, []),
+    row!(
+        admissionregistration::v1::MutatingWebhookConfiguration,
+        "mutatingwebhookconfiguration",
+        [],
+        CLUSTER,
+        []
+    ),
+    row!(
+        admissionregistration::v1::ValidatingAdmissionPolicy,
+        "validatingadmissionpolicy",
+        [],
+        CLUSTER,
+        ["status"]
+    ),
+    row!(
+        admissionregistration::v1::ValidatingAdmissionPolicyBinding,
+        "validatingadmissionpolicybinding",
+        [],
+        CLUSTER,
+        []
+    ),
+    row!(
+        admissionregistration::v1::ValidatingWebhookConfiguration,
+        "validatingwebhookconfiguration",
+        [],
+        CLUSTER,
+        []
+    ),
+    row!(
+        certificates::v1::CertificateSigningRequest,
+        "certificatesigningrequest",
+        ["csr"],
+        CLUSTER,
+        ["status", "approval"]
+    ),
+    row!(node::v1::RuntimeClass, "runtimeclass", [], CLUSTER, []),
+    row!(flowcontrol::v1::FlowSchema, "flowschema", [], CLUSTER, ["status"]),
+    row!(flowcontrol::v1::PriorityLevelConfiguration, "prioritylevelconfiguration", [], CLUSTER, ["status"]),
+    row!(resource::v1::DeviceClass, "deviceclass", [], CLUSTER, []),
+    row!(resource::v1::ResourceClaim, "resourceclaim", [], NAMESPACED, ["status"]),
+    row!(resource::v1::ResourceClaimTemplate, "resourceclaimtemplate", [], NAMESPACED, []),
+    row!(resource::v1::ResourceSlice, "resourceslice", [], CLUSTER, []),
+    row!(ext::v1::CustomResourceDefinition, "customresourcedefinition", ["crd", "crds"], CLUSTER, ["status"]),
+    row!(agg::v1::APIService, "apiservice", [], CLUSTER, ["status"]),
+];
+
+/// Every row.
+#[must_use]
+pub fn all() -> &'static [Resource] {
+    TABLE
+}
+
+/// By group and plural, such as `("apps", "deployments")`.
+#[must_use]
+pub fn find(group: &str, plural: &str) -> Option<&'static Resource> {
+    TABLE.iter().find(|row| row.group == group && row.plural == plural)
+}
+
+/// By what an object says of itself, such as `("apps/v1", "Deployment")`.
+#[must_use]
+pub fn by_kind(api_version: &str, kind: &str) -> Option<&'static Resource> {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    TABLE.iter().find(|row| row.group == group && row.kind == kind && row.versions.contains(&version))
+}
+
+/// By the name in the store, such as `apps/deployments`.
+#[must_use]
+pub fn by_storage_name(name: &str) -> Option<&'static Resource> {
+    let (group, plural) = name.rsplit_once('/').unwrap_or(("", name));
+    find(group, plural)
+}
+
+/// By what a person types: plural, singular, kind or short name, in any case, with or
+/// without the group (`deployments.apps`). The core group wins, then the table's order.
+#[must_use]
+pub fn resolve(word: &str) -> Option<&'static Resource> {
+    let word = word.to_ascii_lowercase();
+    let (name, group) = match word.split_once('.') {
+        Some((name, group)) => (name, Some(group)),
+        None => (word.as_str(), None),
+    };
+    TABLE.iter().find(|row| {
+        group.is_none_or(|group| row.group == group)
+            && (row.plural == name
+                || row.singular == name
+                || row.kind.eq_ignore_ascii_case(name)
+                || row.short_names.contains(&name))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::object::Object;
+
+    #[test]
+    fn names_are_unique() {
+        let mut seen = BTreeSet::new();
+        for row in all() {
+            assert!(seen.insert(row.storage_name()), "{} stands twice", row.storage_name());
+            assert_eq!(by_storage_name(&row.storage_name()).map(|r| r.kind), Some(row.kind));
+            assert_eq!(by_kind(&row.api_version(), row.kind).map(|r| r.plural), Some(row.plural));
+        }
+    }
+
+    #[test]
+    fn people_find_every_row() {
+        for row in all() {
+            for word in [row.plural, row.singular, row.kind] {
+                let word = format!("{word}.{}", row.group);
+                let word = word.trim_end_matches('.');
+                assert_eq!(resolve(word).map(|r| r.kind), Some(row.kind), "{word}");
+            }
+            for short in row.short_names {
+                assert_eq!(resolve(short).map(|r| r.kind), Some(row.kind), "{short}");
+            }
+        }
+        assert!(resolve("nothing").is_none());
+    }
+
+    #[test]
+    fn every_row_names_an_unknown_field() {
+        for row in all() {
+            let object =
+                json!({"apiVersion": row.api_version(), "kind": row.kind, "metadata": {"nmae": "a"}});
+            let object = Object::from_json(object.to_string().as_bytes()).expect("an object");
+            // A kind that requires more than metadata says so instead.
+            if let Ok(unknown) = (row.check)(&object) {
+                assert_eq!(unknown, ["metadata.nmae"], "{}", row.kind);
+            }
+        }
+    }
+}
