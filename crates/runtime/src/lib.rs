@@ -1,1 +1,17 @@
-//! Sandboxes, shims, libcontainer, images, overlay and the pod network.
+//! Everything below a pod: images, sandboxes, shims, containers and the pod network.
+//!
+//! The agent drives it through the [`Runtime`] trait and never learns how a container is made. [`NodeRuntime`] is the
+//! real one; [`fake::FakeRuntime`] is the one tests use. Nothing in this crate knows the Kubernetes API: a pod arrives
+//! as a [`SandboxSpec`] and some [`ContainerSpec`]s whose references are all resolved.
+
+mod error;
+mod spec;
+mod status;
+
+pub mod fake;
+pub mod runtime;
+
+pub use error::RuntimeError;
+pub use runtime::{ExecEvent, ExecHandle, ExecInput, ExecOptions, ExecOutcome, Runtime, RuntimeEvent};
+pub use spec::{ContainerSpec, HostAlias, Mount, MountSource, Resources, SandboxSpec, Security};
+pub use status::{ContainerPhase, ContainerState, ImageInfo, Sandbox};

@@ -1,0 +1,146 @@
+//! The trait between the agent and what runs containers, and the types of its streams.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{broadcast, mpsc};
+
+use crate::{ContainerSpec, ImageInfo, RuntimeError, Sandbox, SandboxSpec};
+
+/// What an exec's output may hold before [`Runtime::exec_sync`] drops the rest.
+const EXEC_SYNC_OUTPUT_BYTES: usize = 64 * 1024;
+
+/// Runs sandboxes and their containers. Every call may be repeated: what is done already is not done twice, what is
+/// gone stays gone. All of it survives the caller: after a restart, [`Runtime::list`] tells what is there.
+#[async_trait::async_trait]
+pub trait Runtime: Send + Sync + 'static {
+    /// Makes a sandbox: network, cgroup, shim. Where it is there already and alive, it is returned as it is.
+    async fn run_sandbox(&self, spec: SandboxSpec) -> Result<Sandbox, RuntimeError>;
+
+    /// Kills what is left in it and takes everything away: processes, mounts, cgroups, network, files. Idempotent.
+    async fn remove_sandbox(&self, pod_uid: &str) -> Result<(), RuntimeError>;
+
+    /// Starts a container and returns once its command runs. A command that cannot run is [`RuntimeError::Start`].
+    async fn start_container(&self, pod_uid: &str, spec: ContainerSpec) -> Result<(), RuntimeError>;
+
+    /// Sends a signal to a container's first process; SIGKILL goes to all of them. Ended already is no error.
+    async fn signal_container(&self, pod_uid: &str, id: &str, signal: i32) -> Result<(), RuntimeError>;
+
+    /// Kills it where it runs, and forgets it, its mounts and its cgroup. Its log stays. Idempotent.
+    async fn remove_container(&self, pod_uid: &str, id: &str) -> Result<(), RuntimeError>;
+
+    /// Runs a command in a container. Dropping the handle kills it.
+    async fn exec(
+        &self,
+        pod_uid: &str,
+        id: &str,
+        command: Vec<String>,
+        options: ExecOptions,
+    ) -> Result<ExecHandle, RuntimeError>;
+
+    /// Every sandbox on this node, sorted by uid.
+    async fn list(&self) -> Result<Vec<Sandbox>, RuntimeError>;
+
+    /// Hints that a sandbox changed: look again. Some may be lost; a lagging receiver lists everything.
+    fn events(&self) -> broadcast::Receiver<RuntimeEvent>;
+
+    /// The image of that name, or nothing where it is not on this node.
+    async fn image_status(&self, image: &str) -> Result<Option<ImageInfo>, RuntimeError>;
+
+    /// Every image on this node.
+    async fn list_images(&self) -> Result<Vec<ImageInfo>, RuntimeError>;
+
+    /// Runs a command to its end, its output cut at 64 KiB. After `timeout` it is killed: [`RuntimeError::ExecTimeout`].
+    async fn exec_sync(
+        &self,
+        pod_uid: &str,
+        id: &str,
+        command: Vec<String>,
+        timeout: Duration,
+    ) -> Result<ExecOutcome, RuntimeError> {
+        let collected = async {
+            let handle = self.exec(pod_uid, id, command, ExecOptions::default()).await?;
+            Ok(collect(handle).await)
+        };
+        match tokio::time::timeout(timeout, collected).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(RuntimeError::ExecTimeout { after_ms: timeout.as_millis() as u64 }),
+        }
+    }
+}
+
+/// Reads an exec to its end.
+async fn collect(mut handle: ExecHandle) -> ExecOutcome {
+    let mut outcome = ExecOutcome { exit_code: -1, output: Vec::new() };
+    while let Some(event) = handle.output.recv().await {
+        match event {
+            ExecEvent::Stdout(bytes) | ExecEvent::Stderr(bytes) => {
+                let room = EXEC_SYNC_OUTPUT_BYTES - outcome.output.len();
+                outcome.output.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            }
+            ExecEvent::Exit(code) => outcome.exit_code = code,
+        }
+    }
+    outcome
+}
+
+/// A sandbox changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuntimeEvent {
+    /// Whose.
+    pub pod_uid: String,
+}
+
+/// How a command is run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExecOptions {
+    /// Connect stdin to the handle's input; else it reads an empty file.
+    pub stdin: bool,
+    /// Give it a terminal; all its output is then stdout.
+    pub tty: bool,
+}
+
+/// A running command.
+#[derive(Debug)]
+pub struct ExecHandle {
+    /// What goes in. Closing it closes stdin.
+    pub input: mpsc::Sender<ExecInput>,
+    /// What comes out; its last event is [`ExecEvent::Exit`], unless the container's shim died.
+    pub output: mpsc::Receiver<ExecEvent>,
+}
+
+/// What goes into a running command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExecInput {
+    /// Bytes for its stdin.
+    Stdin(Bytes),
+    /// The end of its stdin.
+    CloseStdin,
+    /// The terminal's new size.
+    Resize {
+        /// Characters per line.
+        columns: u16,
+        /// Lines.
+        rows: u16,
+    },
+}
+
+/// What comes out of a running command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExecEvent {
+    /// Bytes of its stdout.
+    Stdout(Bytes),
+    /// Bytes of its stderr.
+    Stderr(Bytes),
+    /// Its end: the exit code, 128 + the signal where a signal ended it, 126 or 127 where it could not be run.
+    Exit(i32),
+}
+
+/// The end of a command, with what it wrote to stdout and stderr, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecOutcome {
+    /// The exit code.
+    pub exit_code: i32,
+    /// stdout and stderr, mixed.
+    pub output: Vec<u8>,
+}
