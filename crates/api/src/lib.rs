@@ -5,8 +5,10 @@
 
 pub mod check;
 pub mod error;
+pub mod node_affinity;
 pub mod object;
 pub mod resource;
 pub mod selector;
 mod strategy;
 pub mod table;
+pub mod taint;

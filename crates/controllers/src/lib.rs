@@ -4,12 +4,36 @@
 //! in the master; nothing here does I/O, reads a clock or draws a random number.
 //!
 //! Three rules hold for every controller and are tested: it is level-triggered (the
-//! state alone decides, never the event), it is idempotent (reconciling the result of
-//! a plan gives an empty plan), and a status update keeps what others wrote.
+//! state alone decides, never the event), it is idempotent (once a plan is done, and
+//! those that follow from it, there is nothing left to write), and a status update keeps
+//! what others wrote.
 
+mod conditions;
 mod controller;
+mod counts;
+mod daemon_set;
+mod deployment;
+mod endpoint_slice;
+mod garbage_collector;
+mod hash;
+mod liveness;
+mod namespace;
+mod network;
+mod node_ipam;
+mod node_lifecycle;
+mod owner;
 mod plan;
+mod pod_gc;
+mod pods;
+mod replica_set;
+mod resources;
+mod service_accounts;
+mod system_components;
+mod taint_eviction;
 mod view;
+mod wanted;
+#[cfg(test)]
+mod world;
 
 pub use controller::{Controller, ObjectKey};
 pub use plan::{Action, EventKind, EventRecord, Involved, Plan};
@@ -18,5 +42,18 @@ pub use view::{ClusterSettings, View};
 /// Every controller that a cluster runs.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Controller>> {
-    vec![]
+    vec![
+        Box::new(system_components::SystemComponents),
+        Box::new(service_accounts::ServiceAccounts),
+        Box::new(node_ipam::NodeIpam),
+        Box::new(node_lifecycle::NodeLifecycle),
+        Box::new(taint_eviction::TaintEviction),
+        Box::new(pod_gc::PodGc),
+        Box::new(deployment::Deployment),
+        Box::new(replica_set::ReplicaSet),
+        Box::new(daemon_set::DaemonSet),
+        Box::new(endpoint_slice::EndpointSlice),
+        Box::new(garbage_collector::GarbageCollector),
+        Box::new(namespace::Namespace),
+    ]
 }

@@ -1,0 +1,160 @@
+//! Which nodes a pod may run on by its own wish: `spec.nodeSelector` and the required
+//! node affinity, with the rules of
+//! <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::object::Object;
+
+/// A pod's wish, read once and asked for many nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeAffinity {
+    /// All of these labels.
+    selector: Vec<(String, String)>,
+    /// And one of these terms, if there are any.
+    terms: Option<Vec<Term>>,
+}
+
+/// Every requirement of a term must hold; an empty term holds nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Term {
+    expressions: Vec<Requirement>,
+    fields: Vec<Requirement>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Requirement {
+    key: String,
+    operator: String,
+    values: Vec<String>,
+}
+
+impl NodeAffinity {
+    /// Reads a pod.
+    #[must_use]
+    pub fn of(pod: &Object) -> Self {
+        let path = [
+            "spec",
+            "affinity",
+            "nodeAffinity",
+            "requiredDuringSchedulingIgnoredDuringExecution",
+            "nodeSelectorTerms",
+        ];
+        let terms = pod.get(&path).and_then(Value::as_array);
+        let selector = pod.text_map(&["spec", "nodeSelector"]);
+        Self {
+            selector: selector.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            terms: terms.map(|terms| terms.iter().map(Term::of).collect()),
+        }
+    }
+
+    /// Whether a node of this name with these labels will do.
+    #[must_use]
+    pub fn matches(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+        let selected = self.selector.iter().all(|(key, value)| labels.get(key) == Some(value));
+        let mut terms = self.terms.iter().flatten();
+        selected && (self.terms.is_none() || terms.any(|term| term.matches(name, labels)))
+    }
+
+    /// Whether a node will do.
+    #[must_use]
+    pub fn matches_node(&self, node: &Object) -> bool {
+        let labels = node.labels().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        self.matches(node.name(), &labels)
+    }
+}
+
+impl Term {
+    fn of(term: &Value) -> Self {
+        let list = |key| {
+            let list = term.get(key).and_then(Value::as_array);
+            list.into_iter().flatten().map(Requirement::of).collect()
+        };
+        Self { expressions: list("matchExpressions"), fields: list("matchFields") }
+    }
+
+    fn matches(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+        let empty = self.expressions.is_empty() && self.fields.is_empty();
+        let fields =
+            |requirement: &Requirement| requirement.key == "metadata.name" && requirement.holds(Some(name));
+        let expressions =
+            |requirement: &Requirement| requirement.holds(labels.get(&requirement.key).map(String::as_str));
+        !empty && self.expressions.iter().all(expressions) && self.fields.iter().all(fields)
+    }
+}
+
+impl Requirement {
+    fn of(value: &Value) -> Self {
+        let text = |key| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let values = value.get("values").and_then(Value::as_array).into_iter().flatten();
+        let values = values.filter_map(Value::as_str).map(str::to_owned).collect();
+        Self { key: text("key"), operator: text("operator"), values }
+    }
+
+    fn holds(&self, found: Option<&str>) -> bool {
+        let listed = || found.is_some_and(|found| self.values.iter().any(|value| value == found));
+        match self.operator.as_str() {
+            "In" => listed(),
+            "NotIn" => !listed(),
+            "Exists" => found.is_some(),
+            "DoesNotExist" => found.is_none(),
+            "Gt" => self.numbers(found).is_some_and(|(found, limit)| found > limit),
+            "Lt" => self.numbers(found).is_some_and(|(found, limit)| found < limit),
+            _ => false,
+        }
+    }
+
+    fn numbers(&self, found: Option<&str>) -> Option<(i64, i64)> {
+        Some((found?.parse().ok()?, self.values.first()?.parse().ok()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn matches(spec: Value) -> bool {
+        let mut pod = Object::default();
+        pod.set(&["spec"], spec);
+        let labels = [("disk", "ssd"), ("cores", "8")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        NodeAffinity::of(&pod).matches("n1", &labels.into())
+    }
+
+    fn term(term: Value) -> Value {
+        let terms = json!({"nodeSelectorTerms": [{}, term]});
+        json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}})
+    }
+
+    #[test]
+    fn selectors_and_terms_follow_kubernetes() {
+        let expression = |key: &str, operator: &str, values: &[&str]| {
+            term(json!({"matchExpressions": [{"key": key, "operator": operator, "values": values}]}))
+        };
+        let field = |name: &str| {
+            term(json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [name]}]}))
+        };
+        let yes = [
+            json!({}),
+            json!({"nodeSelector": {"disk": "ssd"}}),
+            expression("disk", "In", &["hdd", "ssd"]),
+            expression("disk", "Exists", &[]),
+            expression("gpu", "DoesNotExist", &[]),
+            expression("gpu", "NotIn", &["a"]),
+            expression("cores", "Gt", &["4"]),
+            field("n1"),
+        ];
+        let no = [
+            json!({"nodeSelector": {"disk": "hdd"}}),
+            expression("disk", "NotIn", &["ssd"]),
+            expression("cores", "Lt", &["4"]),
+            expression("disk", "Gt", &["4"]),
+            field("n2"),
+            term(json!({})),
+        ];
+        assert_eq!((yes.map(matches), no.map(matches)), ([true; 8], [false; 6]));
+    }
+}

@@ -1,0 +1,74 @@
+//! `status.conditions`: one entry per type, of which a controller changes only its own.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use xebec_api::object::Object;
+
+/// As Kubernetes writes times: whole seconds, UTC.
+pub(crate) fn rfc3339(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The condition of a type.
+pub(crate) fn find<'a>(object: &'a Object, kind: &str) -> Option<&'a Value> {
+    let list = object.get(&["status", "conditions"])?.as_array()?;
+    list.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some(kind))
+}
+
+/// The status of a condition: `True`, `False` or `Unknown`.
+pub(crate) fn status<'a>(object: &'a Object, kind: &str) -> Option<&'a str> {
+    find(object, kind)?.get("status")?.as_str()
+}
+
+/// One field of a condition, `""` when there is none.
+pub(crate) fn text<'a>(object: &'a Object, kind: &str, field: &str) -> &'a str {
+    find(object, kind).and_then(|condition| condition.get(field)?.as_str()).unwrap_or_default()
+}
+
+/// What a controller says about its object.
+pub(crate) struct Condition<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) status: &'a str,
+    pub(crate) reason: &'a str,
+    pub(crate) message: String,
+}
+
+/// Sets a condition; its transition time moves only when its status does. Says nothing
+/// new when status and reason stand already.
+pub(crate) fn set(object: &mut Object, condition: &Condition<'_>, now: Timestamp) {
+    let same = status(object, condition.kind) == Some(condition.status)
+        && text(object, condition.kind, "reason") == condition.reason;
+    if !same {
+        replace(object, condition, now);
+    }
+}
+
+/// Sets a condition and says that it was looked at now (`lastUpdateTime`).
+pub(crate) fn replace(object: &mut Object, condition: &Condition<'_>, now: Timestamp) {
+    let unchanged = status(object, condition.kind) == Some(condition.status);
+    let mut entry: Map<String, Value> =
+        find(object, condition.kind).and_then(Value::as_object).cloned().unwrap_or_default();
+    let has_update_time = entry.contains_key("lastUpdateTime");
+    for (key, value) in [
+        ("type", condition.kind),
+        ("status", condition.status),
+        ("reason", condition.reason),
+        ("message", &condition.message),
+    ] {
+        entry.insert(key.to_owned(), value.into());
+    }
+    if !unchanged || !entry.contains_key("lastTransitionTime") {
+        entry.insert("lastTransitionTime".to_owned(), rfc3339(now).into());
+    }
+    if has_update_time || object.kind() == "Deployment" {
+        entry.insert("lastUpdateTime".to_owned(), rfc3339(now).into());
+    }
+    let mut list =
+        object.get(&["status", "conditions"]).and_then(Value::as_array).cloned().unwrap_or_default();
+    let of_kind = |entry: &Value| entry.get("type").and_then(Value::as_str) == Some(condition.kind);
+    match list.iter_mut().find(|entry| of_kind(entry)) {
+        Some(slot) => *slot = Value::Object(entry),
+        None => list.push(Value::Object(entry)),
+    }
+    object.set(&["status", "conditions"], list);
+}

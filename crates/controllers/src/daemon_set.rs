@@ -1,0 +1,176 @@
+//! DaemonSet: one pod on every node that its template fits.
+//!
+//! A pod is tied to its node by node affinity, as in Kubernetes, so that the scheduler
+//! checks room and ports and says why when there is none. Pods tolerate a node that is
+//! not ready or cannot be reached: they stay. `maxSurge` is not done yet: an update
+//! deletes before it creates.
+
+mod place;
+mod update;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use xebec_api::object::Object;
+
+use crate::controller::{Controller, ObjectKey};
+use crate::owner::claim;
+use crate::plan::Plan;
+use crate::replica_set::keys_of_pod;
+use crate::resources::{DAEMON_SETS, NODES, PODS};
+use crate::view::View;
+use crate::{counts, pods};
+
+use place::Placement;
+
+const COMPONENT: &str = "daemonset-controller";
+
+/// A pod that failed is replaced no sooner than so long after it was made.
+const FAILED_PAUSE: Duration = Duration::from_secs(10);
+
+/// See the module.
+pub(crate) struct DaemonSet;
+
+impl Controller for DaemonSet {
+    fn name(&self) -> &'static str {
+        "daemonset"
+    }
+
+    fn keys(&self, view: &dyn View, resource: &str, object: &Object) -> Vec<ObjectKey> {
+        match resource {
+            DAEMON_SETS => vec![ObjectKey::of(DAEMON_SETS, object)],
+            PODS => keys_of_pod(view, object, "DaemonSet", DAEMON_SETS),
+            NODES => self.initial(view),
+            _ => Vec::new(),
+        }
+    }
+
+    fn reconcile(&self, view: &dyn View, key: &ObjectKey, now: Timestamp) -> Plan {
+        let mut plan = Plan::nothing();
+        if let Some(set) = view.get(DAEMON_SETS, &key.namespace, &key.name) {
+            sync(view, &set, now, &mut plan);
+        }
+        plan
+    }
+
+    fn initial(&self, view: &dyn View) -> Vec<ObjectKey> {
+        view.list(DAEMON_SETS, None).iter().map(|set| ObjectKey::of(DAEMON_SETS, set)).collect()
+    }
+}
+
+/// One node and the set's pods on it.
+struct Site {
+    placement: Placement,
+    /// The oldest first; those on their way out too.
+    pods: Vec<Object>,
+}
+
+impl Site {
+    /// The pod that counts: the first that is not on its way out.
+    fn pod(&self) -> Option<&Object> {
+        self.pods.iter().find(|pod| pods::is_active(pod))
+    }
+}
+
+fn sync(view: &dyn View, set: &Object, now: Timestamp, plan: &mut Plan) {
+    let claimed = claim(set, view.list(PODS, Some(set.namespace())), plan);
+    let mut sites: BTreeMap<String, Site> = BTreeMap::new();
+    for node in view.list(NODES, None) {
+        let placement = place::placement(set, &node);
+        sites.insert(node.name().to_owned(), Site { placement, pods: Vec::new() });
+    }
+    for pod in claimed {
+        if let Some(site) = place::node_of(&pod).and_then(|node| sites.get_mut(&node)) {
+            site.pods.push(pod);
+        }
+    }
+    let created = |pod: &Object| pod.text(&["metadata", "creationTimestamp"]).to_owned();
+    sites.values_mut().for_each(|site| site.pods.sort_by_key(created));
+    if !set.is_terminating() {
+        for (salt, (node, site)) in sites.iter_mut().enumerate() {
+            settle(set, node, site, salt, now, plan);
+        }
+        update::roll(set, &mut sites, now, plan);
+    }
+    report(set, &sites, now, plan);
+}
+
+/// Makes a missing pod; deletes pods that are too many, have failed, or may not stay.
+fn settle(set: &Object, node: &str, site: &mut Site, salt: usize, now: Timestamp, plan: &mut Plan) {
+    for failed in site.pods.iter().filter(|pod| pods::has_ended(pod) && !pod.is_terminating()) {
+        let created: Timestamp = failed.text(&["metadata", "creationTimestamp"]).parse().unwrap_or(now);
+        let age = Duration::try_from(now.duration_since(created)).unwrap_or_default();
+        if age < FAILED_PAUSE {
+            plan.requeue(FAILED_PAUSE.saturating_sub(age));
+            continue;
+        }
+        plan.delete(PODS, failed);
+        let message = format!(
+            "Found failed daemon pod {}/{} on node {node}, will try to kill it",
+            set.namespace(),
+            failed.name()
+        );
+        plan.warn(COMPONENT, set, "FailedDaemonPod", message);
+    }
+    let keep = usize::from(site.placement != Placement::Never);
+    let surplus: Vec<Object> =
+        site.pods.iter().filter(|pod| pods::is_active(pod)).skip(keep).cloned().collect();
+    for pod in &surplus {
+        remove(set, pod, plan);
+        site.pods.retain(|other| other.uid() != pod.uid());
+    }
+    if site.placement == Placement::Wanted && site.pods.is_empty() {
+        let pod = place::make(set, node, now, salt);
+        plan.create(pod.clone());
+        plan.record(COMPONENT, set, "SuccessfulCreate", format!("Created pod: {}", pod.name()));
+        site.pods.push(pod);
+    }
+}
+
+fn remove(set: &Object, pod: &Object, plan: &mut Plan) {
+    plan.delete(PODS, pod);
+    plan.record(COMPONENT, set, "SuccessfulDelete", format!("Deleted pod: {}", pod.name()));
+}
+
+fn min_ready(set: &Object) -> Duration {
+    let seconds = counts::number(set, &["spec", "minReadySeconds"]).unwrap_or_default();
+    Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+}
+
+fn report(set: &Object, sites: &BTreeMap<String, Site>, now: Timestamp, plan: &mut Plan) {
+    let (mut desired, mut current, mut misplaced, mut ready, mut available, mut updated) = (0, 0, 0, 0, 0, 0);
+    let hash = update::hash(set);
+    for site in sites.values() {
+        let pod = site.pod();
+        if site.placement != Placement::Wanted {
+            misplaced += i64::from(pod.is_some());
+            continue;
+        }
+        desired += 1;
+        let Some(pod) = pod else { continue };
+        current += 1;
+        updated += i64::from(update::is_current(pod, &hash));
+        let wait = pods::until_available(pod, min_ready(set), now);
+        ready += i64::from(wait.is_some());
+        available += i64::from(wait.is_some_and(|wait| wait.is_zero()));
+        wait.filter(|wait| !wait.is_zero()).into_iter().for_each(|wait| plan.requeue(wait));
+    }
+    let mut new = set.clone();
+    for (field, count) in [
+        ("currentNumberScheduled", current),
+        ("numberMisscheduled", misplaced),
+        ("desiredNumberScheduled", desired),
+        ("numberReady", ready),
+    ] {
+        new.set(&["status", field], count);
+    }
+    counts::set_status(&mut new, "observedGeneration", set.generation());
+    counts::set_status(&mut new, "updatedNumberScheduled", updated);
+    counts::set_status(&mut new, "numberAvailable", available);
+    counts::set_status(&mut new, "numberUnavailable", desired - available);
+    plan.update_status(set, new);
+}
+
+#[cfg(test)]
+mod tests;

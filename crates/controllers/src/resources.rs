@@ -1,0 +1,14 @@
+//! The storage names of the kinds that controllers work on.
+
+pub(crate) const CLUSTER_ROLES: &str = "rbac.authorization.k8s.io/clusterroles";
+pub(crate) const CLUSTER_ROLE_BINDINGS: &str = "rbac.authorization.k8s.io/clusterrolebindings";
+pub(crate) const CONFIG_MAPS: &str = "configmaps";
+pub(crate) const DAEMON_SETS: &str = "apps/daemonsets";
+pub(crate) const DEPLOYMENTS: &str = "apps/deployments";
+pub(crate) const ENDPOINT_SLICES: &str = "discovery.k8s.io/endpointslices";
+pub(crate) const NAMESPACES: &str = "namespaces";
+pub(crate) const NODES: &str = "nodes";
+pub(crate) const PODS: &str = "pods";
+pub(crate) const REPLICA_SETS: &str = "apps/replicasets";
+pub(crate) const SERVICES: &str = "services";
+pub(crate) const SERVICE_ACCOUNTS: &str = "serviceaccounts";

@@ -1,0 +1,93 @@
+//! What every cluster has: the system namespaces, the Service `default/kubernetes` with
+//! the masters behind it, and the proxy as a DaemonSet. One key stands for all of it.
+//!
+//! The masters are no objects, so this looks at them every few seconds.
+
+mod manifests;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use xebec_api::object::Object;
+
+use crate::controller::{Controller, ObjectKey};
+use crate::endpoint_slice::SERVICE_NAME;
+use crate::plan::Plan;
+use crate::resources::{
+    CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, DAEMON_SETS, ENDPOINT_SLICES, NAMESPACES, SERVICE_ACCOUNTS,
+    SERVICES,
+};
+use crate::view::View;
+use crate::wanted::ensure;
+
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// See the module.
+pub(crate) struct SystemComponents;
+
+impl Controller for SystemComponents {
+    fn name(&self) -> &'static str {
+        "system-components"
+    }
+
+    fn keys(&self, view: &dyn View, resource: &str, object: &Object) -> Vec<ObjectKey> {
+        let ours = match resource {
+            NAMESPACES => manifests::NAMESPACES.contains(&object.name()),
+            CLUSTER_ROLES | CLUSTER_ROLE_BINDINGS => object.name() == manifests::PROXY_ROLE,
+            DAEMON_SETS | SERVICE_ACCOUNTS => object.name() == manifests::PROXY,
+            SERVICES | ENDPOINT_SLICES => object.namespace() == "default" && is_kubernetes(object),
+            _ => false,
+        };
+        if ours { self.initial(view) } else { Vec::new() }
+    }
+
+    fn reconcile(&self, view: &dyn View, _key: &ObjectKey, _now: Timestamp) -> Plan {
+        let mut plan = Plan::nothing();
+        plan.requeue(LOOK_AGAIN);
+        for name in manifests::NAMESPACES {
+            ensure(view, NAMESPACES, manifests::namespace(name), &mut plan);
+        }
+        let masters = view.masters();
+        if masters.is_empty() {
+            return plan;
+        }
+        let settings = view.settings();
+        if let Some(service) = manifests::kubernetes_service(settings, &masters) {
+            ensure(view, SERVICES, service, &mut plan);
+        }
+        kubernetes_slices(view, &masters, &mut plan);
+        ensure(view, SERVICE_ACCOUNTS, manifests::proxy_account(), &mut plan);
+        ensure(view, CLUSTER_ROLES, manifests::proxy_role(), &mut plan);
+        ensure(view, CLUSTER_ROLE_BINDINGS, manifests::proxy_binding(), &mut plan);
+        ensure(view, DAEMON_SETS, manifests::proxy_daemon_set(settings, &masters), &mut plan);
+        plan
+    }
+
+    fn initial(&self, _view: &dyn View) -> Vec<ObjectKey> {
+        vec![ObjectKey::new("", "", "system")]
+    }
+}
+
+fn is_kubernetes(object: &Object) -> bool {
+    let service = object.text(&["metadata", "labels", SERVICE_NAME]);
+    object.name() == manifests::KUBERNETES || service == manifests::KUBERNETES
+}
+
+/// One slice for each port that masters listen on.
+fn kubernetes_slices(view: &dyn View, masters: &[String], plan: &mut Plan) {
+    let mut stale: BTreeMap<String, Object> = view
+        .list(ENDPOINT_SLICES, Some("default"))
+        .into_iter()
+        .filter(|slice| slice.text(&["metadata", "labels", SERVICE_NAME]) == manifests::KUBERNETES)
+        .map(|slice| (slice.name().to_owned(), slice))
+        .collect();
+    for slice in manifests::kubernetes_slices(masters) {
+        stale.remove(slice.name());
+        ensure(view, ENDPOINT_SLICES, slice, plan);
+    }
+    stale.values().for_each(|slice| plan.delete(ENDPOINT_SLICES, slice));
+}
+
+#[cfg(test)]
+mod tests;

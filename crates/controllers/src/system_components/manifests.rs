@@ -1,0 +1,131 @@
+//! The system's own objects, written out.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use xebec_api::object::Object;
+
+use crate::endpoint_slice::{MANAGED_BY, SERVICE_NAME};
+use crate::network::Ipv4Network;
+use crate::view::ClusterSettings;
+use crate::wanted::object;
+
+pub(super) const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+pub(super) const KUBERNETES: &str = "kubernetes";
+pub(super) const PROXY: &str = "kube-proxy";
+pub(super) const PROXY_ROLE: &str = "xebec:kube-proxy";
+const SYSTEM: &str = "kube-system";
+
+pub(super) fn namespace(name: &str) -> Object {
+    object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
+}
+
+/// `default/kubernetes`, at the first address of the Service network. `None` when the
+/// settings do not parse.
+pub(super) fn kubernetes_service(settings: &ClusterSettings, masters: &[String]) -> Option<Object> {
+    let address = Ipv4Network::parse(&settings.service_cidr)?.first().to_string();
+    let port = masters.iter().filter_map(|master| split(master)).map(|(_, port)| port).min()?;
+    Some(object(json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"namespace": "default", "name": KUBERNETES,
+            "labels": {"component": "apiserver", "provider": "kubernetes"}},
+        "spec": {"type": "ClusterIP", "clusterIP": address, "clusterIPs": [address],
+            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}]},
+    })))
+}
+
+/// The masters by port; the first slice is named as the Service is.
+pub(super) fn kubernetes_slices(masters: &[String]) -> Vec<Object> {
+    let mut ports: BTreeMap<u16, Vec<Value>> = BTreeMap::new();
+    for (host, port) in masters.iter().filter_map(|master| split(master)) {
+        let endpoint = json!({"addresses": [host], "conditions": {"ready": true, "serving": true, "terminating": false}});
+        ports.entry(port).or_default().push(endpoint);
+    }
+    let first = ports.keys().next().copied();
+    let name =
+        |port| if Some(port) == first { KUBERNETES.to_owned() } else { format!("{KUBERNETES}-{port}") };
+    ports
+        .into_iter()
+        .map(|(port, endpoints)| {
+            object(json!({
+                "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+                "metadata": {"namespace": "default", "name": name(port),
+                    "labels": {SERVICE_NAME: KUBERNETES, MANAGED_BY: "xebec-system-components"}},
+                "addressType": "IPv4",
+                "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+                "endpoints": endpoints,
+            }))
+        })
+        .collect()
+}
+
+fn split(master: &str) -> Option<(&str, u16)> {
+    let (host, port) = master.rsplit_once(':')?;
+    Some((host, port.parse().ok()?))
+}
+
+pub(super) fn proxy_account() -> Object {
+    object(
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"namespace": SYSTEM, "name": PROXY}}),
+    )
+}
+
+/// What the proxy reads; it writes nothing.
+pub(super) fn proxy_role() -> Object {
+    let verbs = ["get", "list", "watch"];
+    object(json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": PROXY_ROLE},
+        "rules": [
+            {"apiGroups": [""], "resources": ["services", "nodes"], "verbs": verbs},
+            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": verbs},
+        ],
+    }))
+}
+
+pub(super) fn proxy_binding() -> Object {
+    object(json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": PROXY_ROLE},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": PROXY_ROLE},
+        "subjects": [{"kind": "ServiceAccount", "namespace": SYSTEM, "name": PROXY}],
+    }))
+}
+
+/// The proxy on every node. It reaches the masters by their own addresses: the Service
+/// `kubernetes` works only once it does.
+pub(super) fn proxy_daemon_set(settings: &ClusterSettings, masters: &[String]) -> Object {
+    let mut masters = masters.to_vec();
+    masters.sort();
+    let labels = json!({"k8s-app": PROXY});
+    let field = |path: &str| json!({"fieldRef": {"apiVersion": "v1", "fieldPath": path}});
+    let container = json!({
+        "name": PROXY, "image": settings.system_image, "imagePullPolicy": "IfNotPresent",
+        "command": ["/xebec", "proxy"],
+        "env": [
+            {"name": "XEBEC_SERVERS", "value": masters.join(",")},
+            {"name": "XEBEC_SERVICE_CIDR", "value": settings.service_cidr},
+            {"name": "XEBEC_POD_CIDR", "value": settings.pod_cidr},
+            {"name": "NODE_NAME", "valueFrom": field("spec.nodeName")},
+            {"name": "HOST_IP", "valueFrom": field("status.hostIP")},
+        ],
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+        "securityContext": {"privileged": true},
+    });
+    object(json!({
+        "apiVersion": "apps/v1", "kind": "DaemonSet",
+        "metadata": {"namespace": SYSTEM, "name": PROXY, "labels": labels},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "10%"}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "hostNetwork": true, "serviceAccountName": PROXY, "priorityClassName": "system-node-critical",
+                    "terminationGracePeriodSeconds": 5,
+                    "tolerations": [{"operator": "Exists"}],
+                    "containers": [container],
+                },
+            },
+        },
+    }))
+}
