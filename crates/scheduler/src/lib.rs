@@ -6,11 +6,16 @@
 //! Kubernetes' words, why the others cannot; scores (under `score/`) choose among them.
 
 mod decision;
+mod filter;
 mod node;
 mod pod;
+mod ports;
+mod quantity;
+mod resources;
 mod schedule;
+mod score;
 
 pub use decision::{Decision, Outcome};
 pub use node::NodeInfo;
-pub use pod::PodInfo;
+pub use pod::{PodInfo, is_pending};
 pub use schedule::schedule;

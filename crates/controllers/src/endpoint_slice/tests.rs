@@ -1,1 +1,117 @@
-//! x
+//! What stands behind a Service, as its pods come and go.
+
+use expect_test::expect;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::world::World;
+
+fn service(target: Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"namespace": "default", "name": "web", "labels": {"tier": "front"}},
+        "spec": {"selector": {"app": "web"}, "ports": [{"name": "http", "port": 80, "targetPort": target}]},
+    })
+}
+
+fn pod(name: &str, port: u16) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "default", "name": name, "labels": {"app": "web"}},
+        "spec": {"containers": [{"ports": [{"name": "http", "containerPort": port}]}]},
+    })
+}
+
+fn world(target: Value) -> World {
+    let mut world = World::new();
+    world.put_node("n1");
+    world.put(service(target));
+    world.put(pod("a", 8080));
+    world.put(pod("b", 8080));
+    world.settle(&[&EndpointSlice]);
+    world
+}
+
+/// Each slice: its ports, then its endpoints with what they are ready for.
+fn slices(world: &World) -> String {
+    let mut lines = String::new();
+    for slice in world.list(ENDPOINT_SLICES, None) {
+        lines += &format!("{} {}\n", slice.text(&["addressType"]), slice.get(&["ports"]).expect("ports"));
+        let endpoints = slice.get(&["endpoints"]).and_then(Value::as_array).expect("endpoints");
+        for endpoint in endpoints {
+            let (address, target) = (&endpoint["addresses"][0], &endpoint["targetRef"]["name"]);
+            lines += &format!("  {address} {target} {} {}\n", endpoint["nodeName"], endpoint["conditions"]);
+        }
+    }
+    lines
+}
+
+#[test]
+fn ready_pods_stand_behind_their_service() {
+    let mut world = world(json!(8080));
+    expect![[r#"
+        IPv4 [{"name":"http","port":8080,"protocol":"TCP"}]
+          "10.42.0.2" "a" "n1" {"ready":true,"serving":true,"terminating":false}
+          "10.42.0.3" "b" "n1" {"ready":true,"serving":true,"terminating":false}
+    "#]]
+    .assert_eq(&slices(&world));
+    let labels: Vec<String> =
+        world.list(ENDPOINT_SLICES, None)[0].labels().map(|(k, v)| format!("{k}={v}")).collect();
+    expect![[r#"
+        [
+            "endpointslice.kubernetes.io/managed-by=endpointslice-controller.k8s.io",
+            "kubernetes.io/service-name=web",
+            "tier=front",
+        ]
+    "#]]
+    .assert_debug_eq(&labels);
+    world.delete(PODS, "default", "a", None);
+    world.poke(PODS, "default", "b", |pod| pod.set(&["status", "conditions"], json!([])));
+    world.writes(&[&EndpointSlice]);
+    expect![[r#"
+        IPv4 [{"name":"http","port":8080,"protocol":"TCP"}]
+          "10.42.0.2" "a" "n1" {"ready":false,"serving":true,"terminating":true}
+          "10.42.0.3" "b" "n1" {"ready":false,"serving":false,"terminating":false}
+    "#]]
+    .assert_eq(&slices(&world));
+}
+
+#[test]
+fn a_named_port_may_differ_between_pods() {
+    let mut world = world(json!("http"));
+    world.put(pod("c", 9090));
+    world.settle(&[&EndpointSlice]);
+    let mut slices: Vec<String> = slices(&world).split_inclusive("}\n").map(str::to_owned).collect();
+    slices.sort();
+    assert_eq!(slices.concat().matches("\"port\":9090").count(), 1);
+    assert_eq!(world.list(ENDPOINT_SLICES, None).len(), 2);
+    world.delete(PODS, "default", "c", Some(0));
+    world.settle(&[&EndpointSlice]);
+    assert_eq!(world.list(ENDPOINT_SLICES, None).len(), 1);
+}
+
+#[test]
+fn a_service_without_pods_has_an_empty_slice_and_one_without_selector_none() {
+    let mut world = World::new();
+    world.put(service(json!(8080)));
+    world.put(
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": "default", "name": "hand"},
+        "spec": {"ports": [{"port": 80}]}}),
+    );
+    world.settle(&[&EndpointSlice]);
+    expect![[r#"
+        IPv4 [{"name":"http","port":8080,"protocol":"TCP"}]
+    "#]]
+    .assert_eq(&slices(&world));
+}
+
+#[test]
+fn a_pod_touches_the_services_that_select_it_and_those_that_did() {
+    let mut world = world(json!(8080));
+    let mut pod = world.get(PODS, "default", "a").expect("it exists");
+    assert_eq!(EndpointSlice.keys(&world, PODS, &pod), [ObjectKey::new(SERVICES, "default", "web")]);
+    pod.set(&["metadata", "labels", "app"], "other");
+    assert_eq!(EndpointSlice.keys(&world, PODS, &pod), [ObjectKey::new(SERVICES, "default", "web")]);
+    world.edit(PODS, "default", "a", |pod| pod.set(&["metadata", "labels", "app"], "other"));
+    world.settle(&[&EndpointSlice]);
+    assert_eq!(EndpointSlice.keys(&world, PODS, &pod), []);
+}

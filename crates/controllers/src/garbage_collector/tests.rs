@@ -1,1 +1,100 @@
-//! x
+//! Background, foreground and orphan.
+
+use expect_test::expect;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::resources::{DEPLOYMENTS, PODS, REPLICA_SETS};
+use crate::world::World;
+
+fn owned_by(owners: &[&Object]) -> Value {
+    owners.iter().map(|owner| crate::owner::controller_reference(owner)).collect()
+}
+
+fn put(world: &mut World, api_version: &str, kind: &str, name: &str, owners: &[&Object]) -> Object {
+    let metadata = json!({"namespace": "default", "name": name, "ownerReferences": owned_by(owners)});
+    world.put(json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": {}}))
+}
+
+/// A Deployment that owns a ReplicaSet that owns a Pod.
+fn world() -> World {
+    let mut world = World::new();
+    let deployment = put(&mut world, "apps/v1", "Deployment", "d", &[]);
+    let set = put(&mut world, "apps/v1", "ReplicaSet", "s", &[&deployment]);
+    put(&mut world, "v1", "Pod", "p", &[&set]);
+    world
+}
+
+fn delete_with(world: &mut World, finalizer: &str) {
+    world.poke(DEPLOYMENTS, "default", "d", |object| {
+        object.set(&["metadata", "finalizers"], json!([finalizer]))
+    });
+    world.delete(DEPLOYMENTS, "default", "d", None);
+}
+
+#[test]
+fn dependents_follow_their_owner() {
+    let mut world = world();
+    assert_eq!(world.writes(&[&GarbageCollector]), "");
+    world.delete(DEPLOYMENTS, "default", "d", None);
+    expect![[r#"
+        delete ReplicaSet s
+        delete Pod p
+    "#]]
+    .assert_eq(&world.writes(&[&GarbageCollector]));
+}
+
+#[test]
+fn in_the_foreground_the_owner_goes_last() {
+    let mut world = world();
+    delete_with(&mut world, FOREGROUND);
+    expect![[r#"
+        update ReplicaSet s
+        delete ReplicaSet s
+        delete Pod p
+        update ReplicaSet s
+        update Deployment d
+    "#]]
+    .assert_eq(&world.writes(&[&GarbageCollector]));
+    assert_eq!(world.objects.len(), 0);
+}
+
+#[test]
+fn orphans_stay() {
+    let mut world = world();
+    delete_with(&mut world, ORPHAN);
+    expect![[r#"
+        update ReplicaSet s
+        update Deployment d
+    "#]]
+    .assert_eq(&world.writes(&[&GarbageCollector]));
+    let set = world.get(REPLICA_SETS, "default", "s").expect("it stays");
+    assert_eq!(references(&set), Vec::<Value>::new());
+}
+
+#[test]
+fn one_living_owner_is_enough_and_a_namesake_is_none() {
+    let mut world = World::new();
+    let first = put(&mut world, "v1", "ConfigMap", "first", &[]);
+    let second = put(&mut world, "v1", "ConfigMap", "second", &[]);
+    put(&mut world, "v1", "Pod", "both", &[&first, &second]);
+    put(&mut world, "v1", "Pod", "one", &[&first]);
+    world.delete("configmaps", "default", "first", None);
+    put(&mut world, "v1", "ConfigMap", "first", &[]);
+    expect![[r#"
+        update Pod both
+        delete Pod one
+    "#]]
+    .assert_eq(&world.writes(&[&GarbageCollector]));
+    let both = world.get(PODS, "default", "both").expect("it stays");
+    assert_eq!(references(&both).len(), 1);
+}
+
+#[test]
+fn a_deleted_owner_points_at_its_dependents() {
+    let mut world = world();
+    let deployment = world.get(DEPLOYMENTS, "default", "d").expect("it exists");
+    world.delete(DEPLOYMENTS, "default", "d", None);
+    let keys = GarbageCollector.keys(&world, DEPLOYMENTS, &deployment);
+    assert_eq!(keys, [ObjectKey::new(REPLICA_SETS, "default", "s")]);
+}

@@ -1,1 +1,62 @@
-//! x
+//! What a fresh cluster gets, and that nothing is written twice.
+
+use expect_test::expect;
+use serde_json::json;
+
+use super::*;
+use crate::world::World;
+
+#[test]
+fn a_fresh_cluster_gets_its_components_once() {
+    let mut world = World::new();
+    expect![[r#"
+        create Namespace default
+        create Namespace kube-node-lease
+        create Namespace kube-public
+        create Namespace kube-system
+        create Service kubernetes
+        create EndpointSlice kubernetes
+        create ServiceAccount kube-proxy
+        create ClusterRole xebec:kube-proxy
+        create ClusterRoleBinding xebec:kube-proxy
+        create DaemonSet kube-proxy
+    "#]]
+    .assert_eq(&world.writes(&[&SystemComponents]));
+    assert_eq!(
+        world.get(SERVICES, "default", "kubernetes").expect("made").text(&["spec", "clusterIP"]),
+        "10.43.0.1"
+    );
+}
+
+#[test]
+fn defaults_stay_changes_go_and_masters_follow() {
+    let mut world = World::new();
+    world.writes(&[&SystemComponents]);
+    world.edit(DAEMON_SETS, "kube-system", "kube-proxy", |set| {
+        set.set(&["spec", "template", "spec", "dnsPolicy"], "ClusterFirst");
+        set.set(&["spec", "revisionHistoryLimit"], 10);
+    });
+    assert_eq!(world.writes(&[&SystemComponents]), "");
+    world.edit(DAEMON_SETS, "kube-system", "kube-proxy", |set| {
+        set.set(&["spec", "template", "spec", "hostNetwork"], false);
+    });
+    world.masters.push("10.99.0.13:7443".to_owned());
+    expect![[r#"
+        create EndpointSlice kubernetes-7443
+        update DaemonSet kube-proxy
+    "#]]
+    .assert_eq(&world.writes(&[&SystemComponents]));
+    let set = world.get(DAEMON_SETS, "kube-system", "kube-proxy").expect("made");
+    assert_eq!(set.get(&["spec", "template", "spec", "hostNetwork"]), Some(&json!(true)));
+    world.masters.pop();
+    expect![[r#"
+        update DaemonSet kube-proxy
+        delete EndpointSlice kubernetes-7443
+    "#]]
+    .assert_eq(&{
+        let mut lines: Vec<String> =
+            world.writes(&[&SystemComponents]).lines().map(|l| format!("{l}\n")).collect();
+        lines.sort_by_key(|line| !line.starts_with("update"));
+        lines.concat()
+    });
+}

@@ -1,0 +1,40 @@
+//! Host ports: what pods take of a node's own addresses.
+
+use serde_json::Value;
+use xebec_api::object::Object;
+
+/// A port on a node that a container asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostPort {
+    address: String,
+    protocol: String,
+    port: u64,
+}
+
+impl HostPort {
+    /// Two ports clash when a packet could be meant for either.
+    pub(crate) fn clashes(&self, other: &Self) -> bool {
+        let any = |port: &Self| port.address == "0.0.0.0";
+        let address = self.address == other.address || any(self) || any(other);
+        address && self.protocol == other.protocol && self.port == other.port
+    }
+}
+
+/// Every host port of a pod; with the host's network every container port is one.
+pub(crate) fn host_ports(pod: &Object) -> Vec<HostPort> {
+    let host_network = pod.get(&["spec", "hostNetwork"]) == Some(&Value::Bool(true));
+    let containers = pod.get(&["spec", "containers"]).and_then(Value::as_array).into_iter().flatten();
+    let ports = containers.filter_map(|container| container.get("ports")?.as_array()).flatten();
+    ports
+        .filter_map(|port| {
+            let text = |key, otherwise: &str| match port.get(key).and_then(Value::as_str) {
+                None | Some("") => otherwise.to_owned(),
+                Some(text) => text.to_owned(),
+            };
+            let asked = port.get("hostPort").and_then(Value::as_u64).filter(|port| *port > 0);
+            let implied = || port.get("containerPort").and_then(Value::as_u64).filter(|_| host_network);
+            let port = asked.or_else(implied)?;
+            Some(HostPort { address: text("hostIP", "0.0.0.0"), protocol: text("protocol", "TCP"), port })
+        })
+        .collect()
+}
