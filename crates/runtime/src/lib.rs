@@ -9,6 +9,7 @@ mod spec;
 mod status;
 
 pub mod fake;
+pub mod image;
 pub mod runtime;
 
 pub use error::RuntimeError;

@@ -28,21 +28,21 @@ async fn scripted_containers_run_exit_and_fail() {
     fake.add_image("broken", Behaviour::FailStart { message: "no such file".into() });
     fake.on_exec("true", 0, "fine");
     let mut events = fake.events();
-    fake.run_sandbox(sandbox()).await.unwrap();
-    fake.start_container("u1", container("a-0", "run")).await.unwrap();
-    fake.start_container("u1", container("b-0", "once")).await.unwrap();
+    fake.run_sandbox(sandbox()).await.expect("works");
+    fake.start_container("u1", container("a-0", "run")).await.expect("works");
+    fake.start_container("u1", container("b-0", "once")).await.expect("works");
     for (id, image) in [("c-0", "broken"), ("d-0", "absent")] {
-        let error = fake.start_container("u1", container(id, image)).await.unwrap_err();
+        let error = fake.start_container("u1", container(id, image)).await.expect_err("fails");
         fake.lock().calls.push(format!("  {}: {error}", error.reason()));
     }
     for _ in 0..4 {
-        events.recv().await.unwrap();
+        events.recv().await.expect("works");
     }
-    let exec = fake.exec_sync("u1", "a-0", vec!["true".into()], Duration::from_secs(1)).await.unwrap();
+    let exec = fake.exec_sync("u1", "a-0", vec!["true".into()], Duration::from_secs(1)).await.expect("works");
     assert_eq!((exec.exit_code, exec.output.as_slice()), (0, b"fine".as_slice()));
-    fake.signal_container("u1", "a-0", libc::SIGTERM).await.unwrap();
+    fake.signal_container("u1", "a-0", libc::SIGTERM).await.expect("works");
     let phases: Vec<ContainerPhase> =
-        fake.list().await.unwrap().remove(0).containers.into_iter().map(|found| found.phase).collect();
+        fake.list().await.expect("works").remove(0).containers.into_iter().map(|found| found.phase).collect();
     expect![[r#"
         [
             Exited {
@@ -62,8 +62,8 @@ async fn scripted_containers_run_exit_and_fail() {
         ]
     "#]]
     .assert_debug_eq(&phases);
-    fake.remove_sandbox("u1").await.unwrap();
-    assert!(fake.list().await.unwrap().is_empty());
+    fake.remove_sandbox("u1").await.expect("works");
+    assert!(fake.list().await.expect("works").is_empty());
     expect![[r#"
         run_sandbox default/web u1
         start_container u1 a-0 run
