@@ -17,11 +17,13 @@
 mod apply;
 mod key;
 mod ring;
+mod snapshot;
 mod state;
 mod transaction;
 
 pub use apply::Halt;
 pub use key::Key;
 pub use ring::{Compacted, Event, EventKind};
+pub use snapshot::{SnapshotError, StateBuilder, encode_object};
 pub use state::{Entry, State};
 pub use transaction::{Decode, HashAt, Operation, Precondition, Refusal, Reply, Transaction};

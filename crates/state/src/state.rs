@@ -19,6 +19,8 @@ pub struct State {
     pub(crate) rings: OrdMap<Arc<str>, Ring>,
     pub(crate) revision: u64,
     pub(crate) hash: u64,
+    /// No event up to this revision is known: the state came from a snapshot then.
+    pub(crate) floor: u64,
 }
 
 /// One stored object.
@@ -96,6 +98,9 @@ impl State {
     /// # Errors
     /// [`Compacted`] when events behind `revision` are gone: list again.
     pub fn events_after(&self, resource: &str, revision: u64) -> Result<Vec<Event>, Compacted> {
+        if revision < self.floor {
+            return Err(Compacted { floor: self.floor });
+        }
         match self.rings.get(resource) {
             Some(ring) => ring.after(revision),
             None => Ok(Vec::new()),

@@ -1,0 +1,167 @@
+//! How both sled databases are opened, and how records are sealed in them.
+//!
+//! A record is `[magic, version, crc32 of the rest, body]`. Values are cut to at most
+//! [`CHUNK_BYTES`]: sled moves a page of more than a quarter of a segment into a file
+//! that it never syncs, and a leaf splits by count (16), not by size.
+
+use std::path::Path;
+
+use sled::IVec;
+
+/// The largest value, in bytes; 16 of them are under a quarter of a segment.
+pub(crate) const CHUNK_BYTES: usize = 48 << 10;
+const SEGMENT_BYTES: usize = 4 << 20;
+/// sled's own page cache, in bytes. No hard bound: it holds about what is live.
+const CACHE_BYTES: u64 = 8 << 20;
+const MAGIC: u8 = b'X';
+const VERSION: u8 = 1;
+
+/// A database that must not be used as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// sled could not open or read it.
+    #[error("{what}: {source}")]
+    Sled {
+        /// Which database, and what was done.
+        what: String,
+        /// sled's own error.
+        source: sled::Error,
+    },
+    /// A record's checksum does not fit its bytes.
+    #[error("{what}: a record fails its checksum")]
+    Checksum {
+        /// Which record.
+        what: String,
+    },
+    /// Written by a newer Xebec.
+    #[error("{what}: written in format {found}, newer than this binary's {VERSION}: upgrade this master")]
+    Newer {
+        /// Which record.
+        what: String,
+        /// The format found.
+        found: u8,
+    },
+    /// Something that should be there is not.
+    #[error("{what}")]
+    Missing {
+        /// What, and of what.
+        what: String,
+    },
+}
+
+impl From<Damage> for std::io::Error {
+    fn from(damage: Damage) -> Self {
+        Self::new(std::io::ErrorKind::InvalidData, damage)
+    }
+}
+
+/// Opens a database; it is made when it is not there.
+pub(crate) fn open(path: &Path) -> Result<sled::Db, Damage> {
+    sled::Config::default()
+        .path(path)
+        .segment_size(SEGMENT_BYTES)
+        .cache_capacity(CACHE_BYTES)
+        // Nothing is flushed behind our back: what is acknowledged is flushed by us.
+        .flush_every_ms(None)
+        .open()
+        .map_err(|source| Damage::Sled { what: format!("open {}", path.display()), source })
+}
+
+/// A record's bytes with magic, version and checksum in front.
+pub(crate) fn seal(body: &[u8]) -> IVec {
+    let mut record = Vec::with_capacity(body.len() + 6);
+    record.extend([MAGIC, VERSION]);
+    record.extend(crc32fast::hash(body).to_le_bytes());
+    record.extend(body);
+    record.into()
+}
+
+/// A record's body.
+pub(crate) fn unseal<'a>(record: &'a [u8], what: &dyn Fn() -> String) -> Result<&'a [u8], Damage> {
+    let checksum = || Damage::Checksum { what: what() };
+    let (head, body) = record.split_at_checked(6).ok_or_else(checksum)?;
+    if head[0] != MAGIC {
+        return Err(checksum());
+    }
+    if head[1] > VERSION {
+        return Err(Damage::Newer { what: what(), found: head[1] });
+    }
+    let crc: [u8; 4] = head[2..6].try_into().expect("four bytes");
+    if u32::from_le_bytes(crc) != crc32fast::hash(body) {
+        return Err(checksum());
+    }
+    Ok(body)
+}
+
+/// Cuts a value into sealed chunks under `key` + a chunk number. The first chunk
+/// starts with how many there are.
+pub(crate) fn seal_chunks(key: &[u8], value: &[u8]) -> Vec<(Vec<u8>, IVec)> {
+    let room = CHUNK_BYTES - 16;
+    let count = u32::try_from(value.len().div_ceil(room).max(1)).expect("a value is below 4 GiB");
+    (0..count)
+        .map(|number| {
+            let from = number as usize * room;
+            let part = &value[from..value.len().min(from + room)];
+            let mut body = Vec::with_capacity(part.len() + 4);
+            body.extend(count.to_be_bytes());
+            body.extend(part);
+            (chunk_key(key, number), seal(&body))
+        })
+        .collect()
+}
+
+pub(crate) fn chunk_key(key: &[u8], number: u32) -> Vec<u8> {
+    [key, &number.to_be_bytes()].concat()
+}
+
+/// How many chunks the value has of which this is one, and this one's bytes.
+pub(crate) fn unseal_chunk<'a>(
+    record: &'a [u8],
+    what: &dyn Fn() -> String,
+) -> Result<(u32, &'a [u8]), Damage> {
+    let body = unseal(record, what)?;
+    let (count, part) = body.split_at_checked(4).ok_or_else(|| Damage::Checksum { what: what() })?;
+    Ok((u32::from_be_bytes(count.try_into().expect("four bytes")), part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn what() -> String {
+        "a test's record".to_owned()
+    }
+
+    #[test]
+    fn chunks_come_back_whole() {
+        for length in [0, 1, CHUNK_BYTES, 3 * CHUNK_BYTES + 7] {
+            let value: Vec<u8> = (0..length).map(|i| (i % 251) as u8).collect();
+            let chunks = seal_chunks(b"key", &value);
+            assert!(chunks.iter().all(|(_, chunk)| chunk.len() <= CHUNK_BYTES));
+            let mut back: Vec<u8> = Vec::new();
+            for (_, chunk) in &chunks {
+                let (count, part) = unseal_chunk(chunk, &what).expect("whole");
+                assert_eq!(count as usize, chunks.len());
+                back.extend(part);
+            }
+            assert_eq!(back, value);
+        }
+    }
+
+    #[test]
+    fn one_flipped_bit_is_found() {
+        let sealed = seal(b"three masts");
+        for bit in 16..sealed.len() * 8 {
+            let mut damaged = sealed.to_vec();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(unseal(&damaged, &what), Err(Damage::Checksum { .. })), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_named() {
+        let mut newer = seal(b"three masts").to_vec();
+        newer[1] = 9;
+        assert!(matches!(unseal(&newer, &what), Err(Damage::Newer { found: 9, .. })));
+    }
+}

@@ -1,0 +1,29 @@
+//! Who leads, as this master knows it.
+
+use openraft::{RaftMetrics, ServerState};
+
+use crate::types::{Member, TypeConfig};
+
+/// Who leads, and whether it is this master.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Leadership {
+    /// The leader's Raft id and addresses, while one is known.
+    pub leader: Option<(u64, Member)>,
+    /// The newest term this master has heard of.
+    pub term: u64,
+    /// The term in which this master leads and has applied its own first entry: from
+    /// then on its state holds everything that earlier leaders committed, so its loops
+    /// may start, and fence what they propose with this term.
+    pub leading: Option<u64>,
+}
+
+impl Leadership {
+    pub(crate) fn from_metrics(metrics: &RaftMetrics<TypeConfig>) -> Self {
+        let membership = metrics.membership_config.membership();
+        let leader = metrics.current_leader.and_then(|id| Some((id, membership.get_node(&id)?.clone())));
+        let leads = metrics.state == ServerState::Leader && metrics.running_state.is_ok();
+        let applied_own = metrics.last_applied.is_some_and(|id| id.leader_id.term == metrics.current_term);
+        let leading = (leads && applied_own).then_some(metrics.current_term);
+        Self { leader, term: metrics.current_term, leading }
+    }
+}

@@ -1,0 +1,149 @@
+//! The one thread that writes the log. It takes everything that waits in its queue
+//! into one sled batch, flushes once, and only then tells each that its bytes are on
+//! the disk: that is the group commit.
+//!
+//! A failed write or flush ends the thread and every later request with it: after a
+//! failed fsync nobody knows what is on the disk.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use openraft::storage::IOFlushed;
+use sled::{Batch, IVec, Tree};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::types::TypeConfig;
+
+/// Requests that may wait; a full queue makes Raft wait.
+const QUEUE: usize = 1024;
+
+/// A key and its value; `None` removes the key.
+pub(crate) type Record = (Vec<u8>, Option<IVec>);
+
+/// What is to be written.
+pub(crate) struct Write {
+    pub(crate) records: Vec<Record>,
+    pub(crate) done: Done,
+    /// The newest index that is on disk once this is.
+    pub(crate) last_index: Option<u64>,
+}
+
+/// Whom to tell that it is on the disk.
+pub(crate) enum Done {
+    Raft(IOFlushed<TypeConfig>),
+    Caller(oneshot::Sender<io::Result<()>>),
+    /// Nobody waits: it goes to the disk with the next that somebody waits for.
+    Nobody,
+}
+
+/// The writer's end that the log store holds. Dropping it ends the thread once its
+/// queue is empty.
+pub(crate) struct LogWriter {
+    queue: Option<mpsc::Sender<Write>>,
+    thread: Option<JoinHandle<()>>,
+    flushed: Arc<AtomicU64>,
+}
+
+impl LogWriter {
+    pub(crate) fn start(tree: Tree) -> io::Result<Self> {
+        let (queue, requests) = mpsc::channel(QUEUE);
+        let flushed = Arc::new(AtomicU64::new(0));
+        let watermark = flushed.clone();
+        let thread = std::thread::Builder::new()
+            .name("xebec-log".to_owned())
+            .spawn(move || run(&tree, requests, &watermark))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), flushed })
+    }
+
+    /// Queues a write.
+    ///
+    /// # Errors
+    /// When the thread has ended, after a failed write.
+    pub(crate) async fn write(&self, write: Write) -> io::Result<()> {
+        let queue = self.queue.as_ref().expect("taken only when dropped");
+        queue
+            .send(write)
+            .await
+            .map_err(|_| io::Error::other("the log's writer has ended after a failed write"))
+    }
+
+    /// Queues a write and waits until it is on the disk.
+    ///
+    /// # Errors
+    /// When it did not get there.
+    pub(crate) async fn write_durably(
+        &self,
+        records: Vec<Record>,
+        last_index: Option<u64>,
+    ) -> io::Result<()> {
+        let (done, waiter) = oneshot::channel();
+        self.write(Write { records, done: Done::Caller(done), last_index }).await?;
+        waiter.await.map_err(|_| io::Error::other("the log's writer has ended"))?
+    }
+
+    /// The newest index that is known to be on the disk since the start.
+    pub(crate) fn flushed(&self) -> u64 {
+        self.flushed.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for LogWriter {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(tree: &Tree, mut requests: mpsc::Receiver<Write>, flushed: &AtomicU64) {
+    let mut waiting = Vec::new();
+    while requests.blocking_recv_many(&mut waiting, QUEUE) > 0 {
+        let outcome = commit(tree, &waiting);
+        let last_index = waiting.iter().filter_map(|write| write.last_index).next_back();
+        if let (Ok(()), Some(index)) = (&outcome, last_index) {
+            flushed.store(index, Ordering::Release);
+        }
+        for write in waiting.drain(..) {
+            tell(write.done, &outcome);
+        }
+        if let Err(error) = outcome {
+            tracing::error!(%error, "the log could not be written: this master stops taking part");
+            return;
+        }
+    }
+}
+
+fn commit(tree: &Tree, writes: &[Write]) -> io::Result<()> {
+    let mut batch = Batch::default();
+    // Of two writes to one key the later wins, as in the queue.
+    for (key, value) in writes.iter().flat_map(|write| &write.records) {
+        match value {
+            Some(value) => batch.insert(key.as_slice(), value.clone()),
+            None => batch.remove(key.as_slice()),
+        }
+    }
+    tree.apply_batch(batch)?;
+    if writes.iter().any(|write| !matches!(write.done, Done::Nobody)) {
+        tree.flush()?;
+    }
+    Ok(())
+}
+
+fn tell(done: Done, outcome: &io::Result<()>) {
+    let outcome = match outcome {
+        Ok(()) => Ok(()),
+        Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+    };
+    match done {
+        Done::Raft(callback) => callback.io_completed(outcome),
+        Done::Caller(waiter) => {
+            // A caller that stopped waiting has nothing to be told.
+            let _ = waiter.send(outcome);
+        }
+        Done::Nobody => {}
+    }
+}

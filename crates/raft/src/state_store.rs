@@ -1,0 +1,248 @@
+//! The database `state/`: the applied state, written behind by a thread of its own.
+//! The log can always make it again, so applying never waits for it; what is here only
+//! says from where on the log must be kept.
+//!
+//! | key | value |
+//! |---|---|
+//! | `o` + resource NUL namespace NUL name NUL + chunk number | an object, cut to chunks |
+//! | `m` | last applied, membership, revision and hash: one sealed record |
+//!
+//! Objects and `m` change in one batch, so the disk always holds one whole state.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+
+use prost::Message;
+use sled::{Batch, Tree};
+use xebec_rpc::raft::v1;
+use xebec_state::{Key, State, StateBuilder, encode_object};
+
+use crate::database::{self, Damage};
+use crate::types::{self, LogId, StoredMembership};
+
+const META: &[u8] = b"m";
+
+/// A state and where in the log it stands.
+#[derive(Clone, Default)]
+pub(crate) struct Applied {
+    pub(crate) state: State,
+    pub(crate) last: Option<LogId>,
+    pub(crate) membership: StoredMembership,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Meta {
+    #[prost(message, optional, tag = "1")]
+    last: Option<v1::LogId>,
+    #[prost(message, optional, tag = "2")]
+    membership_log_id: Option<v1::LogId>,
+    #[prost(message, optional, tag = "3")]
+    membership: Option<v1::Membership>,
+    #[prost(uint64, tag = "4")]
+    revision: u64,
+    #[prost(fixed64, tag = "5")]
+    hash: u64,
+}
+
+/// Writes states behind their publication.
+pub(crate) struct StateStore {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    slot: Mutex<Slot>,
+    changed: Condvar,
+}
+
+/// At most one state waits: a newer one takes its place, and their keys add up.
+#[derive(Default)]
+struct Slot {
+    next: Option<Applied>,
+    dirty: BTreeSet<Key>,
+    /// Everything is written anew, as after a snapshot was installed.
+    whole: bool,
+    /// The newest that was handed over, and the newest that is on the disk.
+    handed: Option<LogId>,
+    written: Option<LogId>,
+    failed: Option<String>,
+    ending: bool,
+}
+
+impl StateStore {
+    /// Opens the database and reads the state it holds.
+    ///
+    /// # Errors
+    /// [`Damage`] when it cannot be used.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Applied), Damage> {
+        let db = database::open(path)?;
+        let error = |source| Damage::Sled { what: format!("read {}", path.display()), source };
+        let tree = db.open_tree("state").map_err(error)?;
+        let applied = load(&tree)?;
+        let slot = Slot { handed: applied.last, written: applied.last, ..Slot::default() };
+        let shared = Arc::new(Shared { slot: Mutex::new(slot), changed: Condvar::new() });
+        let (mine, thread) = (shared.clone(), std::thread::Builder::new().name("xebec-state".to_owned()));
+        let thread = thread
+            .spawn(move || run(&mine, &tree, db))
+            .map_err(|e| Damage::Sled { what: "start the state's writer".into(), source: e.into() })?;
+        Ok((Self { shared, thread: Some(thread) }, applied))
+    }
+
+    /// Hands a state over to be written, with what changed since the last one.
+    pub(crate) fn write_behind(&self, applied: Applied, dirty: impl IntoIterator<Item = Key>) {
+        let mut slot = self.shared.lock();
+        slot.handed = applied.last;
+        slot.next = Some(applied);
+        slot.dirty.extend(dirty);
+        self.shared.changed.notify_all();
+    }
+
+    /// Hands a state over that replaces everything.
+    pub(crate) fn replace(&self, applied: Applied) {
+        let mut slot = self.shared.lock();
+        slot.handed = applied.last;
+        slot.next = Some(applied);
+        slot.whole = true;
+        self.shared.changed.notify_all();
+    }
+
+    /// Blocks until everything handed over is on the disk. Call it from a thread that
+    /// may block.
+    ///
+    /// # Errors
+    /// When a write failed.
+    pub(crate) fn wait_written(&self) -> io::Result<()> {
+        let mut slot = self.shared.lock();
+        let target = slot.handed;
+        while slot.written < target && slot.failed.is_none() {
+            slot = self.shared.changed.wait(slot).expect("no holder of this lock panics");
+        }
+        match &slot.failed {
+            Some(why) => Err(io::Error::other(why.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for StateStore {
+    fn drop(&mut self) {
+        self.shared.lock().ending = true;
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Slot> {
+        self.slot.lock().expect("no holder of this lock panics")
+    }
+}
+
+fn run(shared: &Shared, tree: &Tree, _db: sled::Db) {
+    loop {
+        let (applied, dirty, whole) = {
+            let mut slot = shared.lock();
+            while slot.next.is_none() && !slot.ending {
+                slot = shared.changed.wait(slot).expect("no holder of this lock panics");
+            }
+            let Some(next) = slot.next.take() else { return };
+            (next, std::mem::take(&mut slot.dirty), std::mem::take(&mut slot.whole))
+        };
+        let outcome = write(tree, &applied, &dirty, whole);
+        let mut slot = shared.lock();
+        match outcome {
+            Ok(()) => slot.written = applied.last,
+            Err(error) => {
+                tracing::error!(%error, "the state could not be written: snapshots stop here");
+                slot.failed = Some(error.to_string());
+            }
+        }
+        shared.changed.notify_all();
+        if slot.failed.is_some() {
+            return;
+        }
+    }
+}
+
+fn write(tree: &Tree, applied: &Applied, dirty: &BTreeSet<Key>, whole: bool) -> sled::Result<()> {
+    let mut batch = Batch::default();
+    if whole {
+        for key in tree.range(b"o".as_slice()..b"p".as_slice()).keys() {
+            batch.remove(key?);
+        }
+        for (key, _) in applied.state.objects() {
+            put(&mut batch, &applied.state, &key);
+        }
+    } else {
+        for key in dirty {
+            for old in tree.scan_prefix(object_key(key)).keys() {
+                batch.remove(old?);
+            }
+            put(&mut batch, &applied.state, key);
+        }
+    }
+    batch.insert(META, database::seal(&meta(applied).encode_to_vec()));
+    tree.apply_batch(batch)?;
+    tree.flush().map(drop)
+}
+
+fn put(batch: &mut Batch, state: &State, key: &Key) {
+    let Some(entry) = state.get(key) else { return };
+    for (chunk, record) in database::seal_chunks(&object_key(key), &encode_object(key, entry)) {
+        batch.insert(chunk, record);
+    }
+}
+
+/// Names never hold a NUL, so no key is another's prefix.
+fn object_key(key: &Key) -> Vec<u8> {
+    format!("o{}\0{}\0{}\0", key.resource, key.namespace, key.name).into_bytes()
+}
+
+fn meta(applied: &Applied) -> Meta {
+    Meta {
+        last: applied.last.as_ref().map(types::log_id_to_wire),
+        membership_log_id: applied.membership.log_id().as_ref().map(types::log_id_to_wire),
+        membership: Some(types::membership_to_wire(applied.membership.membership())),
+        revision: applied.state.revision(),
+        hash: applied.state.hash(),
+    }
+}
+
+fn load(tree: &Tree) -> Result<Applied, Damage> {
+    let what = || "the state's own record".to_owned();
+    let sled_error = |source| Damage::Sled { what: "read the state".into(), source };
+    let Some(record) = tree.get(META).map_err(sled_error)? else { return Ok(Applied::default()) };
+    let damaged = || Damage::Checksum { what: what() };
+    let meta = Meta::decode(database::unseal(&record, &what)?).map_err(|_| damaged())?;
+    let mut builder = StateBuilder::default();
+    let (mut value, mut seen) = (Vec::new(), 0);
+    for pair in tree.range(b"o".as_slice()..b"p".as_slice()) {
+        let (key, record) = pair.map_err(sled_error)?;
+        let what = || format!("the object {}", String::from_utf8_lossy(&key).replace('\0', " "));
+        let (count, part) = database::unseal_chunk(&record, &what)?;
+        value.extend_from_slice(part);
+        seen += 1;
+        if seen == count {
+            let record = std::mem::take(&mut value);
+            builder.add(record.into()).map_err(|_| Damage::Checksum { what: what() })?;
+            seen = 0;
+        }
+    }
+    let state = builder.finish(meta.revision, meta.hash);
+    let state =
+        state.map_err(|error| Damage::Missing { what: format!("the state in this folder: {error}") })?;
+    let membership =
+        types::membership_from_wire(meta.membership.unwrap_or_default()).map_err(|_| damaged())?;
+    let membership_log_id = meta.membership_log_id.as_ref().map(types::log_id_from_wire);
+    Ok(Applied {
+        state,
+        last: meta.last.as_ref().map(types::log_id_from_wire),
+        membership: StoredMembership::new(membership_log_id, membership),
+    })
+}
