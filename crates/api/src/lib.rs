@@ -5,6 +5,9 @@
 
 pub mod check;
 pub mod error;
+pub mod field_selector;
+pub mod metadata;
+pub mod name;
 pub mod node_affinity;
 pub mod object;
 pub mod resource;

@@ -63,6 +63,10 @@ impl Ring {
         }
     }
 
+    pub(crate) fn last(&self) -> Option<u64> {
+        self.events.last().map(|event| event.revision)
+    }
+
     pub(crate) fn after(&self, revision: u64) -> Result<Vec<Event>, Compacted> {
         if revision < self.floor {
             return Err(Compacted { floor: self.floor });

@@ -93,6 +93,13 @@ impl State {
         self.objects.keys()
     }
 
+    /// The revision of the last change to a resource, or of the snapshot that this state
+    /// came from: while it is the same, so are the resource's objects.
+    #[must_use]
+    pub fn changed_at(&self, resource: &str) -> u64 {
+        self.rings.get(resource).and_then(Ring::last).unwrap_or(self.floor)
+    }
+
     /// What happened to a resource after a revision, oldest first.
     ///
     /// # Errors
