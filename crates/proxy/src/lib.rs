@@ -1,1 +1,21 @@
-//! The userspace Service proxy: one nftables table, one listener, splice.
+//! The userspace Service proxy: one constant nftables table, one transparent listener,
+//! `splice(2)`. It runs as a pod with the host's network on every node.
+//!
+//! A packet to a ClusterIP, or to a node port on an address of this node, is redirected
+//! to the listener by a set element; the connection that is accepted still has the
+//! address that its client meant. Changes to Services change set elements and the table
+//! in memory, never rules, and break no connection that stands.
+
+mod engine;
+mod forward;
+mod netlink;
+mod network;
+mod nft;
+mod pipes;
+mod relay;
+mod routes;
+mod routing;
+
+pub use engine::EngineError;
+pub use netlink::NetlinkError;
+pub use network::{Ipv4Network, NotANetwork};

@@ -1,0 +1,128 @@
+//! The whole data path on a real kernel: a node, two pods on it, a pod on another node and
+//! a client outside, each a network namespace of its own.
+
+mod lab;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddrV4};
+
+use super::*;
+use lab::Lab;
+
+fn address(text: &str) -> SocketAddrV4 {
+    text.parse().expect("an address")
+}
+
+/// The Service 10.43.0.5:80, at node port 30080, with these endpoints.
+fn web(endpoints: &[(&str, bool)]) -> Port {
+    let endpoints: Vec<_> = endpoints.iter().map(|(text, local)| (address(text), *local)).collect();
+    Port {
+        addresses: vec![address("10.43.0.5:80")],
+        node_port: Some(30080),
+        sticky: false,
+        node_port_endpoints: endpoints.clone(),
+        endpoints,
+    }
+}
+
+const BOTH: [(&str, bool); 2] = [("10.42.0.2:8080", true), ("10.42.1.2:8080", false)];
+
+/// Every way in, and what the endpoint sees as its client.
+#[test]
+fn connections_reach_endpoints_from_pods_the_host_and_outside() {
+    let Some(lab) = Lab::new() else { return };
+    let (near, far) = (lab.serve("pod1", "10.42.0.2:8080"), lab.serve("pod3", "10.42.1.2:8080"));
+    let engine = lab.engine();
+    engine.apply(&[web(&BOTH[..1])]);
+    assert_eq!(lab.ask("pod2", "10.43.0.5:80"), "10.42.0.2:8080 from 10.42.0.3");
+    assert_eq!(lab.ask("pod1", "10.43.0.5:80"), "10.42.0.2:8080 from 10.99.0.1", "a pod reaches itself");
+    assert_eq!(lab.ask("node", "10.43.0.5:80"), "10.42.0.2:8080 from 10.99.0.1");
+    assert_eq!(lab.ask("node", "127.0.0.1:30080"), "10.42.0.2:8080 from 10.99.0.1");
+    assert_eq!(lab.ask("node", "10.99.0.1:30080"), "10.42.0.2:8080 from 10.99.0.1");
+    assert_eq!(lab.ask("outside", "10.99.0.1:30080"), "10.42.0.2:8080 from 10.99.0.1");
+    assert_eq!(lab.ask("pod2", "10.99.0.1:30080"), "10.42.0.2:8080 from 10.42.0.3");
+    engine.apply(&[web(&BOTH[1..])]);
+    assert_eq!(lab.ask("pod2", "10.43.0.5:80"), "10.42.1.2:8080 from 10.99.0.1");
+    assert_eq!(lab.ask("outside", "10.99.0.1:30080"), "10.42.1.2:8080 from 10.99.0.1");
+    engine.stop();
+    drop((near, far));
+}
+
+/// What is in the Service range and in no set is refused at once, whatever listens on the host.
+#[test]
+fn what_is_no_service_is_refused() {
+    let Some(lab) = Lab::new() else { return };
+    let daemon = lab.serve("node", "0.0.0.0:9100");
+    let engine = lab.engine();
+    engine.apply(&[web(&[])]);
+    for from in ["pod2", "node"] {
+        for to in ["10.43.0.5:80", "10.43.0.5:9100", "10.43.9.9:9100"] {
+            assert_eq!(
+                lab.try_ask(from, to).expect_err("refused").kind(),
+                ErrorKind::ConnectionRefused,
+                "{from} {to}"
+            );
+        }
+    }
+    assert_eq!(
+        lab.try_ask("outside", "10.99.0.1:30080").expect_err("refused").kind(),
+        ErrorKind::ConnectionRefused
+    );
+    assert!(lab.ask("outside", "10.99.0.1:9100").ends_with("from 10.99.0.9"), "the host's own ports stay");
+    engine.stop();
+    drop(daemon);
+}
+
+/// An endpoint that refuses, and one that never answers, cost a client nothing but time.
+#[test]
+fn a_dead_endpoint_is_passed_over() {
+    let Some(lab) = Lab::new() else { return };
+    let near = lab.serve("pod1", "10.42.0.2:8080");
+    lab.ip_in("node", "route add 10.42.1.99/32 dev outside");
+    let engine = lab.engine();
+    engine.apply(&[web(&[BOTH[0], ("10.42.0.3:8080", true), ("10.42.1.99:8080", false)])]);
+    for _ in 0..8 {
+        assert!(lab.ask("outside", "10.99.0.1:30080").starts_with("10.42.0.2:8080"));
+    }
+    engine.stop();
+    drop(near);
+}
+
+/// A connection that stands outlives its Service; a pod's way out is masqueraded; and when
+/// the proxy ends it leaves nothing behind.
+#[test]
+fn standing_connections_stay_and_nothing_is_left_behind() {
+    let Some(lab) = Lab::new() else { return };
+    let near = lab.serve("pod1", "10.42.0.2:8080");
+    let outside = lab.serve("outside", "10.99.0.9:7000");
+    let before = lab.state_of_node();
+    let engine = lab.engine();
+    assert_eq!(lab.ask("pod2", "10.99.0.9:7000"), "10.99.0.9:7000 from 10.99.0.1");
+    engine.apply(&[web(&BOTH[..1])]);
+    let mut standing = lab.connect("pod2", "10.43.0.5:80").expect("connected");
+    standing.write_all(b"one").expect("sent");
+    engine.apply(&[]);
+    assert_eq!(lab.try_ask("pod2", "10.43.0.5:80").expect_err("gone").kind(), ErrorKind::ConnectionRefused);
+    standing.write_all(b"two").expect("sent");
+    standing.shutdown(Shutdown::Write).expect("half-closed");
+    let mut answer = String::new();
+    standing.read_to_string(&mut answer).expect("answered");
+    assert_eq!(answer, "10.42.0.2:8080 from 10.42.0.3");
+    engine.stop();
+    assert_eq!(lab.state_of_node(), before);
+    drop((near, outside));
+}
+
+/// A table that somebody flushed is made anew at the next change.
+#[test]
+fn a_lost_table_is_made_anew() {
+    let Some(lab) = Lab::new() else { return };
+    let near = lab.serve("pod1", "10.42.0.2:8080");
+    let engine = lab.engine();
+    engine.apply(&[web(&BOTH[1..])]);
+    lab.within("node", || nft::remove().expect("removed"));
+    engine.apply(&[web(&BOTH[..1]), Port { node_port: Some(30081), ..web(&BOTH[..1]) }]);
+    assert_eq!(lab.ask("outside", "10.99.0.1:30081"), "10.42.0.2:8080 from 10.99.0.1");
+    engine.stop();
+    drop(near);
+}

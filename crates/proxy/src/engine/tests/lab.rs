@@ -1,0 +1,230 @@
+//! Network namespaces for a test: `node` with the pods `pod1` (10.42.0.2) and `pod2`
+//! (10.42.0.3) behind /32 routes, `pod3` (10.42.1.2) as if on another node, and `outside`
+//! (10.99.0.9) beside the node (10.99.0.1). The names are unique, and go with the lab.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::sched::{CloneFlags, setns};
+
+use crate::engine::Engine;
+use crate::routes::Port;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const HOSTS: [&str; 5] = ["node", "pod1", "pod2", "pod3", "outside"];
+
+/// See the module.
+pub(super) struct Lab {
+    prefix: String,
+}
+
+impl Lab {
+    /// `None`, and loudly so, without the rights to make namespaces.
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+    pub(super) fn new() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        if !nix::unistd::geteuid().is_root() {
+            eprintln!("SKIPPED: this test makes network namespaces and needs root");
+            return None;
+        }
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let lab = Self { prefix: format!("xbp{}-{number}-", std::process::id()) };
+        for host in HOSTS {
+            lab.ip(&["netns", "add", &lab.name(host)]);
+            lab.ip_in(host, "link set lo up");
+        }
+        lab.wire();
+        Some(lab)
+    }
+
+    fn wire(&self) {
+        for (host, inside, node) in [
+            ("outside", "10.99.0.9/24", "10.99.0.1/24"),
+            ("pod1", "10.42.0.2/32", "169.254.1.1/32"),
+            ("pod2", "10.42.0.3/32", "169.254.1.1/32"),
+            ("pod3", "10.42.1.2/32", "169.254.1.1/32"),
+        ] {
+            let peer = self.name(host);
+            self.ip_in("node", &format!("link add {host} type veth peer name eth0 netns {peer}"));
+            self.ip_in("node", &format!("link set {host} up"));
+            self.ip_in(host, "link set eth0 up");
+            self.ip_in(host, &format!("addr add {inside} dev eth0"));
+            self.ip_in("node", &format!("addr add {node} dev {host}"));
+            if let Some(pod) = inside.strip_suffix("/32") {
+                self.ip_in(host, "route add 169.254.1.1 dev eth0");
+                self.ip_in(host, "route add default via 169.254.1.1");
+                self.ip_in("node", &format!("route add {pod}/32 dev {host} src 10.99.0.1"));
+            }
+        }
+        self.within("node", || {
+            std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("forwarding");
+        });
+    }
+
+    fn name(&self, host: &str) -> String {
+        format!("{}{host}", self.prefix)
+    }
+
+    fn ip(&self, arguments: &[&str]) -> String {
+        let output = Command::new("ip").args(arguments).output().expect("the ip tool");
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "ip {arguments:?}: {complaint}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    pub(super) fn ip_in(&self, host: &str, arguments: &str) -> String {
+        let name = self.name(host);
+        let words: Vec<&str> = ["-n", &name].into_iter().chain(arguments.split(' ')).collect();
+        self.ip(&words)
+    }
+
+    /// Does something on a thread that is in a namespace.
+    pub(super) fn within<T: Send>(&self, host: &str, work: impl FnOnce() -> T + Send) -> T {
+        std::thread::scope(|scope| {
+            let worker = scope.spawn(|| {
+                enter(&self.name(host));
+                work()
+            });
+            worker.join().expect("it did not panic")
+        })
+    }
+
+    /// The node's rules and routes, and whether there is a table of ours.
+    pub(super) fn state_of_node(&self) -> String {
+        let routes = self.ip_in("node", "route show table all");
+        let table = self.within("node", || {
+            let change = crate::nft::Elements { node_ports: [1].into(), ..Default::default() };
+            crate::nft::change(&Default::default(), &change).is_ok()
+        });
+        format!("{}{routes}table: {table}", self.ip_in("node", "rule show"))
+    }
+
+    /// A server that reads to the end, then says who it is and who asked.
+    pub(super) fn serve(&self, host: &str, address: &'static str) -> Server {
+        let stop = Arc::new(AtomicBool::new(false));
+        let listener = self.within(host, || TcpListener::bind(address).expect("bound"));
+        let bound = listener.local_addr().expect("bound");
+        let (stopping, name) = (Arc::clone(&stop), self.name(host));
+        let thread = std::thread::spawn(move || {
+            while let Ok((mut client, peer)) = listener.accept() {
+                if stopping.load(Ordering::Relaxed) {
+                    return;
+                }
+                std::thread::spawn(move || {
+                    let mut question = Vec::new();
+                    let _ = client.read_to_end(&mut question);
+                    let _ = write!(client, "{address} from {}", peer.ip());
+                });
+            }
+        });
+        Server { stop, bound, name, thread: Some(thread) }
+    }
+
+    pub(super) fn connect(&self, from: &str, to: &str) -> io::Result<TcpStream> {
+        let to: SocketAddr = to.parse::<SocketAddrV4>().expect("an address").into();
+        self.within(from, || {
+            let stream = TcpStream::connect_timeout(&to, PATIENCE)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            Ok(stream)
+        })
+    }
+
+    /// Sends a question and returns the answer.
+    pub(super) fn try_ask(&self, from: &str, to: &str) -> io::Result<String> {
+        let mut stream = self.connect(from, to)?;
+        stream.write_all(b"who?")?;
+        stream.shutdown(std::net::Shutdown::Write)?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    pub(super) fn ask(&self, from: &str, to: &str) -> String {
+        self.try_ask(from, to).unwrap_or_else(|error| panic!("{from} to {to}: {error}"))
+    }
+
+    /// The proxy's engine, on the node.
+    pub(super) fn engine(&self) -> Handle {
+        let (orders, mut inbox) = tokio::sync::mpsc::channel::<Vec<Port>>(1);
+        let (done, outbox) = mpsc::channel();
+        let name = self.name("node");
+        let thread = std::thread::spawn(move || {
+            enter(&name);
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let network = |text: &str| text.parse().expect("a network");
+                let start = Engine::start(network("10.43.0.0/16"), network("10.42.0.0/16"), 100);
+                let mut engine = start.await.expect("started");
+                done.send(()).expect("awaited");
+                while let Some(ports) = inbox.recv().await {
+                    engine.apply(&ports).await.expect("applied");
+                    done.send(()).expect("awaited");
+                }
+                engine.stop().await.expect("stopped");
+            });
+        });
+        outbox.recv_timeout(PATIENCE).expect("the engine started");
+        Handle { orders, outbox, thread }
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for host in HOSTS {
+            let _ = Command::new("ip").args(["netns", "del", &self.name(host)]).status();
+        }
+    }
+}
+
+fn enter(name: &str) {
+    let namespace = File::open(format!("/run/netns/{name}")).expect("a namespace");
+    setns(namespace, CloneFlags::CLONE_NEWNET).expect("entered");
+}
+
+/// An engine on a thread of its own.
+pub(super) struct Handle {
+    orders: tokio::sync::mpsc::Sender<Vec<Port>>,
+    outbox: mpsc::Receiver<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Handle {
+    pub(super) fn apply(&self, ports: &[Port]) {
+        self.orders.blocking_send(ports.to_vec()).expect("it runs");
+        self.outbox.recv_timeout(PATIENCE).expect("applied");
+    }
+
+    pub(super) fn stop(self) {
+        drop(self.orders);
+        self.thread.join().expect("it ended well");
+    }
+}
+
+/// A server until it is dropped.
+pub(super) struct Server {
+    stop: Arc<AtomicBool>,
+    bound: SocketAddr,
+    name: String,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let (name, bound) = (self.name.clone(), self.bound);
+        // One last connection wakes it up.
+        let waking = std::thread::spawn(move || {
+            enter(&name);
+            drop(TcpStream::connect(bound));
+        });
+        drop(waking.join());
+        drop(self.thread.take().map(JoinHandle::join));
+    }
+}

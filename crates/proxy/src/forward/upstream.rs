@@ -1,0 +1,68 @@
+//! The connection to an endpoint.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::time::Duration;
+
+use nix::sys::socket::{setsockopt, sockopt};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::routes::Backend;
+
+/// An endpoint that does not answer for so long is given up for another one.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// After so long without a word, an endpoint is asked whether it still lives.
+const IDLE_SECONDS: u32 = 10;
+/// The same for a client.
+pub(super) const CLIENT_IDLE_SECONDS: u32 = 120;
+const PROBE_SECONDS: u32 = 2;
+const PROBES: u32 = 3;
+/// Data that nobody acknowledges for so long breaks a connection.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
+
+/// Connects; with a `source`, from that address and a port of its own.
+pub(super) async fn connect(backend: &Backend, source: Option<SocketAddrV4>) -> io::Result<TcpStream> {
+    let socket = match source.map(|source| transparent(*source.ip())) {
+        Some(Ok(socket)) => socket,
+        Some(Err(error)) => {
+            tracing::debug!(%error, "cannot keep the client's address");
+            TcpSocket::new_v4()?
+        }
+        None => TcpSocket::new_v4()?,
+    };
+    let connecting = socket.connect(SocketAddr::V4(backend.address));
+    let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.map_err(io::Error::from)??;
+    watch(&stream, IDLE_SECONDS);
+    let millis = u32::try_from(UNACKNOWLEDGED.as_millis()).expect("it fits");
+    if let Err(error) = setsockopt(&stream, sockopt::TcpUserTimeout, &millis) {
+        tracing::debug!(%error, "TCP_USER_TIMEOUT");
+    }
+    Ok(stream)
+}
+
+fn transparent(address: Ipv4Addr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    setsockopt(&socket, sockopt::IpTransparent, &true)?;
+    setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
+    socket.bind(SocketAddr::new(address.into(), 0))?;
+    Ok(socket)
+}
+
+/// Notices a peer that is gone without a word.
+pub(super) fn watch(stream: &TcpStream, idle_seconds: u32) {
+    let set = || {
+        setsockopt(stream, sockopt::KeepAlive, &true)?;
+        setsockopt(stream, sockopt::TcpKeepIdle, &idle_seconds)?;
+        setsockopt(stream, sockopt::TcpKeepInterval, &PROBE_SECONDS)?;
+        setsockopt(stream, sockopt::TcpKeepCount, &PROBES)
+    };
+    if let Err(error) = set() {
+        tracing::debug!(%error, "TCP keepalive");
+    }
+}
+
+/// Whole milliseconds.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,162 @@
+//! The nftables table `inet xebec`, spoken over netlink: made once with constant rules;
+//! after that only the elements of its sets change.
+
+mod expression;
+mod rules;
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use crate::netlink::{Attributes, Messages, NLM_F_APPEND, NLM_F_CREATE, NetlinkError};
+use crate::network::Ipv4Network;
+
+/// The name of the table.
+pub(crate) const TABLE: &str = "xebec";
+const SERVICES: &str = "services";
+const NODE_PORTS: &str = "nodeports";
+
+const NETLINK_NETFILTER: isize = 12;
+const SUBSYSTEM: u16 = 10;
+const NFPROTO_INET: u8 = 1;
+const BATCH_BEGIN: u16 = 16;
+const BATCH_END: u16 = 17;
+
+const NEW_TABLE: u16 = 0;
+const DELETE_TABLE: u16 = 2;
+const NEW_CHAIN: u16 = 3;
+const NEW_RULE: u16 = 6;
+const NEW_SET: u16 = 9;
+const NEW_ELEMENT: u16 = 12;
+const DELETE_ELEMENT: u16 = 14;
+
+/// Elements per message: an attribute is shorter than 64 KiB.
+const ELEMENTS_PER_MESSAGE: usize = 1000;
+
+const TCP: u8 = 6;
+
+/// What the constant rules need to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// The proxy's transparent listener.
+    pub(crate) listener: SocketAddrV4,
+    /// What is in it and in no set is rejected.
+    pub(crate) services: Ipv4Network,
+    /// What leaves it is masqueraded.
+    pub(crate) pods: Ipv4Network,
+    /// The mark that has a packet delivered to this host, whatever its address.
+    pub(crate) mark: u32,
+}
+
+/// The addresses that are redirected to the proxy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Elements {
+    /// ClusterIP and port.
+    pub(crate) services: BTreeSet<SocketAddrV4>,
+    /// Ports on every address of this node.
+    pub(crate) node_ports: BTreeSet<u16>,
+}
+
+/// Makes the table anew, empty, in one transaction.
+pub(crate) fn install(settings: &Settings) -> Result<(), NetlinkError> {
+    let mut batch = Batch::new();
+    let table = || Attributes::default().text(1, TABLE);
+    batch.add("make the nftables table", NEW_TABLE, NLM_F_CREATE, &table());
+    batch.add("drop the old nftables table", DELETE_TABLE, 0, &table());
+    batch.add("make the nftables table", NEW_TABLE, NLM_F_CREATE, &table());
+    for set in [&rules::SERVICES_SET, &rules::NODE_PORTS_SET] {
+        batch.add("make an nftables set", NEW_SET, NLM_F_CREATE, &set.attributes());
+    }
+    for chain in rules::CHAINS {
+        batch.add("make an nftables chain", NEW_CHAIN, NLM_F_CREATE, &chain.attributes());
+    }
+    for (chain, expressions) in rules::rules(settings) {
+        let rule = Attributes::default().text(1, TABLE).text(2, chain).nested(4, &expressions);
+        batch.add("make an nftables rule", NEW_RULE, NLM_F_CREATE | NLM_F_APPEND, &rule);
+    }
+    batch.commit()
+}
+
+/// Brings the sets from one content to another, in one transaction.
+pub(crate) fn change(from: &Elements, to: &Elements) -> Result<(), NetlinkError> {
+    let mut batch = Batch::new();
+    let service = |address: &SocketAddrV4| service_key(*address);
+    let port = |port: &u16| port_key(*port);
+    let gone = from.services.difference(&to.services).map(service).collect();
+    batch.elements("drop an element of the set of services", DELETE_ELEMENT, SERVICES, gone);
+    let gone = from.node_ports.difference(&to.node_ports).map(port).collect();
+    batch.elements("drop an element of the set of node ports", DELETE_ELEMENT, NODE_PORTS, gone);
+    let new = to.services.difference(&from.services).map(service).collect();
+    batch.elements("add to the set of services", NEW_ELEMENT, SERVICES, new);
+    let new = to.node_ports.difference(&from.node_ports).map(port).collect();
+    batch.elements("add to the set of node ports", NEW_ELEMENT, NODE_PORTS, new);
+    batch.commit()
+}
+
+/// Drops the table; nothing happens when there is none.
+pub(crate) fn remove() -> Result<(), NetlinkError> {
+    let mut batch = Batch::new();
+    let table = Attributes::default().text(1, TABLE);
+    batch.add("make the nftables table", NEW_TABLE, NLM_F_CREATE, &table);
+    batch.add("drop the nftables table", DELETE_TABLE, 0, &table);
+    batch.commit()
+}
+
+/// Each part of a concatenated key fills four bytes.
+fn service_key(address: SocketAddrV4) -> Vec<u8> {
+    let port = address.port().to_be_bytes();
+    [&address.ip().octets()[..], &[TCP, 0, 0, 0], &port, &[0, 0]].concat()
+}
+
+fn port_key(port: u16) -> Vec<u8> {
+    [&[TCP, 0, 0, 0][..], &port.to_be_bytes(), &[0, 0]].concat()
+}
+
+/// A transaction of nf_tables.
+struct Batch {
+    messages: Messages,
+    empty: bool,
+}
+
+impl Batch {
+    fn new() -> Self {
+        let mut messages = Messages::default();
+        messages.add_silent("begin an nftables batch", BATCH_BEGIN, &frame(0, SUBSYSTEM));
+        Self { messages, empty: true }
+    }
+
+    fn add(&mut self, what: &'static str, message: u16, flags: u16, attributes: &Attributes) {
+        self.empty = false;
+        let kind = (SUBSYSTEM << 8) | message;
+        self.messages.add(what, kind, flags, &frame(NFPROTO_INET, 0), attributes);
+    }
+
+    fn elements(&mut self, what: &'static str, message: u16, set: &str, keys: Vec<Vec<u8>>) {
+        for chunk in keys.chunks(ELEMENTS_PER_MESSAGE) {
+            let list = chunk.iter().fold(Attributes::default(), |list, key| {
+                let value = Attributes::default().bytes(1, key);
+                list.nested(1, &Attributes::default().nested(1, &value))
+            });
+            let attributes = Attributes::default().text(1, TABLE).text(2, set).nested(3, &list);
+            self.add(what, message, NLM_F_CREATE, &attributes);
+        }
+    }
+
+    fn commit(mut self) -> Result<(), NetlinkError> {
+        if self.empty {
+            return Ok(());
+        }
+        self.messages.add_silent("commit an nftables batch", BATCH_END, &frame(0, SUBSYSTEM));
+        self.messages.send(NETLINK_NETFILTER)
+    }
+}
+
+/// `struct nfgenmsg`.
+fn frame(family: u8, resource: u16) -> [u8; 4] {
+    let [high, low] = resource.to_be_bytes();
+    [family, 0, high, low]
+}
+
+/// An address as an operand.
+fn octets(address: Ipv4Addr) -> [u8; 4] {
+    address.octets()
+}

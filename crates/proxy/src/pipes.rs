@@ -1,0 +1,74 @@
+//! Pipes for `splice`, kept for the next connection that has a lot to move: a connection
+//! holds one only while data is pending in it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::unistd::pipe2;
+use std::os::fd::AsRawFd;
+
+/// Pipes that are kept when nobody uses them.
+const KEPT: usize = 64;
+/// What one splice can move at once.
+pub(crate) const PIPE_BYTES: usize = 256 * 1024;
+
+/// The pool.
+#[derive(Clone, Default)]
+pub(crate) struct Pipes(Arc<Mutex<Vec<Ends>>>);
+
+struct Ends {
+    read: OwnedFd,
+    write: OwnedFd,
+}
+
+/// A pipe out of the pool; it goes back when it is dropped empty.
+pub(crate) struct Pipe {
+    ends: Option<Ends>,
+    /// Bytes in it.
+    pub(crate) pending: usize,
+    pool: Pipes,
+}
+
+impl Pipes {
+    /// A pipe of the pool, or a new one.
+    pub(crate) fn take(&self) -> io::Result<Pipe> {
+        let pooled = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let ends = match pooled {
+            Some(ends) => ends,
+            None => open()?,
+        };
+        Ok(Pipe { ends: Some(ends), pending: 0, pool: self.clone() })
+    }
+}
+
+fn open() -> io::Result<Ends> {
+    let (read, write) = pipe2(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC)?;
+    // Smaller pipes also work, where a limit allows no larger ones.
+    let size = i32::try_from(PIPE_BYTES).expect("it fits");
+    let _ = fcntl(write.as_raw_fd(), FcntlArg::F_SETPIPE_SZ(size));
+    Ok(Ends { read, write })
+}
+
+impl Pipe {
+    /// Where bytes come out.
+    pub(crate) fn read_end(&self) -> &OwnedFd {
+        &self.ends.as_ref().expect("present until dropped").read
+    }
+
+    /// Where bytes go in.
+    pub(crate) fn write_end(&self) -> &OwnedFd {
+        &self.ends.as_ref().expect("present until dropped").write
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        let Some(ends) = self.ends.take().filter(|_| self.pending == 0) else { return };
+        let mut kept = self.pool.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < KEPT {
+            kept.push(ends);
+        }
+    }
+}
