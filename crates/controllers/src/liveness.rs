@@ -9,10 +9,12 @@ use xebec_api::object::Object;
 use crate::conditions;
 use crate::view::View;
 
-/// How long nothing was heard of a node; at most as long as this master leads.
-pub(crate) fn silence(view: &dyn View, node: &str, now: Timestamp) -> Duration {
-    let since = view.leading_since();
-    let heard = view.last_seen(node).map_or(since, |seen| seen.max(since));
+/// How long nothing was heard of a node; at most as long as this master leads, and as
+/// long as the node exists.
+pub(crate) fn silence(view: &dyn View, node: &Object, now: Timestamp) -> Duration {
+    let created: Option<Timestamp> = node.text(&["metadata", "creationTimestamp"]).parse().ok();
+    let moments = [Some(view.leading_since()), view.last_seen(node.name()), created];
+    let heard = moments.into_iter().flatten().max().unwrap_or(now);
     Duration::try_from(now.duration_since(heard)).unwrap_or_default()
 }
 

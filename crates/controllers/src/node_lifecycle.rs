@@ -60,7 +60,7 @@ impl Controller for NodeLifecycle {
 /// One write to the node per reconcile (each needs the resourceVersion that the one
 /// before leaves): its status first, its taints when that stands.
 fn sync(view: &dyn View, node: &Object, now: Timestamp, plan: &mut Plan) {
-    let silence = liveness::silence(view, node.name(), now);
+    let silence = liveness::silence(view, node, now);
     let timeout = view.settings().node_timeout;
     if silence < timeout {
         plan.requeue(timeout.saturating_sub(silence).max(Duration::from_millis(100)));

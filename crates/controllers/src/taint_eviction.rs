@@ -156,7 +156,7 @@ fn give_up_at(view: &dyn View, node: &Object, now: Timestamp) -> Option<Timestam
     let settings = view.settings();
     let nodes = view.list(NODES, None);
     let pace = Disruption::of(&nodes).pace(nodes.len())?;
-    if silence(view, node.name(), now) < settings.eviction_timeout {
+    if silence(view, node, now) < settings.eviction_timeout {
         return None;
     }
     let wait = settings.eviction_timeout.saturating_sub(settings.node_timeout);

@@ -42,8 +42,8 @@ pub enum EngineError {
 pub(crate) struct Engine {
     forwarder: Arc<Forwarder>,
     services: Ipv4Network,
-    /// What the kernel has; nothing that is known when it last failed.
-    elements: Elements,
+    /// What the kernel's sets have; unknown after a failure.
+    elements: Option<Elements>,
     settings: nft::Settings,
     cancel: CancellationToken,
     accepting: JoinHandle<()>,
@@ -65,7 +65,7 @@ impl Engine {
         let (cancel, connections) = (CancellationToken::new(), TaskTracker::new());
         let accept = accept(listener, Arc::clone(&forwarder), cancel.clone(), connections.clone(), limit);
         let accepting = tokio::spawn(accept);
-        let elements = Elements::default();
+        let elements = Some(Elements::default());
         Ok(Self { forwarder, services, elements, settings, cancel, accepting, connections })
     }
 
@@ -73,19 +73,21 @@ impl Engine {
     /// fails the table is made anew.
     pub(crate) async fn apply(&mut self, ports: &[Port]) -> Result<(), EngineError> {
         let routes = Arc::new(Routes::build(&self.forwarder.routes(), ports));
-        let (old, new) = (std::mem::take(&mut self.elements), routes.elements());
+        let (old, new) = (self.elements.take(), routes.elements());
         // A set never redirects what has no route: routes first, then the sets.
         self.forwarder.set_routes(routes);
         let (wanted, settings) = (new.clone(), self.settings);
         blocking(move || {
-            nft::change(&old, &new).or_else(|error| {
-                tracing::warn!(%error, "the nftables sets are not as they were left: making them anew");
-                nft::install(&settings)?;
-                nft::change(&Elements::default(), &new)
-            })
+            match old.map(|old| nft::change(&old, &new)) {
+                Some(Ok(())) => return Ok(()),
+                Some(Err(error)) => tracing::warn!(%error, "the nftables sets are not as they were left"),
+                None => {}
+            }
+            nft::install(&settings)?;
+            nft::change(&Elements::default(), &new)
         })
         .await?;
-        self.elements = wanted;
+        self.elements = Some(wanted);
         Ok(())
     }
 

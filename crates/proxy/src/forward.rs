@@ -45,13 +45,13 @@ impl Forwarder {
     }
 
     /// Serves one connection to its end. A client that cannot be served is reset.
-    pub(crate) async fn serve(&self, client: TcpStream) {
+    pub(crate) async fn serve(&self, mut client: TcpStream) {
         let (Ok(SocketAddr::V4(meant)), Ok(SocketAddr::V4(peer))) = (client.local_addr(), client.peer_addr())
         else {
             return;
         };
         let Some(route) = self.routes().find(meant) else { return reset(&client) };
-        let Some((upstream, _counted)) = self.connect(&route, meant, peer).await else {
+        let Some((mut upstream, _counted)) = self.connect(&route, meant, peer).await else {
             tracing::debug!(%meant, %peer, "no endpoint took the connection");
             return reset(&client);
         };
@@ -60,7 +60,7 @@ impl Forwarder {
             tracing::debug!(%error, "TCP_NODELAY");
         }
         upstream::watch(&client, upstream::CLIENT_IDLE_SECONDS);
-        if let Err(error) = relay(&client, &upstream, &self.pipes).await {
+        if let Err(error) = relay(&mut client, &mut upstream, &self.pipes).await {
             tracing::debug!(%meant, %peer, %error, "a connection broke");
             reset(&client);
             reset(&upstream);

@@ -3,12 +3,16 @@
 //! goes by `splice(2)`, which copies nothing. An idle connection holds no buffer.
 
 use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 
 use nix::fcntl::{SpliceFFlags, splice};
 use nix::sys::socket::{Shutdown, shutdown};
-use tokio::io::Interest;
+use tokio::io::{AsyncRead, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::net::tcp::ReadHalf;
 
 use crate::pipes::{PIPE_BYTES, Pipes};
 
@@ -22,22 +26,22 @@ const TURNS: usize = 32;
 ///
 /// # Errors
 /// What failed first; then both connections are of no more use.
-pub(crate) async fn relay(a: &TcpStream, b: &TcpStream, pipes: &Pipes) -> io::Result<()> {
-    tokio::try_join!(one_way(a, b, pipes), one_way(b, a, pipes))?;
+pub(crate) async fn relay(a: &mut TcpStream, b: &mut TcpStream, pipes: &Pipes) -> io::Result<()> {
+    let ((from_a, to_a), (from_b, to_b)) = (a.split(), b.split());
+    tokio::try_join!(one_way(from_a, to_b.as_ref(), pipes), one_way(from_b, to_a.as_ref(), pipes))?;
     Ok(())
 }
 
-async fn one_way(from: &TcpStream, to: &TcpStream, pipes: &Pipes) -> io::Result<()> {
+async fn one_way(mut from: ReadHalf<'_>, to: &TcpStream, pipes: &Pipes) -> io::Result<()> {
     loop {
-        from.readable().await?;
-        let closed = match copy(from, to)? {
-            Copied::Nothing | Copied::All => false,
+        let closed = match copy(&mut from, to).await? {
+            Copied::All => false,
             Copied::Closed => true,
             Copied::Part(rest) => {
                 write_all(to, &rest).await?;
                 false
             }
-            Copied::Burst => burst(from, to, pipes).await?,
+            Copied::Burst => burst(from.as_ref(), to, pipes).await?,
         };
         if closed {
             return match shutdown(to.as_raw_fd(), Shutdown::Write) {
@@ -49,7 +53,6 @@ async fn one_way(from: &TcpStream, to: &TcpStream, pipes: &Pipes) -> io::Result<
 }
 
 enum Copied {
-    Nothing,
     All,
     /// What the receiver did not take at once.
     Part(Vec<u8>),
@@ -58,22 +61,30 @@ enum Copied {
     Closed,
 }
 
-fn copy(from: &TcpStream, to: &TcpStream) -> io::Result<Copied> {
-    let mut buffer = [0; SMALL_BYTES];
-    let read = match from.try_read(&mut buffer) {
-        Ok(0) => return Ok(Copied::Closed),
-        Ok(read) => read,
-        Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Copied::Nothing),
-        Err(error) => return Err(error),
-    };
-    let written = match to.try_write(&buffer[..read]) {
+/// Waits for bytes and copies them. The buffer lives only while there is something in it:
+/// it is on the stack of one poll.
+async fn copy(from: &mut ReadHalf<'_>, to: &TcpStream) -> io::Result<Copied> {
+    std::future::poll_fn(|context| {
+        let mut storage = [MaybeUninit::uninit(); SMALL_BYTES];
+        let mut buffer = ReadBuf::uninit(&mut storage);
+        ready!(Pin::new(&mut *from).poll_read(context, &mut buffer))?;
+        Poll::Ready(pass_on(buffer.filled(), to))
+    })
+    .await
+}
+
+fn pass_on(bytes: &[u8], to: &TcpStream) -> io::Result<Copied> {
+    if bytes.is_empty() {
+        return Ok(Copied::Closed);
+    }
+    let written = match to.try_write(bytes) {
         Ok(written) => written,
         Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
         Err(error) => return Err(error),
     };
-    Ok(match written == read {
-        false => Copied::Part(buffer[written..read].to_vec()),
-        true if read == SMALL_BYTES => Copied::Burst,
+    Ok(match written == bytes.len() {
+        false => Copied::Part(bytes[written..].to_vec()),
+        true if written == SMALL_BYTES => Copied::Burst,
         true => Copied::All,
     })
 }
@@ -139,9 +150,9 @@ mod tests {
     /// stays open until its own end.
     #[tokio::test]
     async fn bytes_arrive_in_both_directions_and_a_half_close_is_passed_on() {
-        let ((client, a), (b, server)) = (pair().await, pair().await);
+        let ((client, mut a), (mut b, server)) = (pair().await, pair().await);
         let pipes = Pipes::default();
-        let relayed = tokio::spawn(async move { relay(&a, &b, &pipes).await });
+        let relayed = tokio::spawn(async move { relay(&mut a, &mut b, &pipes).await });
         let data: Vec<u8> = (0..3 << 20).map(|i: u32| i.to_le_bytes()[1]).collect();
         let answer: Vec<u8> = data.iter().rev().copied().collect();
         let (mut client_read, mut client_write) = client.into_split();

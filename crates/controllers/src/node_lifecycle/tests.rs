@@ -64,6 +64,19 @@ fn a_new_leader_listens_before_it_judges() {
 }
 
 #[test]
+fn a_new_node_has_time_to_speak_up() {
+    let mut world = world();
+    world.advance(3600);
+    world.hear_all_but(&[]);
+    world.put_node("n3");
+    world.seen.remove("n3");
+    assert_eq!(world.writes(&[&NodeLifecycle]), "");
+    world.advance(5);
+    world.hear_all_but(&[]);
+    assert_eq!(world.writes(&[&NodeLifecycle]).lines().next(), Some("status Node n3"));
+}
+
+#[test]
 fn taints_follow_conditions_and_leave_others_alone() {
     let mut world = world();
     world.edit(NODES, "", "n1", |node| {

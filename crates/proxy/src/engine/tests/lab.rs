@@ -44,6 +44,13 @@ impl Lab {
     }
 
     fn wire(&self) {
+        self.within("node", || {
+            for (key, value) in
+                [("ip_forward", "1"), ("conf/all/rp_filter", "1"), ("conf/default/rp_filter", "1")]
+            {
+                std::fs::write(format!("/proc/sys/net/ipv4/{key}"), value).expect("a sysctl");
+            }
+        });
         for (host, inside, node) in [
             ("outside", "10.99.0.9/24", "10.99.0.1/24"),
             ("pod1", "10.42.0.2/32", "169.254.1.1/32"),
@@ -62,9 +69,6 @@ impl Lab {
                 self.ip_in("node", &format!("route add {pod}/32 dev {host} src 10.99.0.1"));
             }
         }
-        self.within("node", || {
-            std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("forwarding");
-        });
     }
 
     fn name(&self, host: &str) -> String {

@@ -1,0 +1,115 @@
+//! Services and their EndpointSlices, as the ports that this node's proxy serves. Pure.
+//!
+//! Ready endpoints are used; while there are none, those that are on their way out and
+//! still serve. What is neither TCP nor IPv4 is left out, and so refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use serde_json::Value;
+use xebec_api::object::Object;
+
+use crate::routes::Port;
+
+const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+/// Every port of every Service that has an address, in the order of the Services.
+pub(crate) fn compile(services: &[Object], slices: &[Object], node: &str) -> Vec<Port> {
+    let mut by_service: BTreeMap<(&str, &str), Vec<&Object>> = BTreeMap::new();
+    for slice in slices.iter().filter(|slice| slice.text(&["addressType"]) == "IPv4") {
+        let service = slice.text(&["metadata", "labels", SERVICE_NAME]);
+        by_service.entry((slice.namespace(), service)).or_default().push(slice);
+    }
+    let mut ports = Vec::new();
+    for service in services {
+        let slices = by_service.get(&(service.namespace(), service.name()));
+        let addresses = addresses(service);
+        if addresses.is_empty() {
+            continue;
+        }
+        let tcp = list(service, &["spec", "ports"]).filter(|port| is_tcp(port));
+        let slices = slices.map(Vec::as_slice).unwrap_or_default();
+        ports.extend(tcp.filter_map(|port| compile_port(service, port, &addresses, slices, node)));
+    }
+    ports
+}
+
+fn list<'a>(object: &'a Object, path: &[&str]) -> impl Iterator<Item = &'a Value> + use<'a> {
+    object.get(path).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(value: &Value, key: &str) -> Option<u16> {
+    let number = value.get(key)?.as_u64()?;
+    u16::try_from(number).ok().filter(|number| *number > 0)
+}
+
+fn is_tcp(port: &Value) -> bool {
+    matches!(text(port, "protocol"), "" | "TCP")
+}
+
+/// The Service's own addresses; none for a headless one, or a name of something outside.
+fn addresses(service: &Object) -> Vec<Ipv4Addr> {
+    if service.text(&["spec", "type"]) == "ExternalName" {
+        return Vec::new();
+    }
+    let own = std::iter::once(service.text(&["spec", "clusterIP"]));
+    let own = own.chain(list(service, &["spec", "clusterIPs"]).filter_map(Value::as_str));
+    let external = list(service, &["spec", "externalIPs"]).filter_map(Value::as_str);
+    let balanced = list(service, &["status", "loadBalancer", "ingress"]).map(|ingress| text(ingress, "ip"));
+    let all: BTreeSet<Ipv4Addr> =
+        own.chain(external).chain(balanced).filter_map(|text| text.parse().ok()).collect();
+    all.into_iter().collect()
+}
+
+fn compile_port(
+    service: &Object,
+    port: &Value,
+    addresses: &[Ipv4Addr],
+    slices: &[&Object],
+    node: &str,
+) -> Option<Port> {
+    let own = number(port, "port")?;
+    let endpoints = endpoints(slices, text(port, "name"), node);
+    let policy = |field: &str| service.text(&["spec", field]) == "Local";
+    let near = |only: bool| {
+        let kept = endpoints.iter().filter(|(_, local)| *local || !only);
+        kept.copied().collect::<Vec<_>>()
+    };
+    let exposed = matches!(service.text(&["spec", "type"]), "NodePort" | "LoadBalancer");
+    Some(Port {
+        addresses: addresses.iter().map(|address| SocketAddrV4::new(*address, own)).collect(),
+        node_port: number(port, "nodePort").filter(|_| exposed),
+        sticky: service.text(&["spec", "sessionAffinity"]) == "ClientIP",
+        endpoints: near(policy("internalTrafficPolicy")),
+        node_port_endpoints: near(policy("externalTrafficPolicy")),
+    })
+}
+
+fn endpoints(slices: &[&Object], port_name: &str, node: &str) -> Vec<(SocketAddrV4, bool)> {
+    let (mut ready, mut leaving) = (BTreeSet::new(), BTreeSet::new());
+    for slice in slices {
+        let mut ports = list(slice, &["ports"]).filter(|port| is_tcp(port));
+        let port = ports.find(|port| text(port, "name") == port_name).and_then(|port| number(port, "port"));
+        let Some(port) = port else { continue };
+        for endpoint in list(slice, &["endpoints"]) {
+            let address = endpoint.pointer("/addresses/0").and_then(Value::as_str);
+            let Some(address) = address.and_then(|text| text.parse().ok()) else { continue };
+            let entry =
+                (SocketAddrV4::new(address, port), !node.is_empty() && text(endpoint, "nodeName") == node);
+            let condition = |name: &str| endpoint.get("conditions")?.get(name)?.as_bool();
+            if condition("ready").unwrap_or(true) {
+                ready.insert(entry);
+            } else if condition("terminating") == Some(true) && condition("serving") == Some(true) {
+                leaving.insert(entry);
+            }
+        }
+    }
+    if ready.is_empty() { leaving } else { ready }.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests;
