@@ -61,11 +61,15 @@ pub(super) struct Sets {
 
 impl Sets {
     /// Sorts what a Deployment owns. Should two be of the current template, the older is
-    /// the one.
+    /// the one. A set that was made for this template stays the one even when its own
+    /// template was changed on the way into the store: making another would never end.
     pub(super) fn new(deployment: &Object, owned: Vec<Object>) -> Self {
         let mut old: Vec<Set> = owned.into_iter().map(Set::stored).collect();
         old.sort_by(|a, b| a.created().cmp(&b.created()));
-        let current = old.iter().position(|set| template::is_same(deployment, &set.object));
+        let hash = template::hash(deployment);
+        let same = old.iter().position(|set| template::is_same(deployment, &set.object));
+        let made = || old.iter().position(|set| set.object.text(&template::HASH_LABEL) == hash);
+        let current = same.or_else(made);
         let current = current.map(|index| old.remove(index));
         Self { current, old }
     }

@@ -12,6 +12,7 @@ pub(super) const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
 pub(super) const MOST: &str = "deployment.kubernetes.io/max-replicas";
 /// The label that keeps the pods of one template apart from those of another.
 pub(super) const HASH: &str = "pod-template-hash";
+pub(super) const HASH_LABEL: [&str; 3] = ["metadata", "labels", HASH];
 
 /// Annotations of a Deployment that its ReplicaSets do not take over.
 const OWN: [&str; 6] = [

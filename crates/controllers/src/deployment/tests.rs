@@ -215,6 +215,36 @@ fn what_others_wrote_into_the_status_stays() {
     assert_eq!(counts::status(&stored, "mine"), 7);
 }
 
+#[test]
+fn a_template_that_the_store_changed_makes_no_second_set() {
+    let mut world = world(deployment(1, json!({})));
+    world.writes(&[&Deployment]);
+    let name = world.list(REPLICA_SETS, None)[0].name().to_owned();
+    world.edit(REPLICA_SETS, "default", &name, |set| {
+        set.set(&["spec", "template", "spec", "dnsPolicy"], "Default")
+    });
+    world.settle(&BOTH);
+    expect![[r#"
+        "v1" 1 revision 1
+    "#]]
+    .assert_eq(&sets(&world));
+}
+
+#[test]
+fn a_name_that_somebody_else_has_is_stepped_around() {
+    let mut world = world(deployment(1, json!({})));
+    let stored = world.get(DEPLOYMENTS, "default", "web").expect("it exists");
+    let name = template::name(&stored, &template::hash(&stored));
+    let spec = json!({"replicas": 0, "selector": {"matchLabels": {"app": "other"}}, "template": {"spec": {"containers": [{"image": "other"}]}}});
+    world.put(json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"namespace": "default", "name": name}, "spec": spec}));
+    world.settle(&BOTH);
+    expect![[r#"
+        "other" 0 revision 
+        "v1" 1 revision 1
+    "#]]
+    .assert_eq(&sets(&world));
+}
+
 fn active(world: &World) -> (i64, i64) {
     let pods = world.list(PODS, None);
     let active: Vec<&Object> = pods.iter().filter(|pod| crate::pods::is_active(pod)).collect();
