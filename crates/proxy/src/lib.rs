@@ -7,6 +7,7 @@
 //! in memory, never rules, and break no connection that stands.
 
 mod compile;
+mod config;
 mod engine;
 mod forward;
 mod netlink;
@@ -16,7 +17,9 @@ mod pipes;
 mod relay;
 mod routes;
 mod routing;
+mod serve;
 
+pub use config::{Config, ConfigError};
 pub use engine::EngineError;
 pub use netlink::NetlinkError;
 pub use network::{Ipv4Network, NotANetwork};
