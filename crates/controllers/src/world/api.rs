@@ -64,6 +64,7 @@ impl World {
         object.set(&["metadata", "generation"], 1);
         object.set(&["metadata", "creationTimestamp"], rfc3339(self.now));
         object.set(&["metadata", "resourceVersion"], self.revision.to_string());
+        self.changes.push((key.0.clone(), object.clone()));
         self.objects.insert(key.clone(), object);
         key
     }
@@ -94,6 +95,7 @@ impl World {
     fn store(&mut self, key: Name, mut object: Object) {
         self.revision += 1;
         object.set(&["metadata", "resourceVersion"], self.revision.to_string());
+        self.changes.push((key.0.clone(), object.clone()));
         let pod_runs = object.kind() == "Pod" && !pods::has_ended(&object);
         if object.is_terminating() && !is_kept(&object) && !pod_runs {
             self.objects.remove(&key);
@@ -108,6 +110,7 @@ impl World {
         let waits = is_kept(&object) || (runs && !pods::has_ended(&object) && grace != Some(0));
         let key = (resource.to_owned(), namespace.to_owned(), name.to_owned());
         if !waits {
+            self.changes.push((key.0.clone(), object));
             self.objects.remove(&key);
         } else if !object.is_terminating() {
             object.set(&["metadata", "deletionTimestamp"], rfc3339(self.now));
