@@ -1,82 +1,156 @@
-//! Strict decoding: what an object says beside what its type knows.
+//! Strict decoding: what an object says beside what its type knows, with a guess at what
+//! was meant, and quantities brought into their canonical form.
+//!
+//! One walk over the JSON with the type's own `Deserialize`: a `k8s-openapi` struct names its
+//! fields when it is decoded, so that unknown ones are found without a second schema.
+
+mod deserializer;
 
 use k8s_openapi::serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::FieldError;
 use crate::object::Object;
+use crate::quantity::Quantity;
+use crate::resource::Resource;
 
-/// Decodes an object as `T`, dropping the result: the paths of the fields that `T`
-/// does not have, such as `spec.template.spec.containers[0].imag`.
+/// What [`inspect`] found in an object that decodes.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// One error per field that the type does not have:
+    /// `spec.replcas: unknown field (did you mean "replicas"?)`.
+    pub unknown: Vec<FieldError>,
+    /// JSON pointers of all quantities.
+    quantities: Vec<String>,
+}
+
+/// Decodes an object as `T`, dropping the result: the paths of the fields that `T` does not
+/// have, such as `spec.template.spec.containers[0].imag`.
 ///
 /// # Errors
 /// The first field of a wrong type.
 pub fn strict<T: DeserializeOwned>(object: &Object) -> Result<Vec<String>, FieldError> {
-    let mut unknown = Vec::new();
-    let mut track = serde_path_to_error::Track::new();
+    inspect::<T>(object).map(|findings| findings.unknown.into_iter().map(|error| error.field).collect())
+}
+
+/// Decodes an object as `T`, dropping the result.
+///
+/// # Errors
+/// The first field of a wrong type.
+pub fn inspect<T: DeserializeOwned>(object: &Object) -> Result<Findings, FieldError> {
     let value = Value::Object(object.as_map().clone());
-    let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
-    let outcome: Result<T, _> = serde_ignored::deserialize(tracked, |path| {
-        unknown.push(dotted(&path.to_string()));
-    });
-    match outcome {
-        Ok(_) => Ok(unknown),
-        Err(error) => {
-            Err(FieldError::new("FieldValueTypeInvalid", track.path().to_string(), error.to_string()))
+    deserializer::walk::<T>(&value)
+}
+
+/// Makes what a client sent fit to be defaulted and stored: drops nulls (which mean "not
+/// given" for every built-in kind) and writes quantities canonically. Gives the unknown
+/// fields, for the caller to refuse or to warn about.
+///
+/// # Errors
+/// The first field of a wrong type.
+pub fn decode(row: &Resource, object: &mut Object) -> Result<Vec<FieldError>, FieldError> {
+    drop_nulls(object.as_map_mut());
+    let findings = (row.inspect)(object)?;
+    if !findings.quantities.is_empty() {
+        let mut value = std::mem::take(object).into_value();
+        for pointer in &findings.quantities {
+            canonical_quantity(&mut value, pointer);
         }
+        if let Value::Object(map) = value {
+            *object = Object::from_map(map);
+        }
+    }
+    Ok(findings.unknown)
+}
+
+fn canonical_quantity(root: &mut Value, pointer: &str) {
+    let Some(slot) = root.pointer_mut(pointer) else { return };
+    let text = slot.as_str().map_or_else(|| slot.to_string(), str::to_owned);
+    if let Ok(quantity) = Quantity::parse(&text) {
+        *slot = Value::String(quantity.to_string());
     }
 }
 
-/// `spec.?.containers.0.imag` (the crate's form) as `spec.containers[0].imag`.
-fn dotted(path: &str) -> String {
-    let mut out = String::new();
-    for part in path.split('.').filter(|part| *part != "?") {
-        if part.bytes().all(|b| b.is_ascii_digit()) {
-            out.push_str(&format!("[{part}]"));
-        } else {
-            if !out.is_empty() {
-                out.push('.');
-            }
-            out.push_str(part);
-        }
+fn drop_nulls(map: &mut Map<String, Value>) {
+    map.retain(|_, value| !value.is_null());
+    map.values_mut().for_each(drop_nulls_in);
+}
+
+fn drop_nulls_in(value: &mut Value) {
+    match value {
+        Value::Object(map) => drop_nulls(map),
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls_in),
+        _ => {}
     }
-    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use k8s_openapi::api::apps::v1::Deployment;
+    use crate::table;
+    use expect_test::expect;
     use serde_json::json;
 
-    fn object(value: Value) -> Object {
-        Object::from_json(value.to_string().as_bytes()).expect("an object")
+    fn decoded(value: Value) -> String {
+        let mut object = Object::from_json(value.to_string().as_bytes()).expect("an object");
+        let row = table::by_kind(object.api_version(), object.kind()).expect("a row");
+        let findings = match decode(row, &mut object) {
+            Ok(unknown) => unknown,
+            Err(error) => return format!("refused: {}: {}", error.field, error.message),
+        };
+        let lines: Vec<String> = findings.iter().map(|e| format!("{}: {}", e.field, e.message)).collect();
+        format!("{}\n{}", lines.join("\n"), String::from_utf8_lossy(&object.to_json()))
+    }
+
+    fn deployment(spec: Value) -> Value {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": spec})
     }
 
     #[test]
-    fn unknown_fields_are_named_by_their_path() {
-        let deployment = object(json!({
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "lables": {}},
-            "spec": {"replcas": 2, "selector": {}, "template": {"spec": {"containers": [{"name": "a", "imag": "b"}]}}},
+    fn unknown_fields_are_named_by_their_path_with_a_guess() {
+        let mut deployment = deployment(json!({
+            "replcas": 2, "selector": {},
+            "template": {"spec": {"containers": [{"name": "a", "Image": "b", "zzz": 1}]}},
         }));
-        assert_eq!(
-            strict::<Deployment>(&deployment),
-            Ok(vec![
-                "metadata.lables".into(),
-                "spec.replcas".into(),
-                "spec.template.spec.containers[0].imag".into()
-            ])
-        );
+        deployment["metadata"]["lables"] = json!({});
+        expect![[r#"
+            metadata.lables: unknown field (did you mean "labels"?)
+            spec.replcas: unknown field (did you mean "replicas"?)
+            spec.template.spec.containers[0].Image: unknown field (did you mean "image"?)
+            spec.template.spec.containers[0].zzz: unknown field
+            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"lables":{},"name":"a"},"spec":{"replcas":2,"selector":{},"template":{"spec":{"containers":[{"Image":"b","name":"a","zzz":1}]}}}}"#]]
+        .assert_eq(&decoded(deployment));
     }
 
     #[test]
     fn a_wrong_type_is_named_by_its_path() {
-        let deployment = object(json!({
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"},
-            "spec": {"replicas": "two", "selector": {}, "template": {}},
-        }));
-        let error = strict::<Deployment>(&deployment).expect_err("two is no number");
-        assert_eq!(error.field, "spec.replicas");
-        assert!(error.message.contains("invalid type: string \"two\", expected i32"), "{}", error.message);
+        let spec = json!({"replicas": "two", "selector": {}, "template": {}});
+        expect![[r#"refused: spec.replicas: invalid type: string "two", expected i32"#]]
+            .assert_eq(&decoded(deployment(spec)));
+        let spec = json!({"selector": {"matchLabels": {"a/b": 1}}, "template": {}});
+        expect!["refused: spec.selector.matchLabels[a/b]: invalid type: integer `1`, expected a string"]
+            .assert_eq(&decoded(deployment(spec)));
+        let spec = json!({"selector": {}, "template": {"spec": {"containers": {"name": "a"}}}});
+        expect!["refused: spec.template.spec.containers: invalid type: map, expected a sequence"]
+            .assert_eq(&decoded(deployment(spec)));
+    }
+
+    #[test]
+    fn nulls_go_and_quantities_become_canonical() {
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "creationTimestamp": null},
+            "spec": {"containers": [{"name": "a", "resources":
+                {"limits": {"cpu": 0.5, "memory": 1024, "x.io/gpu": "1000m"}, "requests": {"memory": "1024Mi"}}}]}});
+        expect![[r#"
+
+            {"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"},"spec":{"containers":[{"name":"a","resources":{"limits":{"cpu":"500m","memory":"1024","x.io/gpu":"1"},"requests":{"memory":"1Gi"}}}]}}"#]]
+        .assert_eq(&decoded(pod));
+    }
+
+    #[test]
+    fn a_quantity_that_is_none_is_refused() {
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"},
+            "spec": {"containers": [{"name": "a", "resources": {"limits": {"cpu": "a lot"}}}]}});
+        expect![[r#"refused: spec.containers[0].resources.limits[cpu]: "a lot" is no quantity: write a number with an optional suffix, such as 500m, 2, 128Mi or 1Gi"#]]
+        .assert_eq(&decoded(pod));
     }
 }

@@ -123,7 +123,8 @@ impl FieldError {
 
     /// A value outside the list of those that are supported.
     pub fn not_supported(field: impl Into<String>, value: &str, supported: &[&str]) -> Self {
-        let message = format!("Unsupported value: {value:?}: supported values: {supported:?}");
+        let supported: Vec<String> = supported.iter().map(|value| format!("{value:?}")).collect();
+        let message = format!("Unsupported value: {value:?}: supported values: {}", supported.join(", "));
         Self::new("FieldValueNotSupported", field, message)
     }
 

@@ -3,6 +3,7 @@
 //!
 //! Pure: no clock, no randomness, no I/O. Time and ids are arguments.
 
+mod at;
 pub mod check;
 pub mod error;
 pub mod field_selector;
@@ -10,8 +11,13 @@ pub mod metadata;
 pub mod name;
 pub mod node_affinity;
 pub mod object;
+pub mod owner;
+pub mod pod;
+pub mod quantity;
 pub mod resource;
 pub mod selector;
 mod strategy;
 pub mod table;
+pub mod table_view;
 pub mod taint;
+pub mod time;

@@ -2,7 +2,9 @@
 //! (discovery, both faces of the API, defaulting, validation, tables) reads rows,
 //! and only rows; a new kind is a new row and a strategy file.
 
+use crate::check::Findings;
 use crate::error::FieldError;
+use crate::name;
 use crate::object::Object;
 
 /// One kind of object: how it is addressed, stored, checked and shown.
@@ -29,6 +31,8 @@ pub struct Resource {
     /// Decodes an object as its `k8s-openapi` type: the paths of the fields that the
     /// type does not know, or the first field of a wrong type.
     pub check: fn(&Object) -> Result<Vec<String>, FieldError>,
+    /// The same, in the words to refuse it with. Callers go through [`crate::check::decode`].
+    pub inspect: fn(&Object) -> Result<Findings, FieldError>,
 }
 
 impl Resource {
@@ -66,7 +70,15 @@ pub trait Strategy: Send + Sync {
     /// out and may not lose (a Service's clusterIP).
     fn prepare_update(&self, _new: &mut Object, _old: &Object) {}
 
-    /// Every broken rule, on a defaulted object.
+    /// Whether `metadata.name` may be this text; `Err` with what would be right.
+    ///
+    /// # Errors
+    /// The rule in Kubernetes' words.
+    fn validate_name(&self, name: &str) -> Result<(), String> {
+        name::dns_subdomain(name)
+    }
+
+    /// Every broken rule, on a defaulted object; `metadata` is checked elsewhere.
     fn validate(&self, _object: &Object) -> Vec<FieldError> {
         Vec::new()
     }
@@ -93,7 +105,8 @@ pub trait Strategy: Send + Sync {
         None
     }
 
-    /// The table's columns between NAME and AGE: name, and whether only `-o wide` shows it.
+    /// The table's columns between NAME and AGE (the wide ones stand behind AGE). A kind whose
+    /// table is not of this form names all of its columns, NAME and AGE among them.
     fn columns(&self) -> &'static [Column] {
         &[]
     }
@@ -111,6 +124,20 @@ pub struct Column {
     pub name: &'static str,
     /// Only with `-o wide`.
     pub wide: bool,
+}
+
+impl Column {
+    /// A column that is always shown.
+    #[must_use]
+    pub const fn shown(name: &'static str) -> Self {
+        Self { name, wide: false }
+    }
+
+    /// A column of `-o wide`.
+    #[must_use]
+    pub const fn wide(name: &'static str) -> Self {
+        Self { name, wide: true }
+    }
 }
 
 /// A kind without rules of its own.

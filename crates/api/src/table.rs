@@ -10,14 +10,17 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions as ext;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration as agg;
 
 use crate::check;
-use crate::resource::Resource;
-use crate::strategy;
+use crate::resource::{Generic, Resource};
+use crate::strategy::*;
 
 const NAMESPACED: bool = true;
 const CLUSTER: bool = false;
 
 macro_rules! row {
     ($type:ty, $singular:literal, [$($short:literal),*], $scope:expr, [$($sub:literal),*]) => {
+        row!($type, $singular, [$($short),*], $scope, [$($sub),*], Generic)
+    };
+    ($type:ty, $singular:literal, [$($short:literal),*], $scope:expr, [$($sub:literal),*], $strategy:ident) => {
         Resource {
             group: <$type>::GROUP,
             versions: &[<$type>::VERSION],
@@ -27,8 +30,9 @@ macro_rules! row {
             short_names: &[$($short),*],
             namespaced: $scope,
             subresources: &[$($sub),*],
-            strategy: strategy::of(<$type>::GROUP, <$type>::KIND),
+            strategy: &$strategy,
             check: check::strict::<$type>,
+            inspect: check::inspect::<$type>,
         }
     };
 }
@@ -47,7 +51,8 @@ static TABLE: &[Resource] = &[
         "pod",
         ["po"],
         NAMESPACED,
-        ["status", "binding", "eviction", "log", "exec", "attach", "portforward", "ephemeralcontainers"]
+        ["status", "binding", "eviction", "log", "exec", "attach", "portforward", "ephemeralcontainers"],
+        Pod
     ),
     row!(core::v1::PodTemplate, "podtemplate", [], NAMESPACED, []),
     row!(core::v1::ReplicationController, "replicationcontroller", ["rc"], NAMESPACED, ["status", "scale"]),
@@ -218,10 +223,10 @@ mod tests {
             let object =
                 json!({"apiVersion": row.api_version(), "kind": row.kind, "metadata": {"nmae": "a"}});
             let object = Object::from_json(object.to_string().as_bytes()).expect("an object");
-            // A kind that requires more than metadata says so instead.
-            if let Ok(unknown) = (row.check)(&object) {
-                assert_eq!(unknown, ["metadata.nmae"], "{}", row.kind);
-            }
+            let unknown = (row.inspect)(&object).expect("nothing else is wrong").unknown;
+            let unknown: Vec<String> =
+                unknown.iter().map(|e| format!("{}: {}", e.field, e.message)).collect();
+            assert_eq!(unknown, ["metadata.nmae: unknown field (did you mean \"name\"?)"], "{}", row.kind);
         }
     }
 }

@@ -1,8 +1,5 @@
 //! What single kinds do beside the generic behaviour, one file per kind.
 
-use crate::resource::{Generic, Strategy};
+mod pod;
 
-/// The strategy of a kind.
-pub(crate) const fn of(_group: &str, _kind: &str) -> &'static dyn Strategy {
-    &Generic
-}
+pub(crate) use pod::Pod;
