@@ -1,1 +1,5 @@
-//! Services, endpoints and policies in, route tables out.
+//! Services, endpoints and policies in, route tables out. Pure.
+
+mod route_table;
+
+pub use route_table::{Endpoint, ServicePort, route_table};

@@ -12,12 +12,13 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use xebec_dataplane::ServicePort;
 
 use crate::forward::Forwarder;
 use crate::netlink::NetlinkError;
 use crate::network::Ipv4Network;
 use crate::nft::{self, Elements};
-use crate::routes::{Port, Routes};
+use crate::routes::Routes;
 use crate::routing;
 
 /// Connections that wait to be accepted.
@@ -71,7 +72,7 @@ impl Engine {
 
     /// Takes new routes over. Only what differs is written to the kernel's sets; when that
     /// fails the table is made anew.
-    pub(crate) async fn apply(&mut self, ports: &[Port]) -> Result<(), EngineError> {
+    pub(crate) async fn apply(&mut self, ports: &[ServicePort]) -> Result<(), EngineError> {
         let routes = Arc::new(Routes::build(&self.forwarder.routes(), ports));
         let (old, new) = (self.elements.take(), routes.elements());
         // A set never redirects what has no route: routes first, then the sets.

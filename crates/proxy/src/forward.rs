@@ -79,7 +79,7 @@ impl Forwarder {
             match upstream::connect(&backend, self.source(&backend, peer)).await {
                 Ok(stream) => return Some((stream, backend.count())),
                 Err(error) => {
-                    tracing::debug!(%meant, endpoint = %backend.address, %error, "cannot connect");
+                    tracing::debug!(%meant, endpoint = %backend.endpoint.address, %error, "cannot connect");
                     backend.suspect(self.now_ms() + upstream::millis(SUSPECT));
                 }
             }
@@ -91,9 +91,9 @@ impl Forwarder {
     /// another pod, and that one is on this node. A pod that reaches itself would refuse
     /// a packet from its own address.
     fn source(&self, backend: &Backend, peer: SocketAddrV4) -> Option<SocketAddrV4> {
-        let pods = self.pods.contains(*peer.ip()) && self.pods.contains(*backend.address.ip());
-        let itself = peer.ip() == backend.address.ip();
-        (backend.local && pods && !itself).then_some(peer)
+        let pods = self.pods.contains(*peer.ip()) && self.pods.contains(*backend.endpoint.address.ip());
+        let itself = peer.ip() == backend.endpoint.address.ip();
+        (backend.endpoint.local && pods && !itself).then_some(peer)
     }
 
     fn now_ms(&self) -> u64 {

@@ -6,7 +6,6 @@
 //! address that its client meant. Changes to Services change set elements and the table
 //! in memory, never rules, and break no connection that stands.
 
-mod compile;
 mod config;
 mod engine;
 mod forward;

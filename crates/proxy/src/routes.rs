@@ -6,21 +6,21 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use xebec_dataplane::{Endpoint, ServicePort};
+
 use crate::nft::Elements;
 
 /// An endpoint, shared by every route to it.
 #[derive(Debug)]
 pub(crate) struct Backend {
-    pub(crate) address: SocketAddrV4,
-    /// Its pod is on this node.
-    pub(crate) local: bool,
+    pub(crate) endpoint: Endpoint,
     connections: AtomicU32,
     suspect_until_ms: AtomicU64,
 }
 
 impl Backend {
-    pub(crate) fn new(address: SocketAddrV4, local: bool) -> Self {
-        Self { address, local, connections: AtomicU32::new(0), suspect_until_ms: AtomicU64::new(0) }
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, connections: AtomicU32::new(0), suspect_until_ms: AtomicU64::new(0) }
     }
 
     /// Connections that stand now.
@@ -61,20 +61,6 @@ pub(crate) struct Route {
     pub(crate) backends: Vec<Arc<Backend>>,
 }
 
-/// One port of a Service, as it is to be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Port {
-    /// Every address under which the Service is reached with its own port.
-    pub(crate) addresses: Vec<SocketAddrV4>,
-    /// The port under which it is reached at every node.
-    pub(crate) node_port: Option<u16>,
-    pub(crate) sticky: bool,
-    /// Ready endpoints for connections to `addresses`, and whether each is on this node.
-    pub(crate) endpoints: Vec<(SocketAddrV4, bool)>,
-    /// The same for connections to `node_port`.
-    pub(crate) node_port_endpoints: Vec<(SocketAddrV4, bool)>,
-}
-
 /// Every route.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
@@ -85,15 +71,15 @@ pub(crate) struct Routes {
 impl Routes {
     /// A table of these ports. One without endpoints has no route, so that the kernel
     /// refuses its connections.
-    pub(crate) fn build(previous: &Self, ports: &[Port]) -> Self {
-        let mut known: HashMap<(SocketAddrV4, bool), Arc<Backend>> = HashMap::new();
+    pub(crate) fn build(previous: &Self, ports: &[ServicePort]) -> Self {
+        let mut known: HashMap<Endpoint, Arc<Backend>> = HashMap::new();
         for backend in previous.routes().flat_map(|route| &route.backends) {
-            known.insert((backend.address, backend.local), Arc::clone(backend));
+            known.insert(backend.endpoint, Arc::clone(backend));
         }
-        let mut route = |port: &Port, endpoints: &[(SocketAddrV4, bool)]| {
-            let backends = endpoints.iter().map(|(address, local)| {
-                let backend = known.entry((*address, *local));
-                Arc::clone(backend.or_insert_with(|| Arc::new(Backend::new(*address, *local))))
+        let mut route = |port: &ServicePort, endpoints: &[Endpoint]| {
+            let backends = endpoints.iter().map(|endpoint| {
+                let backend = known.entry(*endpoint);
+                Arc::clone(backend.or_insert_with(|| Arc::new(Backend::new(*endpoint))))
             });
             let backends: Vec<Arc<Backend>> = backends.collect();
             (!backends.is_empty()).then(|| Arc::new(Route { sticky: port.sticky, backends }))
@@ -143,7 +129,7 @@ pub(crate) fn order(
 ) -> Vec<Arc<Backend>> {
     let mut backends = route.backends.clone();
     if route.sticky {
-        backends.sort_by_cached_key(|backend| affinity(client, backend.address));
+        backends.sort_by_cached_key(|backend| affinity(client, backend.endpoint.address));
     } else {
         for last in (1..backends.len()).rev() {
             backends.swap(last, draw(last + 1));

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use xebec_api::object::Object;
+use xebec_dataplane::route_table;
 
-use crate::compile::compile;
 use crate::config::Config;
 use crate::engine::{Engine, EngineError};
 
@@ -36,7 +36,7 @@ pub(crate) async fn serve(
     loop {
         changes.iter_mut().for_each(|changes| drop(changes.borrow_and_update()));
         let (services, slices) = source.objects();
-        let ports = compile(&services, &slices, &config.node_name);
+        let ports = route_table(&services, &slices, &config.node_name);
         let applied = engine.apply(&ports).await;
         let again = async {
             match &applied {

@@ -6,6 +6,8 @@ mod lab;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddrV4};
 
+use xebec_dataplane::Endpoint;
+
 use super::*;
 use lab::Lab;
 
@@ -14,9 +16,10 @@ fn address(text: &str) -> SocketAddrV4 {
 }
 
 /// The Service 10.43.0.5:80, at node port 30080, with these endpoints.
-fn web(endpoints: &[(&str, bool)]) -> Port {
-    let endpoints: Vec<_> = endpoints.iter().map(|(text, local)| (address(text), *local)).collect();
-    Port {
+fn web(endpoints: &[(&str, bool)]) -> ServicePort {
+    let endpoints: Vec<_> =
+        endpoints.iter().map(|(text, local)| Endpoint { address: address(text), local: *local }).collect();
+    ServicePort {
         addresses: vec![address("10.43.0.5:80")],
         node_port: Some(30080),
         sticky: false,
@@ -121,7 +124,7 @@ fn a_lost_table_is_made_anew() {
     let engine = lab.engine();
     engine.apply(&[web(&BOTH[1..])]);
     lab.within("node", || nft::remove().expect("removed"));
-    engine.apply(&[web(&BOTH[..1]), Port { node_port: Some(30081), ..web(&BOTH[..1]) }]);
+    engine.apply(&[web(&BOTH[..1]), ServicePort { node_port: Some(30081), ..web(&BOTH[..1]) }]);
     assert_eq!(lab.ask("outside", "10.99.0.1:30081"), "10.42.0.2:8080 from 10.99.0.1");
     engine.stop();
     drop(near);

@@ -31,7 +31,7 @@ pub(super) async fn connect(backend: &Backend, source: Option<SocketAddrV4>) -> 
         }
         None => TcpSocket::new_v4()?,
     };
-    let connecting = socket.connect(SocketAddr::V4(backend.address));
+    let connecting = socket.connect(SocketAddr::V4(backend.endpoint.address));
     let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.map_err(io::Error::from)??;
     watch(&stream, IDLE_SECONDS);
     let millis = u32::try_from(UNACKNOWLEDGED.as_millis()).expect("it fits");

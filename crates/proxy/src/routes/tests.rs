@@ -10,10 +10,17 @@ fn address(text: &str) -> SocketAddrV4 {
     text.parse().expect("an address")
 }
 
-fn port(service: &str, node_port: Option<u16>, endpoints: &[&str]) -> Port {
-    let endpoints: Vec<_> = endpoints.iter().map(|text| (address(text), false)).collect();
+fn port(service: &str, node_port: Option<u16>, endpoints: &[&str]) -> ServicePort {
+    let endpoints: Vec<_> =
+        endpoints.iter().map(|text| Endpoint { address: address(text), local: false }).collect();
     let node_port_endpoints = endpoints.clone();
-    Port { addresses: vec![address(service)], node_port, sticky: false, endpoints, node_port_endpoints }
+    ServicePort {
+        addresses: vec![address(service)],
+        node_port,
+        sticky: false,
+        endpoints,
+        node_port_endpoints,
+    }
 }
 
 #[test]
@@ -55,7 +62,7 @@ fn endpoints_that_stay_keep_what_is_known_of_them() {
 #[test]
 fn the_order_balances_sticks_and_avoids() {
     let mut ports = [port("10.43.0.5:80", None, &["10.42.0.2:1", "10.42.0.3:1", "10.42.0.4:1"])];
-    let route = |ports: &[Port]| {
+    let route = |ports: &[ServicePort]| {
         Routes::build(&Routes::default(), ports).find(address("10.43.0.5:80")).expect("a route")
     };
     let plain = route(&ports);
@@ -65,14 +72,14 @@ fn the_order_balances_sticks_and_avoids() {
             number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (number >> 33) % limit
         };
-        order(route, Ipv4Addr::new(10, 0, 0, client), 100, &mut draw)[0].address
+        order(route, Ipv4Addr::new(10, 0, 0, client), 100, &mut draw)[0].endpoint.address
     };
     let drawn: HashSet<_> = (0..64).map(|seed| first(&plain, 1, seed)).collect();
     assert_eq!(drawn.len(), 3);
     plain.backends[0].suspect(101);
     let busy = Arc::clone(&plain.backends[1]).count();
     let drawn: HashSet<_> = (0..64).map(|seed| first(&plain, 1, seed)).collect();
-    assert!(!drawn.contains(&plain.backends[0].address));
+    assert!(!drawn.contains(&plain.backends[0].endpoint.address));
     drop(busy);
     ports[0].sticky = true;
     let sticky = route(&ports);

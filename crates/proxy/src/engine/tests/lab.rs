@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
 
+use xebec_dataplane::ServicePort;
+
 use crate::engine::Engine;
-use crate::routes::Port;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const HOSTS: [&str; 5] = ["node", "pod1", "pod2", "pod3", "outside"];
@@ -155,7 +156,7 @@ impl Lab {
 
     /// The proxy's engine, on the node.
     pub(super) fn engine(&self) -> Handle {
-        let (orders, mut inbox) = tokio::sync::mpsc::channel::<Vec<Port>>(1);
+        let (orders, mut inbox) = tokio::sync::mpsc::channel::<Vec<ServicePort>>(1);
         let (done, outbox) = mpsc::channel();
         let name = self.name("node");
         let thread = std::thread::spawn(move || {
@@ -194,13 +195,13 @@ fn enter(name: &str) {
 
 /// An engine on a thread of its own.
 pub(super) struct Handle {
-    orders: tokio::sync::mpsc::Sender<Vec<Port>>,
+    orders: tokio::sync::mpsc::Sender<Vec<ServicePort>>,
     outbox: mpsc::Receiver<()>,
     thread: JoinHandle<()>,
 }
 
 impl Handle {
-    pub(super) fn apply(&self, ports: &[Port]) {
+    pub(super) fn apply(&self, ports: &[ServicePort]) {
         self.orders.blocking_send(ports.to_vec()).expect("it runs");
         self.outbox.recv_timeout(PATIENCE).expect("applied");
     }

@@ -1,4 +1,4 @@
-//! Services and their EndpointSlices, as the ports that this node's proxy serves. Pure.
+//! Services and their EndpointSlices, as the ports that one node's proxy serves.
 //!
 //! Ready endpoints are used; while there are none, those that are on their way out and
 //! still serve. What is neither TCP nor IPv4 is left out, and so refused.
@@ -9,12 +9,36 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use serde_json::Value;
 use xebec_api::object::Object;
 
-use crate::routes::Port;
-
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
-/// Every port of every Service that has an address, in the order of the Services.
-pub(crate) fn compile(services: &[Object], slices: &[Object], node: &str) -> Vec<Port> {
+/// One port of a Service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServicePort {
+    /// Every address under which the Service is reached with its own port.
+    pub addresses: Vec<SocketAddrV4>,
+    /// The port under which it is reached at every node.
+    pub node_port: Option<u16>,
+    /// One client always meets the same endpoint (`sessionAffinity: ClientIP`).
+    pub sticky: bool,
+    /// For connections to `addresses`.
+    pub endpoints: Vec<Endpoint>,
+    /// For connections to `node_port`.
+    pub node_port_endpoints: Vec<Endpoint>,
+}
+
+/// Where a connection may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// The pod's address, and the port there.
+    pub address: SocketAddrV4,
+    /// It is on the node that the table is for.
+    pub local: bool,
+}
+
+/// Every port of every Service that has an address, in the order of the Services, as
+/// the proxy of `node` serves them (with an empty name no endpoint counts as local).
+#[must_use]
+pub fn route_table(services: &[Object], slices: &[Object], node: &str) -> Vec<ServicePort> {
     let mut by_service: BTreeMap<(&str, &str), Vec<&Object>> = BTreeMap::new();
     for slice in slices.iter().filter(|slice| slice.text(&["addressType"]) == "IPv4") {
         let service = slice.text(&["metadata", "labels", SERVICE_NAME]);
@@ -71,16 +95,16 @@ fn compile_port(
     addresses: &[Ipv4Addr],
     slices: &[&Object],
     node: &str,
-) -> Option<Port> {
+) -> Option<ServicePort> {
     let own = number(port, "port")?;
     let endpoints = endpoints(slices, text(port, "name"), node);
     let policy = |field: &str| service.text(&["spec", field]) == "Local";
     let near = |only: bool| {
-        let kept = endpoints.iter().filter(|(_, local)| *local || !only);
+        let kept = endpoints.iter().filter(|endpoint| endpoint.local || !only);
         kept.copied().collect::<Vec<_>>()
     };
     let exposed = matches!(service.text(&["spec", "type"]), "NodePort" | "LoadBalancer");
-    Some(Port {
+    Some(ServicePort {
         addresses: addresses.iter().map(|address| SocketAddrV4::new(*address, own)).collect(),
         node_port: number(port, "nodePort").filter(|_| exposed),
         sticky: service.text(&["spec", "sessionAffinity"]) == "ClientIP",
@@ -89,7 +113,7 @@ fn compile_port(
     })
 }
 
-fn endpoints(slices: &[&Object], port_name: &str, node: &str) -> Vec<(SocketAddrV4, bool)> {
+fn endpoints(slices: &[&Object], port_name: &str, node: &str) -> Vec<Endpoint> {
     let (mut ready, mut leaving) = (BTreeSet::new(), BTreeSet::new());
     for slice in slices {
         let mut ports = list(slice, &["ports"]).filter(|port| is_tcp(port));
@@ -98,8 +122,8 @@ fn endpoints(slices: &[&Object], port_name: &str, node: &str) -> Vec<(SocketAddr
         for endpoint in list(slice, &["endpoints"]) {
             let address = endpoint.pointer("/addresses/0").and_then(Value::as_str);
             let Some(address) = address.and_then(|text| text.parse().ok()) else { continue };
-            let entry =
-                (SocketAddrV4::new(address, port), !node.is_empty() && text(endpoint, "nodeName") == node);
+            let local = !node.is_empty() && text(endpoint, "nodeName") == node;
+            let entry = Endpoint { address: SocketAddrV4::new(address, port), local };
             let condition = |name: &str| endpoint.get("conditions")?.get(name)?.as_bool();
             if condition("ready").unwrap_or(true) {
                 ready.insert(entry);

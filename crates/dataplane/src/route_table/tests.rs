@@ -25,10 +25,12 @@ fn endpoint(address: &str, node: &str, ready: bool, serving: bool, terminating: 
 }
 
 fn lines(services: &[Object], slices: &[Object]) -> String {
-    let line = |port: &Port| {
-        let list = |endpoints: &[(SocketAddrV4, bool)]| {
-            let words: Vec<String> =
-                endpoints.iter().map(|(a, l)| format!("{a}{}", if *l { "*" } else { "" })).collect();
+    let line = |port: &ServicePort| {
+        let list = |endpoints: &[Endpoint]| {
+            let words: Vec<String> = endpoints
+                .iter()
+                .map(|e| format!("{}{}", e.address, if e.local { "*" } else { "" }))
+                .collect();
             words.join(" ")
         };
         let node_port = port.node_port.map(|n| format!("\n  {n} -> {}", list(&port.node_port_endpoints)));
@@ -40,7 +42,7 @@ fn lines(services: &[Object], slices: &[Object]) -> String {
             node_port.unwrap_or_default()
         )
     };
-    compile(services, slices, "n1").iter().map(line).collect()
+    route_table(services, slices, "n1").iter().map(line).collect()
 }
 
 #[test]
