@@ -1,0 +1,243 @@
+//! The verbs on a store in memory, with a clock that stands still.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use serde_json::{Value, json};
+use xebec_api::error::Reason;
+use xebec_api::object::Object;
+use xebec_api::table;
+
+use crate::store::Store;
+use crate::testing::MemoryStore;
+use crate::{
+    ApiServer, Binding, DeleteOptions, ListOptions, Patch, RequestContext, Settings, Target, User, WatchItem,
+    WatchOptions, system_objects,
+};
+
+struct Api(ApiServer);
+
+async fn api() -> Api {
+    let api = Api(ApiServer::new(Arc::new(MemoryStore::default()), Settings::default()));
+    for object in system_objects::all() {
+        let row = table::by_kind(object.api_version(), object.kind()).expect("a known kind");
+        let target = Target::object(row, object.namespace(), "");
+        api.0.create(&admin(), &target, object).await.expect("a system object");
+    }
+    api
+}
+
+fn admin() -> RequestContext {
+    user("admin", &["system:masters"])
+}
+
+fn user(name: &str, groups: &[&str]) -> RequestContext {
+    let groups = groups.iter().map(|&group| group.to_owned()).collect();
+    RequestContext::new(User { name: name.into(), groups }, "test".into())
+}
+
+fn object(value: Value) -> Object {
+    Object::from_json(value.to_string().as_bytes()).expect("an object")
+}
+
+fn target(plural: &str, name: &str) -> Target {
+    let row = table::resolve(plural).expect("a kind");
+    Target::object(row, "default", name)
+}
+
+fn config_map(name: &str, value: &str) -> Object {
+    object(json!({"metadata": {"name": name, "labels": {"app": value}}, "data": {"key": value}}))
+}
+
+fn pod(name: &str) -> Object {
+    object(json!({"metadata": {"name": name}, "spec": {"containers": [{"name": "a", "image": "b"}]}}))
+}
+
+impl Api {
+    async fn create(&self, plural: &str, object: Object) -> Object {
+        self.0.create(&admin(), &target(plural, ""), object).await.expect("created")
+    }
+
+    async fn patch(&self, target: &Target, patch: Value) -> Object {
+        self.0.patch(&admin(), target, &Patch::Merge(patch)).await.expect("patched")
+    }
+}
+
+#[tokio::test]
+async fn a_write_names_the_version_it_changes() {
+    let api = api().await;
+    let first = api.create("configmaps", config_map("a", "1")).await;
+    let mut second = first.clone();
+    second.set(&["data", "key"], "2");
+    let target = target("configmaps", "a");
+    let second = api.0.update(&admin(), &target, second).await.expect("it is the newest");
+    assert_ne!(first.resource_version(), second.resource_version());
+    let error = api.0.update(&admin(), &target, first).await.expect_err("somebody was faster");
+    assert_eq!(error.reason, Reason::Conflict);
+    let blind = config_map("a", "3");
+    let third = api.0.update(&admin(), &target, blind).await.expect("no version, no conflict");
+    assert_eq!(third.uid(), second.uid());
+    let same = api.0.update(&admin(), &target, third.clone()).await.expect("nothing to do");
+    assert_eq!(same.resource_version(), third.resource_version(), "nothing changed, nothing is written");
+}
+
+#[tokio::test]
+async fn status_and_spec_are_written_apart() {
+    let api = api().await;
+    let mut with_status = pod("web");
+    with_status.set(&["status", "phase"], "Running");
+    let created = api.create("pods", with_status).await;
+    assert_ne!(created.text(&["status", "phase"]), "Running", "a creator does not set the status");
+    let status = target("pods", "web").subresource("status");
+    let patched =
+        api.patch(&status, json!({"status": {"phase": "Running"}, "metadata": {"labels": {"x": "y"}}})).await;
+    assert_eq!(patched.text(&["status", "phase"]), "Running");
+    assert_eq!(patched.labels().count(), 0, "a status write touches nothing else");
+    assert_eq!(patched.generation(), 1);
+    let main = api.patch(&target("pods", "web"), json!({"status": {"phase": "Failed"}})).await;
+    assert_eq!(main.text(&["status", "phase"]), "Running", "a main write keeps the status");
+}
+
+#[tokio::test]
+async fn a_bound_pod_is_stopped_before_it_goes() {
+    let api = api().await;
+    let created = api.create("pods", pod("web")).await;
+    let binding = Binding {
+        namespace: "default".into(),
+        name: "web".into(),
+        uid: created.uid().into(),
+        node: "n1".into(),
+    };
+    let missing = Binding { name: "nobody".into(), ..binding.clone() };
+    let outcomes = api.0.bind_many(&admin(), &[missing, binding.clone()]).await;
+    assert_eq!(outcomes[0].as_ref().expect_err("no such pod").reason, Reason::NotFound);
+    assert_eq!(outcomes[1], Ok(()));
+    let again = api.0.bind_many(&admin(), &[binding]).await;
+    assert_eq!(again[0].as_ref().expect_err("it has a node").reason, Reason::Conflict);
+
+    let target = target("pods", "web");
+    let leaving = api.0.delete(&admin(), &target, &DeleteOptions::default()).await.expect("marked");
+    assert!(leaving.is_terminating());
+    let gone = DeleteOptions { grace_seconds: Some(0), ..DeleteOptions::default() };
+    api.0.delete(&admin(), &target, &gone).await.expect("removed");
+    assert_eq!(api.0.get(&admin(), &target).await.expect_err("gone").reason, Reason::NotFound);
+}
+
+#[tokio::test]
+async fn finalizers_hold_an_object_back() {
+    let api = api().await;
+    let mut held = config_map("held", "1");
+    held.set(&["metadata", "finalizers"], json!(["example.com/wait"]));
+    api.create("configmaps", held).await;
+    let target = target("configmaps", "held");
+    let leaving = api.0.delete(&admin(), &target, &DeleteOptions::default()).await.expect("marked");
+    assert!(leaving.is_terminating());
+    api.patch(&target, json!({"metadata": {"finalizers": null}})).await;
+    assert_eq!(api.0.get(&admin(), &target).await.expect_err("gone").reason, Reason::NotFound);
+}
+
+#[tokio::test]
+async fn pages_show_one_revision() {
+    let api = api().await;
+    for name in ["a", "b", "c"] {
+        api.create("configmaps", config_map(name, "old")).await;
+    }
+    let options = ListOptions { limit: 2, ..ListOptions::default() };
+    let first = api.0.list(&admin(), &target("configmaps", ""), &options).await.expect("a page");
+    assert_eq!(first.items.len(), 2);
+    api.patch(&target("configmaps", "c"), json!({"data": {"key": "new"}})).await;
+    api.create("configmaps", config_map("d", "new")).await;
+    let options = ListOptions { continue_token: first.continue_token, ..options };
+    let second = api.0.list(&admin(), &target("configmaps", ""), &options).await.expect("the next page");
+    let seen: Vec<_> = second.items.iter().map(|o| (o.name(), o.text(&["data", "key"]))).collect();
+    assert_eq!(
+        (seen, second.revision, second.continue_token.as_str()),
+        (vec![("c", "old")], first.revision, "")
+    );
+}
+
+#[tokio::test]
+async fn a_watch_goes_on_where_a_list_ended() {
+    let api = api().await;
+    api.create("configmaps", config_map("a", "web")).await;
+    let page =
+        api.0.list(&admin(), &target("configmaps", ""), &ListOptions::default()).await.expect("a list");
+    let options = WatchOptions {
+        label_selector: "app=web".into(),
+        resource_version: page.revision.to_string(),
+        timeout: Some(Duration::from_millis(50)),
+        ..WatchOptions::default()
+    };
+    api.create("configmaps", config_map("other", "db")).await;
+    let relabelled =
+        api.patch(&target("configmaps", "other"), json!({"metadata": {"labels": {"app": "web"}}})).await;
+    let left = api.patch(&target("configmaps", "a"), json!({"metadata": {"labels": {"app": "db"}}})).await;
+    let stream = api.0.watch(&admin(), &target("configmaps", ""), &options).await.expect("a watch");
+    let items: Vec<_> = stream.map(|item| item.expect("no error")).collect().await;
+    assert_eq!(items, [WatchItem::Added(relabelled), WatchItem::Deleted(left)]);
+
+    let future = WatchOptions { resource_version: "999999".into(), ..options };
+    let error = api.0.watch(&admin(), &target("configmaps", ""), &future).await.err().expect("not reached");
+    assert_eq!(error.reason, Reason::Timeout);
+}
+
+#[tokio::test]
+async fn unknown_fields_change_nothing() {
+    let api = api().await;
+    let revision = api.0.store().state().revision();
+    let mut wrong = config_map("a", "1");
+    wrong.set(&["dta"], json!({}));
+    let error = api.0.create(&admin(), &target("configmaps", ""), wrong).await.expect_err("refused");
+    assert_eq!((error.reason, error.causes[0].field.as_str()), (Reason::Invalid, "dta"));
+    let orphan = Target::object(table::resolve("configmaps").expect("a kind"), "nowhere", "");
+    let error = api.0.create(&admin(), &orphan, config_map("a", "1")).await.expect_err("refused");
+    assert_eq!(error.message, "namespaces \"nowhere\" not found");
+    assert_eq!(api.0.store().state().revision(), revision);
+}
+
+#[tokio::test]
+async fn service_addresses_are_given_once() {
+    let api = api().await;
+    let service = |name: &str, port: Option<u16>| {
+        let mut port_spec = json!({"port": 80});
+        if let Some(port) = port {
+            port_spec["nodePort"] = port.into();
+        }
+        object(json!({"metadata": {"name": name}, "spec": {"type": "NodePort", "ports": [port_spec]}}))
+    };
+    let one = api.create("services", service("one", None)).await;
+    let two = api.create("services", service("two", Some(30_080))).await;
+    assert!(one.text(&["spec", "clusterIP"]).starts_with("10.43."));
+    assert_ne!(one.text(&["spec", "clusterIP"]), two.text(&["spec", "clusterIP"]));
+    let taken = api.0.create(&admin(), &target("services", ""), service("three", Some(30_080))).await;
+    assert!(taken.expect_err("taken").message.contains("the provided port is already allocated"));
+    api.0.delete(&admin(), &target("services", "two"), &DeleteOptions::default()).await.expect("deleted");
+    api.create("services", service("three", Some(30_080))).await;
+}
+
+#[tokio::test]
+async fn rights_come_from_roles_and_nodes_see_their_own() {
+    let api = api().await;
+    api.create("pods", pod("web")).await;
+    api.create("secrets", object(json!({"metadata": {"name": "s"}}))).await;
+    let nobody = user("nobody", &["system:authenticated"]);
+    let error = api.0.get(&nobody, &target("pods", "web")).await.expect_err("no role");
+    assert_eq!(
+        error.message,
+        "pods \"web\" is forbidden: User \"nobody\" cannot get resource \"pods\" in API group \"\" in the namespace \"default\""
+    );
+    let binding = json!({"metadata": {"name": "v"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+        "name": "view"}, "subjects": [{"kind": "User", "name": "nobody", "apiGroup": "rbac.authorization.k8s.io"}]});
+    api.create("rolebindings", object(binding)).await;
+    api.0.get(&nobody, &target("pods", "web")).await.expect("a viewer sees pods");
+    assert!(api.0.get(&nobody, &target("secrets", "s")).await.is_err(), "and no Secrets");
+
+    let node = user("system:node:n1", &["system:nodes"]);
+    assert!(api.0.get(&node, &target("pods", "web")).await.is_err(), "not its pod");
+    let binding =
+        Binding { namespace: "default".into(), name: "web".into(), uid: String::new(), node: "n1".into() };
+    api.0.bind_many(&admin(), &[binding]).await.remove(0).expect("bound");
+    api.0.get(&node, &target("pods", "web")).await.expect("its pod");
+    assert!(api.0.get(&node, &target("secrets", "s")).await.is_err(), "no pod of it needs that");
+}
