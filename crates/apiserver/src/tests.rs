@@ -9,7 +9,6 @@ use xebec_api::error::Reason;
 use xebec_api::object::Object;
 use xebec_api::table;
 
-use crate::store::Store;
 use crate::testing::MemoryStore;
 use crate::{
     ApiServer, Binding, DeleteOptions, ListOptions, Patch, RequestContext, Settings, Target, User, WatchItem,

@@ -14,6 +14,7 @@ pub(crate) fn create(row: &Resource, object: &Object) -> Result<(), ApiError> {
 pub(crate) fn update(row: &Resource, new: &Object, old: &Object) -> Result<(), ApiError> {
     let mut causes = metadata::validate(row, new);
     causes.extend(row.strategy.validate(new));
+    causes.extend(metadata::validate_update(row, new, old));
     causes.extend(row.strategy.validate_update(new, old));
     refuse(row, new, causes)
 }
