@@ -3,17 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use xebec_api::object::Object;
-
-/// As Kubernetes writes times: whole seconds, UTC.
-pub(crate) fn rfc3339(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// The condition of a type.
-pub(crate) fn find<'a>(object: &'a Object, kind: &str) -> Option<&'a Value> {
-    let list = object.get(&["status", "conditions"])?.as_array()?;
-    list.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some(kind))
-}
+pub(crate) use xebec_api::pod::condition as find;
+pub(crate) use xebec_api::time::rfc3339;
 
 /// The status of a condition: `True`, `False` or `Unknown`.
 pub(crate) fn status<'a>(object: &'a Object, kind: &str) -> Option<&'a str> {

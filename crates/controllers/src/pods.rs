@@ -3,27 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use xebec_api::object::Object;
+pub(crate) use xebec_api::pod::{is_active, is_ready, is_terminal as has_ended, restart_count as restarts};
 
 use crate::conditions;
 use crate::hash::{Fnv, suffix};
 use crate::owner::controller_reference;
-
-/// A pod that has ended and will not run again.
-pub(crate) fn has_ended(pod: &Object) -> bool {
-    matches!(pod.text(&["status", "phase"]), "Succeeded" | "Failed")
-}
-
-/// A pod that counts as a replica: not ended and not on its way out.
-pub(crate) fn is_active(pod: &Object) -> bool {
-    !has_ended(pod) && !pod.is_terminating()
-}
-
-/// Whether the condition Ready is True.
-pub(crate) fn is_ready(pod: &Object) -> bool {
-    conditions::status(pod, "Ready") == Some("True")
-}
 
 /// Since when a ready pod is ready.
 pub(crate) fn ready_since(pod: &Object) -> Option<Timestamp> {
@@ -73,11 +59,4 @@ pub(crate) fn template_object(owner: &Object) -> Object {
     }
     pod.set(&["spec"], owner.get(&["spec", "template", "spec"]).cloned().unwrap_or_else(|| json!({})));
     pod
-}
-
-/// How often the containers of a pod were restarted.
-pub(crate) fn restarts(pod: &Object) -> i64 {
-    let statuses = pod.get(&["status", "containerStatuses"]).and_then(Value::as_array);
-    let restarts = statuses.into_iter().flatten().filter_map(|status| status.get("restartCount")?.as_i64());
-    restarts.max().unwrap_or_default()
 }

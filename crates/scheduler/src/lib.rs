@@ -10,8 +10,6 @@ mod filter;
 mod node;
 mod pod;
 mod ports;
-mod quantity;
-mod resources;
 mod schedule;
 mod score;
 

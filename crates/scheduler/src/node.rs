@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use xebec_api::object::Object;
+use xebec_api::pod::{Resources, is_terminal};
 use xebec_api::taint::{Taint, taints};
 
-use crate::pod::{PodInfo, has_ended};
+use crate::pod::PodInfo;
 use crate::ports::HostPort;
-use crate::resources::Resources;
 
 /// A node and what its pods take of it.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl NodeInfo {
             ports: Vec::new(),
             owners: BTreeMap::new(),
         };
-        for pod in pods.iter().filter(|pod| !has_ended(pod)) {
+        for pod in pods.iter().filter(|pod| !is_terminal(pod)) {
             info.add(&PodInfo::from_object(pod));
         }
         info
@@ -71,5 +71,5 @@ impl NodeInfo {
 /// A pod's requests, or the guess where it has none.
 pub(crate) fn estimate(pod: &PodInfo) -> (i128, i128) {
     let or = |asked: i128, guess| if asked == 0 { guess } else { asked };
-    (or(pod.requests.get("cpu"), GUESSED_CPU_MILLIS), or(pod.requests.get("memory"), GUESSED_MEMORY_BYTES))
+    (or(pod.requests.cpu_millis, GUESSED_CPU_MILLIS), or(pod.requests.memory_bytes, GUESSED_MEMORY_BYTES))
 }

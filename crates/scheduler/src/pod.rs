@@ -3,10 +3,10 @@
 use serde_json::Value;
 use xebec_api::node_affinity::NodeAffinity;
 use xebec_api::object::Object;
+use xebec_api::pod::{Resources, is_terminal, node_name, requests};
 use xebec_api::taint::{Toleration, tolerations};
 
 use crate::ports::{HostPort, host_ports};
-use crate::resources::{Resources, requests};
 
 /// A pod that waits for a node.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ impl PodInfo {
             uid: pod.uid().into(),
             priority: pod.get(&["spec", "priority"]).and_then(Value::as_i64).unwrap_or_default(),
             created: pod.text(&["metadata", "creationTimestamp"]).to_owned(),
-            node_name: pod.text(&["spec", "nodeName"]).to_owned(),
+            node_name: node_name(pod).unwrap_or_default().to_owned(),
             affinity: NodeAffinity::of(pod),
             tolerations: tolerations(pod),
             requests: requests(pod),
@@ -56,14 +56,9 @@ impl PodInfo {
 #[must_use]
 pub fn is_pending(pod: &Object) -> bool {
     let gated = pod.get(&["spec", "schedulingGates"]).and_then(Value::as_array);
-    pod.text(&["spec", "nodeName"]).is_empty()
+    node_name(pod).is_none()
         && !pod.is_terminating()
-        && !has_ended(pod)
+        && !is_terminal(pod)
         && gated.is_none_or(Vec::is_empty)
         && matches!(pod.text(&["spec", "schedulerName"]), "" | "default-scheduler")
-}
-
-/// Whether a pod has ended and takes nothing of its node any more.
-pub(crate) fn has_ended(pod: &Object) -> bool {
-    matches!(pod.text(&["status", "phase"]), "Succeeded" | "Failed")
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use xebec_api::object::Object;
+use xebec_api::pod::is_host_network;
 
 /// A port on a node that a container asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ impl HostPort {
 
 /// Every host port of a pod; with the host's network every container port is one.
 pub(crate) fn host_ports(pod: &Object) -> Vec<HostPort> {
-    let host_network = pod.get(&["spec", "hostNetwork"]) == Some(&Value::Bool(true));
+    let host_network = is_host_network(pod);
     let containers = pod.get(&["spec", "containers"]).and_then(Value::as_array).into_iter().flatten();
     let ports = containers.filter_map(|container| container.get("ports")?.as_array()).flatten();
     ports

@@ -1,16 +1,25 @@
 //! A node takes no more than it has: pods, cores, memory and anything else that is counted.
 
+use xebec_api::pod::Resources;
+
 use crate::{NodeInfo, PodInfo};
 
 pub(super) fn refuse(pod: &PodInfo, node: &NodeInfo) -> Vec<String> {
+    let (asked, has, taken) = (&pod.requests, &node.allocatable, &node.requested);
+    let amount = |of: &Resources, name: &str| of.other.get(name).copied().unwrap_or_default();
     let mut reasons = Vec::new();
-    if node.pods + 1 > node.allocatable.get("pods") {
+    if node.pods + 1 > amount(has, "pods") {
         reasons.push("Too many pods".to_owned());
     }
-    let short = pod.requests.iter().filter(|(name, asked)| {
-        let free = node.allocatable.get(name) - node.requested.get(name);
-        *asked > 0 && *asked > free
-    });
-    reasons.extend(short.map(|(name, _)| format!("Insufficient {name}")));
+    let mut weigh = |name: &str, asked: i128, has: i128, taken: i128| {
+        if asked > 0 && asked > has - taken {
+            reasons.push(format!("Insufficient {name}"));
+        }
+    };
+    weigh("cpu", asked.cpu_millis, has.cpu_millis, taken.cpu_millis);
+    weigh("memory", asked.memory_bytes, has.memory_bytes, taken.memory_bytes);
+    for (name, asked) in &asked.other {
+        weigh(name, *asked, amount(has, name), amount(taken, name));
+    }
     reasons
 }

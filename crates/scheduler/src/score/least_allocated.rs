@@ -5,8 +5,8 @@ use crate::{NodeInfo, PodInfo};
 
 pub(super) fn score(pod: &PodInfo, node: &NodeInfo) -> i128 {
     let (cpu, memory) = estimate(pod);
-    let cpu = free_share(node.allocatable.get("cpu"), node.estimated.0 + cpu);
-    let memory = free_share(node.allocatable.get("memory"), node.estimated.1 + memory);
+    let cpu = free_share(node.allocatable.cpu_millis, node.estimated.0 + cpu);
+    let memory = free_share(node.allocatable.memory_bytes, node.estimated.1 + memory);
     (cpu + memory) / 2
 }
 
