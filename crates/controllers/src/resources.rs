@@ -1,7 +1,5 @@
 //! The storage names of the kinds that controllers work on.
 
-pub(crate) const CLUSTER_ROLES: &str = "rbac.authorization.k8s.io/clusterroles";
-pub(crate) const CLUSTER_ROLE_BINDINGS: &str = "rbac.authorization.k8s.io/clusterrolebindings";
 pub(crate) const CONFIG_MAPS: &str = "configmaps";
 pub(crate) const DAEMON_SETS: &str = "apps/daemonsets";
 pub(crate) const DEPLOYMENTS: &str = "apps/deployments";

@@ -14,10 +14,7 @@ use xebec_api::object::Object;
 use crate::controller::{Controller, ObjectKey};
 use crate::endpoint_slice::SERVICE_NAME;
 use crate::plan::Plan;
-use crate::resources::{
-    CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, DAEMON_SETS, ENDPOINT_SLICES, NAMESPACES, SERVICE_ACCOUNTS,
-    SERVICES,
-};
+use crate::resources::{DAEMON_SETS, ENDPOINT_SLICES, NAMESPACES, SERVICE_ACCOUNTS, SERVICES};
 use crate::view::View;
 use crate::wanted::ensure;
 
@@ -34,7 +31,6 @@ impl Controller for SystemComponents {
     fn keys(&self, view: &dyn View, resource: &str, object: &Object) -> Vec<ObjectKey> {
         let ours = match resource {
             NAMESPACES => manifests::NAMESPACES.contains(&object.name()),
-            CLUSTER_ROLES | CLUSTER_ROLE_BINDINGS => object.name() == manifests::PROXY_ROLE,
             DAEMON_SETS | SERVICE_ACCOUNTS => object.name() == manifests::PROXY,
             SERVICES | ENDPOINT_SLICES => object.namespace() == "default" && is_kubernetes(object),
             _ => false,
@@ -58,8 +54,6 @@ impl Controller for SystemComponents {
         }
         kubernetes_slices(view, &masters, &mut plan);
         ensure(view, SERVICE_ACCOUNTS, manifests::proxy_account(), &mut plan);
-        ensure(view, CLUSTER_ROLES, manifests::proxy_role(), &mut plan);
-        ensure(view, CLUSTER_ROLE_BINDINGS, manifests::proxy_binding(), &mut plan);
         ensure(view, DAEMON_SETS, manifests::proxy_daemon_set(settings, &masters), &mut plan);
         plan
     }

@@ -13,7 +13,6 @@ use crate::wanted::object;
 pub(super) const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 pub(super) const KUBERNETES: &str = "kubernetes";
 pub(super) const PROXY: &str = "kube-proxy";
-pub(super) const PROXY_ROLE: &str = "xebec:kube-proxy";
 const SYSTEM: &str = "kube-system";
 
 pub(super) fn namespace(name: &str) -> Object {
@@ -64,31 +63,11 @@ fn split(master: &str) -> Option<(&str, u16)> {
     Some((host, port.parse().ok()?))
 }
 
+/// Bound to the role `system:node-proxier` among the API server's own objects.
 pub(super) fn proxy_account() -> Object {
     object(
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"namespace": SYSTEM, "name": PROXY}}),
     )
-}
-
-/// What the proxy reads; it writes nothing.
-pub(super) fn proxy_role() -> Object {
-    let verbs = ["get", "list", "watch"];
-    object(json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": PROXY_ROLE},
-        "rules": [
-            {"apiGroups": [""], "resources": ["services", "nodes"], "verbs": verbs},
-            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": verbs},
-        ],
-    }))
-}
-
-pub(super) fn proxy_binding() -> Object {
-    object(json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-        "metadata": {"name": PROXY_ROLE},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": PROXY_ROLE},
-        "subjects": [{"kind": "ServiceAccount", "namespace": SYSTEM, "name": PROXY}],
-    }))
 }
 
 /// The proxy on every node. It reaches the masters by their own addresses: the Service

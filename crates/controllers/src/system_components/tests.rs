@@ -17,8 +17,6 @@ fn a_fresh_cluster_gets_its_components_once() {
         create Service kubernetes
         create EndpointSlice kubernetes
         create ServiceAccount kube-proxy
-        create ClusterRole xebec:kube-proxy
-        create ClusterRoleBinding xebec:kube-proxy
         create DaemonSet kube-proxy
     "#]]
     .assert_eq(&world.writes(&[&SystemComponents]));
@@ -26,6 +24,17 @@ fn a_fresh_cluster_gets_its_components_once() {
         world.get(SERVICES, "default", "kubernetes").expect("made").text(&["spec", "clusterIP"]),
         "10.43.0.1"
     );
+}
+
+#[test]
+fn what_it_makes_is_valid() {
+    let mut world = World::new();
+    world.writes(&[&SystemComponents]);
+    for object in world.objects.values() {
+        let row = xebec_api::table::by_kind(object.api_version(), object.kind()).expect("a known kind");
+        assert_eq!(row.strategy.validate(object), [], "{}", object.name());
+        assert_eq!((row.check)(object), Ok(Vec::new()), "{}", object.name());
+    }
 }
 
 #[test]

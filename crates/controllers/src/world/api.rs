@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use xebec_api::object::Object;
+use xebec_api::table;
 
 use super::{Name, World, resource_of, stem};
 use crate::conditions::rfc3339;
@@ -59,6 +60,9 @@ impl World {
         let key = (resource_of(object), object.namespace().to_owned(), object.name().to_owned());
         assert!(!self.objects.contains_key(&key), "{key:?} exists already");
         let mut object = object.clone();
+        let row = table::by_kind(object.api_version(), object.kind()).expect("a known kind");
+        row.strategy.prepare_create(&mut object);
+        row.strategy.default_fields(&mut object);
         self.revision += 1;
         object.set(&["metadata", "uid"], format!("uid-{}", self.revision));
         object.set(&["metadata", "generation"], 1);
@@ -73,6 +77,9 @@ impl World {
         let key = (resource.to_owned(), object.namespace().to_owned(), object.name().to_owned());
         let old = &self.objects[&key];
         let mut new = object.clone();
+        let row = table::by_storage_name(resource).expect("a known kind");
+        row.strategy.prepare_update(&mut new, old);
+        row.strategy.default_fields(&mut new);
         let _ = new.remove(&["status"]);
         if let Some(status) = old.get(&["status"]) {
             new.set(&["status"], status.clone());
