@@ -4,7 +4,11 @@
 //! real one; [`fake::FakeRuntime`] is the one tests use. Nothing in this crate knows the Kubernetes API: a pod arrives
 //! as a [`SandboxSpec`] and some [`ContainerSpec`]s whose references are all resolved.
 
+mod cgroup;
 mod error;
+mod network;
+mod node;
+mod shim;
 mod spec;
 mod status;
 
@@ -13,6 +17,10 @@ pub mod image;
 pub mod runtime;
 
 pub use error::RuntimeError;
-pub use runtime::{ExecEvent, ExecHandle, ExecInput, ExecOptions, ExecOutcome, Runtime, RuntimeEvent};
+pub use node::{NodeRuntime, RuntimeConfig};
+pub use runtime::{
+    ExecEvent, ExecHandle, ExecInput, ExecOptions, ExecOutcome, NodeNetwork, Runtime, RuntimeEvent,
+};
+pub use shim::shim_main;
 pub use spec::{ContainerSpec, HostAlias, Mount, MountSource, Resources, SandboxSpec, Security};
 pub use status::{ContainerPhase, ContainerState, ImageInfo, Sandbox};

@@ -1,5 +1,6 @@
 //! The trait between the agent and what runs containers, and the types of its streams.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -44,6 +45,10 @@ pub trait Runtime: Send + Sync + 'static {
     /// Hints that a sandbox changed: look again. Some may be lost; a lagging receiver lists everything.
     fn events(&self) -> broadcast::Receiver<RuntimeEvent>;
 
+    /// Tells the node's own pod ranges and its peers'. Before the first call, only pods in the host's network can be
+    /// made. Routes that are not named any more are removed.
+    async fn set_network(&self, network: NodeNetwork) -> Result<(), RuntimeError>;
+
     /// The image of that name, or nothing where it is not on this node.
     async fn image_status(&self, image: &str) -> Result<Option<ImageInfo>, RuntimeError>;
 
@@ -82,6 +87,15 @@ async fn collect(mut handle: ExecHandle) -> ExecOutcome {
         }
     }
     outcome
+}
+
+/// Where pods' addresses come from, and where other nodes' pods are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodeNetwork {
+    /// This node's own ranges (`10.42.1.0/24`). IPv4 only so far; others are left out.
+    pub pod_cidrs: Vec<String>,
+    /// Other nodes' ranges and the node's address, which must be on a network of this host.
+    pub peers: Vec<(String, IpAddr)>,
 }
 
 /// A sandbox changed.

@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 use self::state::State;
 use crate::{
-    ContainerPhase, ContainerSpec, ExecEvent, ExecHandle, ExecOptions, ImageInfo, Runtime, RuntimeError,
-    RuntimeEvent, Sandbox, SandboxSpec,
+    ContainerPhase, ContainerSpec, ExecEvent, ExecHandle, ExecOptions, ImageInfo, NodeNetwork, Runtime,
+    RuntimeError, RuntimeEvent, Sandbox, SandboxSpec,
 };
 
 /// What an image's containers do.
@@ -117,6 +117,11 @@ impl FakeRuntime {
     /// Every changing call since the last time this was asked, one line each.
     pub fn take_calls(&self) -> Vec<String> {
         std::mem::take(&mut self.lock().calls)
+    }
+
+    /// What was last told by `set_network`.
+    pub fn network(&self) -> NodeNetwork {
+        self.lock().network.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -223,6 +228,11 @@ impl Runtime for FakeRuntime {
 
     fn events(&self) -> broadcast::Receiver<RuntimeEvent> {
         self.events.subscribe()
+    }
+
+    async fn set_network(&self, network: NodeNetwork) -> Result<(), RuntimeError> {
+        self.lock().network = network;
+        Ok(())
     }
 
     async fn image_status(&self, image: &str) -> Result<Option<ImageInfo>, RuntimeError> {

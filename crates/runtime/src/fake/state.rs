@@ -7,7 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Behaviour;
-use crate::{ContainerPhase, ContainerSpec, ContainerState, ImageInfo, RuntimeError, Sandbox, SandboxSpec};
+use crate::{
+    ContainerPhase, ContainerSpec, ContainerState, ImageInfo, NodeNetwork, RuntimeError, Sandbox, SandboxSpec,
+};
 
 /// A digest that is as good as any.
 const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
@@ -19,6 +21,7 @@ pub(super) struct State {
     pub(super) fail_sandboxes: Option<String>,
     pub(super) sandboxes: BTreeMap<String, Entry>,
     pub(super) calls: Vec<String>,
+    pub(super) network: NodeNetwork,
     /// Addresses given so far; never reused.
     addresses: u8,
     /// Process ids given so far.

@@ -21,6 +21,6 @@ pub use digest::Digest;
 pub use manifest::{ImageConfig, ProcessConfig};
 pub use name::{ImageName, NameError};
 pub use pack::{PackOptions, pack};
-pub(crate) use rooted::RootedDir;
+pub(crate) use rooted::{RootedDir, c_string};
 pub use store::{Image, Store};
 pub use system::{SYSTEM_ENTRYPOINT, system_image_name};

@@ -126,6 +126,11 @@ impl Store {
         Ok(())
     }
 
+    /// Gives up one lease.
+    pub fn release_one(&self, owner: &str) -> Result<(), RuntimeError> {
+        remove_file(&self.root.join("leases").join(owner))
+    }
+
     pub(super) fn layer_path(&self, diff_id: &Digest) -> PathBuf {
         self.root.join("layers").join(diff_id.hex())
     }

@@ -148,6 +148,7 @@ fn a_docker_archive_is_imported() {
 }
 
 #[test]
+#[allow(clippy::print_stderr, reason = "a skipped test says so")]
 fn whiteouts_links_and_devices_are_unpacked_and_nothing_leaves_the_folder() {
     if !nix::unistd::geteuid().is_root() {
         eprintln!("SKIPPED: needs root for devices and trusted attributes");

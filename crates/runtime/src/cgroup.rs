@@ -1,0 +1,221 @@
+//! The cgroups of pods: made, killed, removed, asked about OOM kills; on v1 (and hybrid) and on v2.
+//!
+//! A path here is absolute below each hierarchy, as `/xebec/<node>/pod<uid>`. Containers' own cgroups below it are
+//! libcontainer's to make; removing is ours, because it also has to work when everything else is gone.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::statfs::{FsType, statfs};
+use nix::unistd::Pid;
+
+use crate::Resources;
+use crate::shim::{cpu_quota_us, cpu_shares};
+
+const ROOT: &str = "/sys/fs/cgroup";
+const V1_MAGIC: FsType = FsType(0x0027_e0eb);
+const V2_MAGIC: FsType = FsType(0x6367_7270);
+/// How long the kernel may take to let go of a killed process.
+const REMOVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How this host has its cgroups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Hierarchies {
+    /// v2 alone.
+    Unified(PathBuf),
+    /// v1: one folder per controller; a v2 hierarchy beside them is left alone.
+    Legacy(Vec<PathBuf>),
+}
+
+impl Hierarchies {
+    /// Looks at what is mounted.
+    pub(crate) fn detect() -> Hierarchies {
+        let root = PathBuf::from(ROOT);
+        let is = |path: &Path, magic| statfs(path).is_ok_and(|found| found.filesystem_type() == magic);
+        if is(&root, V2_MAGIC) {
+            return Hierarchies::Unified(root);
+        }
+        let entries = fs::read_dir(&root).into_iter().flatten().flatten();
+        let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let mut found: Vec<PathBuf> =
+            folders.map(|entry| entry.path()).filter(|path| is(path, V1_MAGIC)).collect();
+        found.sort();
+        Hierarchies::Legacy(found)
+    }
+
+    /// True for v2 alone.
+    pub(crate) fn unified(&self) -> bool {
+        matches!(self, Hierarchies::Unified(_))
+    }
+
+    fn folders(&self, path: &str) -> Vec<PathBuf> {
+        let below = path.trim_start_matches('/');
+        match self {
+            Hierarchies::Unified(root) => vec![root.join(below)],
+            Hierarchies::Legacy(roots) => roots.iter().map(|root| root.join(below)).collect(),
+        }
+    }
+
+    /// Makes a pod's cgroup with its limits. What the host does not permit is said, not failed.
+    pub(crate) fn create(&self, path: &str, resources: &Resources) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let mut note = |what: String, done: io::Result<()>| {
+            if let Err(error) = done {
+                warnings.push(format!("{what}: {error}"));
+            }
+        };
+        match self {
+            Hierarchies::Unified(root) => {
+                note("cgroup controllers".into(), enable_below(root, path));
+                let folder = &self.folders(path)[0];
+                for (file, value) in unified_limits(resources) {
+                    note(format!("cgroup {file}"), fs::write(folder.join(file), value));
+                }
+            }
+            Hierarchies::Legacy(_) => {
+                for (controller, file, value) in legacy_limits(resources) {
+                    let folders = self.folders(path);
+                    let root = Path::new(ROOT).join(controller);
+                    let Some(folder) = folders.iter().find(|folder| folder.starts_with(&root)) else {
+                        continue;
+                    };
+                    let written =
+                        fs::create_dir_all(folder).and_then(|()| fs::write(folder.join(file), value));
+                    note(format!("cgroup {file}"), written);
+                }
+            }
+        }
+        warnings
+    }
+
+    /// Kills every process in it and below.
+    pub(crate) fn kill(&self, path: &str) {
+        for folder in self.folders(path) {
+            if fs::write(folder.join("cgroup.kill"), "1").is_err() {
+                below(&folder).iter().for_each(|folder| kill_in(folder));
+            }
+        }
+    }
+
+    /// Kills what is in it and removes it with everything below. Not there is done.
+    pub(crate) fn remove(&self, path: &str) -> io::Result<()> {
+        let deadline = Instant::now() + REMOVE_TIMEOUT;
+        for folder in self.folders(path) {
+            while let Err(error) = remove_tree(&folder) {
+                if Instant::now() > deadline {
+                    return Err(io::Error::new(error.kind(), format!("{}: {error}", folder.display())));
+                }
+                self.kill(path);
+                // Killed processes leave their cgroup within a few milliseconds; there is nothing to wait on.
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many processes of this cgroup the kernel has killed for its memory limit.
+    pub(crate) fn oom_kills(&self, path: &str) -> u64 {
+        let folders = self.folders(path);
+        let file = match self {
+            Hierarchies::Unified(_) => folders[0].join("memory.events"),
+            Hierarchies::Legacy(_) => {
+                let memory = Path::new(ROOT).join("memory");
+                let Some(folder) = folders.iter().find(|folder| folder.starts_with(&memory)) else {
+                    return 0;
+                };
+                folder.join("memory.oom_control")
+            }
+        };
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+    }
+}
+
+/// Makes each folder of the path and hands its controllers down.
+fn enable_below(root: &Path, path: &str) -> io::Result<()> {
+    let available = fs::read_to_string(root.join("cgroup.controllers"))?;
+    let mut folder = root.to_owned();
+    for part in Path::new(path.trim_start_matches('/')).components() {
+        enable(&folder, &available);
+        folder.push(part);
+        fs::create_dir_all(&folder)?;
+    }
+    enable(&folder, &available);
+    Ok(())
+}
+
+/// One by one, because one that is refused would keep the others off.
+fn enable(folder: &Path, available: &str) {
+    for controller in available.split_whitespace() {
+        // A controller that the host keeps to itself is missing below; the limits that need it say so.
+        let _ = fs::write(folder.join("cgroup.subtree_control"), format!("+{controller}"));
+    }
+}
+
+fn unified_limits(resources: &Resources) -> Vec<(&'static str, String)> {
+    let mut limits = Vec::new();
+    if let Some(millis) = resources.cpu_request_millis {
+        // The mapping that runc and systemd use, from 2..262144 onto 1..10000.
+        let weight = 1 + (cpu_shares(millis) - 2) * 9999 / 262_142;
+        limits.push(("cpu.weight", weight.to_string()));
+    }
+    if let Some(millis) = resources.cpu_limit_millis {
+        limits.push(("cpu.max", format!("{} 100000", cpu_quota_us(millis))));
+    }
+    if let Some(bytes) = resources.memory_limit_bytes {
+        limits.push(("memory.max", bytes.to_string()));
+    }
+    if let Some(count) = resources.pids_limit {
+        limits.push(("pids.max", count.to_string()));
+    }
+    limits
+}
+
+fn legacy_limits(resources: &Resources) -> Vec<(&'static str, &'static str, String)> {
+    let mut limits = Vec::new();
+    if let Some(millis) = resources.cpu_request_millis {
+        limits.push(("cpu", "cpu.shares", cpu_shares(millis).to_string()));
+    }
+    if let Some(millis) = resources.cpu_limit_millis {
+        limits.push(("cpu", "cpu.cfs_period_us", "100000".into()));
+        limits.push(("cpu", "cpu.cfs_quota_us", cpu_quota_us(millis).to_string()));
+    }
+    if let Some(bytes) = resources.memory_limit_bytes {
+        limits.push(("memory", "memory.limit_in_bytes", bytes.to_string()));
+    }
+    if let Some(count) = resources.pids_limit {
+        limits.push(("pids", "pids.max", count.to_string()));
+    }
+    limits
+}
+
+/// A cgroup and those below it, deepest first.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let walk = walkdir::WalkDir::new(folder).contents_first(true).into_iter().flatten();
+    walk.filter(|entry| entry.file_type().is_dir()).map(walkdir::DirEntry::into_path).collect()
+}
+
+fn kill_in(folder: &Path) {
+    let processes = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+    for pid in processes.lines().filter_map(|line| line.parse().ok()) {
+        // Gone already is what is wanted.
+        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+}
+
+fn remove_tree(folder: &Path) -> io::Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    for path in below(folder) {
+        match fs::remove_dir(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}

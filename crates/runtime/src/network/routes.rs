@@ -1,0 +1,112 @@
+//! The host's routes to other nodes' pods, and what it needs to pass packets on.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use futures::TryStreamExt;
+use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteType};
+use rtnetlink::RouteMessageBuilder;
+
+use super::cidr::Cidr;
+use super::{connect, errno, failed};
+use crate::RuntimeError;
+
+/// Marks the routes that are ours, as /etc/iproute2/rt_protos would name them.
+pub(super) const PROTOCOL: RouteProtocol = RouteProtocol::Other(118);
+
+/// Where a range goes: through a node, or nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    Via(Ipv4Addr),
+    /// This node's own range: what is no pod's is refused at once, instead of leaving by the default route.
+    Unreachable,
+}
+
+/// Lets packets through, and does not refuse those whose way back is another: the sysctls are the agent's own network
+/// namespace's. A host that has them set already, read-only, loses nothing.
+pub(super) fn forward_packets() {
+    for (name, value) in [
+        ("net/ipv4/ip_forward", "1"),
+        ("net/ipv4/conf/all/rp_filter", "2"),
+        ("net/ipv4/conf/default/rp_filter", "2"),
+    ] {
+        let path = format!("/proc/sys/{name}");
+        let known = std::fs::read_to_string(&path).unwrap_or_default();
+        if known.trim() != value
+            && let Err(error) = std::fs::write(&path, value)
+        {
+            tracing::warn!(name, value, %error, "cannot set a sysctl; pods may not reach other nodes");
+        }
+    }
+}
+
+/// Makes the routes so: adds what is missing, changes what differs, removes what is not wanted any more.
+pub(super) async fn set(own: &[Cidr], peers: &[(Cidr, Ipv4Addr)]) -> Result<(), RuntimeError> {
+    let mut wanted: BTreeMap<Cidr, Target> = own.iter().map(|range| (*range, Target::Unreachable)).collect();
+    wanted.extend(
+        peers
+            .iter()
+            .filter(|(range, _)| !own.contains(range))
+            .map(|(range, via)| (*range, Target::Via(*via))),
+    );
+    let (handle, connection) = connect()?;
+    let set = apply(&handle, &wanted).await;
+    connection.abort();
+    set
+}
+
+async fn apply(handle: &rtnetlink::Handle, wanted: &BTreeMap<Cidr, Target>) -> Result<(), RuntimeError> {
+    let filter = RouteMessageBuilder::<Ipv4Addr>::new().build();
+    let routes: Vec<RouteMessage> =
+        handle.route().get(filter).execute().try_collect().await.map_err(failed("listing routes"))?;
+    let mut present = BTreeMap::new();
+    for route in routes.into_iter().filter(|route| route.header.protocol == PROTOCOL) {
+        match describe(&route) {
+            // A pod's own route is not ours to judge.
+            Some((range, _)) if range.prefix == 32 => {}
+            Some((range, target)) if wanted.get(&range) == Some(&target) => {
+                present.insert(range, target);
+            }
+            _ => match handle.route().del(route).execute().await {
+                Err(error) if errno(&error) != Some(libc::ESRCH) => {
+                    return Err(failed("removing a route")(error));
+                }
+                _ => {}
+            },
+        }
+    }
+    let mut first_error = None;
+    for (range, target) in wanted.iter().filter(|(range, _)| !present.contains_key(range)) {
+        let added = handle.route().add(message(*range, *target)).replace().execute().await;
+        if let Err(error) = added {
+            let what = format!("adding the route to {range} ({target:?})");
+            first_error.get_or_insert(failed(&what)(error));
+        }
+    }
+    first_error.map_or(Ok(()), Err)
+}
+
+fn message(range: Cidr, target: Target) -> RouteMessage {
+    let builder = RouteMessageBuilder::<Ipv4Addr>::new()
+        .destination_prefix(range.base, range.prefix)
+        .protocol(PROTOCOL);
+    match target {
+        Target::Via(node) => builder.gateway(node).build(),
+        Target::Unreachable => builder.kind(RouteType::Unreachable).build(),
+    }
+}
+
+fn describe(route: &RouteMessage) -> Option<(Cidr, Target)> {
+    let mut base = None;
+    let mut target = (route.header.kind == RouteType::Unreachable).then_some(Target::Unreachable);
+    for attribute in &route.attributes {
+        match attribute {
+            RouteAttribute::Destination(RouteAddress::Inet(address)) => base = Some(*address),
+            RouteAttribute::Gateway(RouteAddress::Inet(node)) => target = Some(Target::Via(*node)),
+            _ => {}
+        }
+    }
+    let range = Cidr { base: base?, prefix: route.header.destination_prefix_length };
+    // A pod's route has neither: it goes through its link.
+    Some((range, target.unwrap_or(Target::Unreachable)))
+}

@@ -1,0 +1,90 @@
+//! A container that this shim started: its state, and its output on the way into its log.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use jiff::Timestamp;
+
+use super::log::CriLog;
+use crate::{ContainerPhase, ContainerState};
+
+pub(super) struct Container {
+    /// Names it in the shim; ids may come again after a removal.
+    pub(super) serial: u64,
+    pub(super) state: ContainerState,
+    log: CriLog,
+    outputs: Vec<Output>,
+    /// The terminal's master, for as long as it runs.
+    pub(super) terminal: Option<File>,
+    /// The writing end of its stdin, kept open.
+    pub(super) stdin: Option<OwnedFd>,
+    /// Who waits for its removal.
+    pub(super) removing: Vec<u64>,
+}
+
+/// A stream that is still open: 0 is stdout, 1 is stderr.
+struct Output {
+    stream: usize,
+    file: File,
+}
+
+impl Container {
+    pub(super) fn new(serial: u64, state: ContainerState, log: CriLog) -> Container {
+        Container {
+            serial,
+            state,
+            log,
+            outputs: Vec::new(),
+            terminal: None,
+            stdin: None,
+            removing: Vec::new(),
+        }
+    }
+
+    /// Adds a stream, whose descriptor must not block.
+    pub(super) fn add_output(&mut self, stream: usize, file: File) {
+        self.outputs.push(Output { stream, file });
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.state.phase == ContainerPhase::Running
+    }
+
+    pub(super) fn outputs(&self) -> impl Iterator<Item = (usize, BorrowedFd<'_>)> {
+        self.outputs.iter().map(|output| (output.stream, output.file.as_fd()))
+    }
+
+    /// Moves what a stream has into the log. A stream at its end is closed.
+    pub(super) fn pump(&mut self, stream: usize) {
+        let mut buffer = [0; 64 << 10];
+        let Some(position) = self.outputs.iter().position(|output| output.stream == stream) else { return };
+        match self.outputs[position].file.read(&mut buffer) {
+            Ok(0) => {
+                self.outputs.remove(position);
+            }
+            // A log that cannot be written must not stop the container: its output is dropped.
+            Ok(read) => drop(self.log.push(stream, &buffer[..read], Timestamp::now())),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            Err(_) => {
+                self.outputs.remove(position);
+            }
+        }
+    }
+
+    /// It has ended: what its streams still hold goes into the log, and they are closed.
+    pub(super) fn end(&mut self, code: i32, signal: Option<i32>, oom_killed: bool) {
+        for Output { stream, mut file } in std::mem::take(&mut self.outputs) {
+            let mut buffer = [0; 64 << 10];
+            while let Ok(read @ 1..) = file.read(&mut buffer) {
+                // As above.
+                let _ = self.log.push(stream, &buffer[..read], Timestamp::now());
+            }
+        }
+        let _ = self.log.finish(Timestamp::now());
+        self.terminal = None;
+        self.stdin = None;
+        self.state.pid = 0;
+        self.state.phase = ContainerPhase::Exited { code, signal, finished_at: Timestamp::now(), oom_killed };
+    }
+}

@@ -1,0 +1,93 @@
+//! Runs a command in a running container.
+
+use std::fs;
+use std::os::fd::AsRawFd;
+
+use libcontainer::container::builder::ContainerBuilder;
+use libcontainer::syscall::syscall::SyscallType;
+use serde_json::Value;
+
+use super::causes::Causes;
+use super::oci;
+use super::program::{Identity, Program};
+use super::start::explain;
+use super::{Console, Started, Stdio, other, status_pipe, wait_for_program};
+use crate::shim::paths::ContainerPaths;
+use crate::shim::protocol::{Failure, ShimConfig};
+
+/// What to run where.
+pub(in crate::shim) struct ExecJob {
+    pub(in crate::shim) container: String,
+    /// Unique in this shim; names the command's files.
+    pub(in crate::shim) serial: u64,
+    pub(in crate::shim) command: Vec<String>,
+    pub(in crate::shim) tty: bool,
+}
+
+/// Runs it; returns once the program runs.
+pub(in crate::shim) fn exec(config: &ShimConfig, job: &ExecJob, stdio: Stdio) -> Result<Started, Failure> {
+    if job.command.is_empty() {
+        return Err(Failure::Invalid("the command is empty".into()));
+    }
+    let paths = ContainerPaths::of(config, &job.container);
+    let causes = Causes::collect().map_err(other("collecting causes"))?;
+    let process = paths.bundle.join(format!("exec-{}.json", job.serial));
+    let ran = join(job, &paths, &process, stdio);
+    // Files that stay go with the container.
+    let _ = fs::remove_file(&process);
+    remove_tenant_sockets(&paths.libcontainer.join(&job.container));
+    ran.map_err(|failure| match failure {
+        Failure::Other(message) => Failure::Other(explain(message, &causes)),
+        failure => failure,
+    })
+}
+
+fn join(
+    job: &ExecJob,
+    paths: &ContainerPaths,
+    process: &std::path::Path,
+    stdio: Stdio,
+) -> Result<Started, Failure> {
+    let fail =
+        |error: libcontainer::error::LibcontainerError| Failure::Other(format!("libcontainer: {error}"));
+    let text = fs::read(paths.bundle.join("config.json")).map_err(other("reading the configuration"))?;
+    let configuration: Value =
+        serde_json::from_slice(&text).map_err(|error| Failure::Other(error.to_string()))?;
+    let document = oci::exec_process(&configuration, &job.command, job.tty).to_string();
+    fs::write(process, document).map_err(other("writing the process document"))?;
+    let identity = Identity::from_configuration(&configuration).map_err(Failure::Other)?;
+    let (status, reporter) = status_pipe()?;
+    let console = match job.tty {
+        true => Some(Console::listen(paths.bundle.join(format!("tty-{}.sock", job.serial)))?),
+        false => None,
+    };
+    let mut builder = ContainerBuilder::new(job.container.clone(), SyscallType::Linux)
+        .with_root_path(&paths.libcontainer)
+        .map_err(fail)?
+        .with_executor(Program { status: reporter.as_raw_fd(), identity: Some(identity) })
+        .with_console_socket(console.as_ref().map(|console| console.path.clone()));
+    builder.stdin = stdio.stdin;
+    builder.stdout = stdio.stdout;
+    builder.stderr = stdio.stderr;
+    let pid = builder
+        .as_tenant()
+        .with_process(Some(process))
+        .with_detach(true)
+        .as_sibling(true)
+        .build()
+        .map_err(fail)?;
+    let terminal = console.map(Console::terminal).transpose()?;
+    drop(reporter);
+    wait_for_program(status, &job.command)?;
+    Ok(Started { pid: pid.as_raw(), terminal, warnings: Vec::new() })
+}
+
+/// libcontainer leaves its sockets behind.
+fn remove_tenant_sockets(folder: &std::path::Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("tenant-") {
+            // As above: what stays goes with the container.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Where the parts of one container lie.
+
+use std::path::PathBuf;
+
+use super::protocol::ShimConfig;
+
+pub(super) struct ContainerPaths {
+    /// Its OCI bundle and sockets.
+    pub(super) bundle: PathBuf,
+    /// Its writable layer and the mount of its root.
+    pub(super) work: PathBuf,
+    /// libcontainer's own records of the pod's containers.
+    pub(super) libcontainer: PathBuf,
+}
+
+impl ContainerPaths {
+    pub(super) fn of(config: &ShimConfig, id: &str) -> ContainerPaths {
+        ContainerPaths {
+            bundle: config.run_dir.join("c").join(id),
+            work: config.work_dir.join(id),
+            libcontainer: config.run_dir.join("lc"),
+        }
+    }
+}
