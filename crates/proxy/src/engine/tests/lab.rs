@@ -18,6 +18,7 @@ use xebec_dataplane::ServicePort;
 use crate::engine::Engine;
 
 const PATIENCE: Duration = Duration::from_secs(10);
+const HOST_MAC: &str = "ee:ee:ee:ee:ee:ee";
 const HOSTS: [&str; 5] = ["node", "pod1", "pod2", "pod3", "outside"];
 
 /// See the module.
@@ -52,24 +53,29 @@ impl Lab {
                 std::fs::write(format!("/proc/sys/net/ipv4/{key}"), value).expect("a sysctl");
             }
         });
-        for (host, inside, node) in [
-            ("outside", "10.99.0.9/24", "10.99.0.1/24"),
-            ("pod1", "10.42.0.2/32", "169.254.1.1/32"),
-            ("pod2", "10.42.0.3/32", "169.254.1.1/32"),
-            ("pod3", "10.42.1.2/32", "169.254.1.1/32"),
-        ] {
-            let peer = self.name(host);
-            self.ip_in("node", &format!("link add {host} type veth peer name eth0 netns {peer}"));
-            self.ip_in("node", &format!("link set {host} up"));
-            self.ip_in(host, "link set eth0 up");
-            self.ip_in(host, &format!("addr add {inside} dev eth0"));
-            self.ip_in("node", &format!("addr add {node} dev {host}"));
-            if let Some(pod) = inside.strip_suffix("/32") {
-                self.ip_in(host, "route add 169.254.1.1 dev eth0");
-                self.ip_in(host, "route add default via 169.254.1.1");
-                self.ip_in("node", &format!("route add {pod}/32 dev {host} src 10.99.0.1"));
-            }
+        self.link("outside");
+        self.ip_in("node", "addr add 10.99.0.1/24 dev outside");
+        self.ip_in("outside", "addr add 10.99.0.9/24 dev eth0");
+        for (host, address) in [("pod1", "10.42.0.2"), ("pod2", "10.42.0.3"), ("pod3", "10.42.1.2")] {
+            self.link(host);
+            // As the agent's pod network has it.
+            self.ip_in("node", &format!("route add {address}/32 dev {host} scope link"));
+            self.ip_in(host, &format!("addr add {address}/32 dev eth0"));
+            self.ip_in(host, &format!("neigh add 169.254.1.1 lladdr {HOST_MAC} dev eth0 nud permanent"));
+            self.ip_in(host, "route add 169.254.1.1 dev eth0 scope link");
+            self.ip_in(host, "route add default via 169.254.1.1");
         }
+    }
+
+    /// A veth pair: named as the host in the node, `eth0` in the host.
+    fn link(&self, host: &str) {
+        let peer = self.name(host);
+        self.ip_in(
+            "node",
+            &format!("link add {host} address {HOST_MAC} type veth peer name eth0 netns {peer}"),
+        );
+        self.ip_in("node", &format!("link set {host} up"));
+        self.ip_in(host, "link set eth0 up");
     }
 
     fn name(&self, host: &str) -> String {
