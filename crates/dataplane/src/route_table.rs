@@ -3,6 +3,7 @@
 //! Ready endpoints are used; while there are none, those that are on their way out and
 //! still serve. What is neither TCP nor IPv4 is left out, and so refused.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -38,14 +39,15 @@ pub struct Endpoint {
 /// Every port of every Service that has an address, in the order of the Services, as
 /// the proxy of `node` serves them (with an empty name no endpoint counts as local).
 #[must_use]
-pub fn route_table(services: &[Object], slices: &[Object], node: &str) -> Vec<ServicePort> {
+pub fn route_table<O: Borrow<Object>>(services: &[O], slices: &[O], node: &str) -> Vec<ServicePort> {
     let mut by_service: BTreeMap<(&str, &str), Vec<&Object>> = BTreeMap::new();
-    for slice in slices.iter().filter(|slice| slice.text(&["addressType"]) == "IPv4") {
+    let slices = slices.iter().map(Borrow::borrow);
+    for slice in slices.filter(|slice: &&Object| slice.text(&["addressType"]) == "IPv4") {
         let service = slice.text(&["metadata", "labels", SERVICE_NAME]);
         by_service.entry((slice.namespace(), service)).or_default().push(slice);
     }
     let mut ports = Vec::new();
-    for service in services {
+    for service in services.iter().map(Borrow::borrow) {
         let slices = by_service.get(&(service.namespace(), service.name()));
         let addresses = addresses(service);
         if addresses.is_empty() {

@@ -22,3 +22,4 @@ pub use config::{Config, ConfigError};
 pub use engine::EngineError;
 pub use netlink::NetlinkError;
 pub use network::{Ipv4Network, NotANetwork};
+pub use serve::{ProxyError, run};

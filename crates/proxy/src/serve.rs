@@ -1,11 +1,15 @@
 //! The proxy's one loop: whenever Services or endpoints have changed, compile them and
 //! give them to the engine, until it is told to stop.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
-use xebec_api::object::Object;
+use xebec_client::{
+    Cache, Change, Client, Credentials, Identity, Selection, Server, ServerError, TlsError, Trust,
+};
 use xebec_dataplane::route_table;
 
 use crate::config::Config;
@@ -19,28 +23,82 @@ const RETRY: Duration = Duration::from_secs(1);
 /// File descriptors that are not for connections.
 const RESERVED: u64 = 256;
 
-/// Where Services and slices come from.
-pub(crate) trait Source {
-    /// Every Service and every EndpointSlice, as they are now.
-    fn objects(&self) -> (Vec<Object>, Vec<Object>);
+/// Why the proxy cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// A master's address that is none.
+    #[error("XEBEC_SERVERS: {0}")]
+    Server(#[from] ServerError),
+    /// A file of the ServiceAccount.
+    #[error("cannot read {path}: {source}")]
+    Credentials {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Its contents.
+    #[error("the ServiceAccount's files: {0}")]
+    Tls(#[from] TlsError),
+    /// The kernel.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
 }
 
-/// Serves until `cancel`. `changes` says that the source has something new.
-pub(crate) async fn serve(
-    config: &Config,
-    source: &dyn Source,
-    mut changes: Vec<watch::Receiver<u64>>,
-    cancel: CancellationToken,
-) -> Result<(), EngineError> {
+/// Serves this node's Services until `cancel`, and takes everything out of the kernel then.
+///
+/// # Errors
+/// [`ProxyError`], when it cannot begin or cannot clean up. Masters that do not answer are
+/// no error: the proxy goes on with what it knows, and waits for them at the start.
+pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), ProxyError> {
+    let client = connect(&config)?;
+    let (services, service_changes) = Cache::start(client.clone(), Selection::all(("", "services")));
+    let selection = Selection::all(("discovery.k8s.io", "endpointslices"));
+    let (slices, slice_changes) = Cache::start(client, selection);
+    // Until both are known nothing is touched: an earlier proxy's rules may still stand.
+    let listed = async { services.synced().await && slices.synced().await };
+    let result = match cancel.run_until_cancelled(listed).await {
+        Some(true) => {
+            let feed =
+                Feed { services: &services, slices: &slices, changes: [service_changes, slice_changes] };
+            serve(&config, feed, &cancel).await
+        }
+        _ => Ok(()),
+    };
+    services.stop().await;
+    slices.stop().await;
+    Ok(result?)
+}
+
+fn connect(config: &Config) -> Result<Client, ProxyError> {
+    let servers = config.servers.iter().map(|server| server.parse());
+    let servers: Vec<Server> = servers.collect::<Result<_, ServerError>>()?;
+    let path = config.credentials.join("ca.crt");
+    let ca = std::fs::read(&path).map_err(|source| ProxyError::Credentials { path, source })?;
+    let identity = Identity::TokenFile(config.credentials.join("token"));
+    Ok(Client::new(servers, &Credentials { trust: Trust::Ca(ca), identity })?)
+}
+
+/// Where Services and endpoints come from.
+struct Feed<'a> {
+    services: &'a Arc<Cache>,
+    slices: &'a Arc<Cache>,
+    changes: [Receiver<Change>; 2],
+}
+
+async fn serve(config: &Config, mut feed: Feed<'_>, cancel: &CancellationToken) -> Result<(), EngineError> {
     let mut engine = Engine::start(config.service_cidr, config.pod_cidr, connection_limit()).await?;
+    tracing::info!(node = %config.node_name, "serving Services");
     loop {
-        changes.iter_mut().for_each(|changes| drop(changes.borrow_and_update()));
-        let (services, slices) = source.objects();
+        // What is told before this point is in the lists that are read after it.
+        feed.changes.iter_mut().for_each(|changes| *changes = changes.resubscribe());
+        let (services, slices) = (feed.services.list(), feed.slices.list());
         let ports = route_table(&services, &slices, &config.node_name);
         let applied = engine.apply(&ports).await;
         let again = async {
             match &applied {
-                Ok(()) => any_changed(&mut changes).await,
+                Ok(()) => feed.changed().await,
                 Err(error) => {
                     tracing::error!(%error, "cannot bring the kernel's tables up to date; trying again");
                     tokio::time::sleep(RETRY).await;
@@ -54,16 +112,22 @@ pub(crate) async fn serve(
     }
 }
 
-/// Waits until one of them has something new; for ever once none can have.
-async fn any_changed(changes: &mut [watch::Receiver<u64>]) {
-    let each = changes.iter_mut().map(|changes| {
-        Box::pin(async move {
-            if changes.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        })
-    });
-    futures::future::select_all(each).await;
+impl Feed<'_> {
+    /// Waits until one of the two has something new.
+    async fn changed(&mut self) {
+        let [services, slices] = &mut self.changes;
+        tokio::select! {
+            () = told(services) => {}
+            () = told(slices) => {}
+        }
+    }
+}
+
+/// Waits for a change, for ever once there can be none.
+async fn told(changes: &mut Receiver<Change>) {
+    if let Err(RecvError::Closed) = changes.recv().await {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Each connection takes two file descriptors, and two more while it moves a lot.
