@@ -86,7 +86,9 @@ impl<'a> At<'a> {
     }
 
     pub(crate) fn invalid(&self, why: &str) -> FieldError {
-        FieldError::invalid(self.path.clone(), format!("Invalid value: {}: {why}", self.value))
+        // Kubernetes shows a missing text as an empty one.
+        let shown = if self.is_set() { self.value.to_string() } else { "\"\"".to_owned() };
+        FieldError::invalid(self.path.clone(), format!("Invalid value: {shown}: {why}"))
     }
 
     pub(crate) fn forbidden(&self, why: &str) -> FieldError {

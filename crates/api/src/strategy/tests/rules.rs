@@ -1,0 +1,335 @@
+//! Validation, by the whole of what it says.
+
+use expect_test::expect;
+use serde_json::{Value, json};
+
+use super::{change_refused, refused};
+
+fn pod(spec: Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "b"}, "spec": spec})
+}
+
+fn named(api_version: &str, kind: &str, rest: Value) -> Value {
+    let mut object =
+        json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a", "namespace": "b"}});
+    object.as_object_mut().expect("a map").extend(rest.as_object().expect("a map").clone());
+    object
+}
+
+#[test]
+fn a_good_pod_passes() {
+    let pod = pod(
+        json!({"containers": [{"name": "a", "image": "b:1", "ports": [{"containerPort": 80, "name": "http"}],
+        "livenessProbe": {"exec": {"command": ["true"]}}, "volumeMounts": [{"name": "v", "mountPath": "/v"}],
+        "envFrom": [{"configMapRef": {"name": "c"}}], "env": [{"name": "a.b", "value": "c"}]}],
+        "initContainers": [{"name": "i", "image": "b:1"}],
+        "volumes": [{"name": "v", "emptyDir": {}}, {"name": "s", "secret": {"secretName": "x"}}],
+        "tolerations": [{"operator": "Exists"}]}),
+    );
+    assert_eq!(refused(&pod), "");
+}
+
+#[test]
+fn a_pod_without_containers() {
+    expect![[r#"
+        spec.containers: Required value
+    "#]]
+    .assert_eq(&refused(&pod(json!({}))));
+}
+
+#[test]
+fn containers_that_break_every_rule() {
+    let pod = pod(
+        json!({"restartPolicy": "Sometimes", "dnsPolicy": "x", "terminationGracePeriodSeconds": -1,
+        "nodeSelector": {"a b": "c"}, "hostname": "A", "activeDeadlineSeconds": 0,
+        "containers": [
+            {"name": "A", "imagePullPolicy": "Often"},
+            {"name": "a", "image": " b", "ports": [{"containerPort": 70000, "name": "h"}, {"containerPort": 1, "name": "h", "protocol": "tcp"}]},
+            {"name": "a", "image": "b", "volumeMounts": [{"name": "nope", "mountPath": "/x"}, {"name": "v", "mountPath": "/x", "subPath": "../y"}],
+             "resources": {"limits": {"cpu": "1", "bogus": "1", "x.io/g": "1"}, "requests": {"cpu": "2", "memory": "-1", "x.io/g": "2"}}}],
+        "volumes": [{"name": "v", "emptyDir": {}, "secret": {"secretName": "x"}}, {"name": "v", "hostPath": {"path": "", "type": "Any"}},
+            {"name": "w", "configMap": {"name": "", "items": [{"key": "a b", "path": "/abs"}], "defaultMode": 4096}}],
+        "tolerations": [{"key": "a", "operator": "Exists", "value": "b"}, {"value": "c"}, {"key": "a", "effect": "Never"}]}),
+    );
+    expect![[r#"
+        spec.volumes[0].secret: Forbidden: may not specify more than 1 volume type
+        spec.volumes[1].name: Duplicate value: "v"
+        spec.volumes[1].hostPath.path: Required value
+        spec.volumes[1].hostPath.type: Unsupported value: "Any": supported values: "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"
+        spec.volumes[2].configMap.name: Required value
+        spec.volumes[2].configMap.defaultMode: Invalid value: 4096: must be a number between 0 and 0777 (octal), both inclusive
+        spec.volumes[2].configMap.items[0].key: Invalid value: "a b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')
+        spec.volumes[2].configMap.items[0].path: Invalid value: "/abs": must be a relative path
+        spec.containers[0].name: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+        spec.containers[0].image: Required value
+        spec.containers[0].imagePullPolicy: Unsupported value: "Often": supported values: "Always", "IfNotPresent", "Never"
+        spec.containers[1].image: Invalid value: " b": must not have leading or trailing whitespace
+        spec.containers[1].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive
+        spec.containers[1].ports[1].name: Duplicate value: "h"
+        spec.containers[1].ports[1].protocol: Unsupported value: "tcp": supported values: "SCTP", "TCP", "UDP"
+        spec.containers[2].name: Duplicate value: "a"
+        spec.containers[2].volumeMounts[0].name: Not found: "nope"
+        spec.containers[2].volumeMounts[1].mountPath: Invalid value: "/x": must be unique
+        spec.containers[2].volumeMounts[1].subPath: Invalid value: "../y": must not contain '..'
+        spec.containers[2].resources.limits[bogus]: Invalid value: "1": must be a standard resource for containers
+        spec.containers[2].resources.requests[bogus]: Invalid value: "1": must be a standard resource for containers
+        spec.containers[2].resources.requests[memory]: Invalid value: "-1": must be greater than or equal to 0
+        spec.containers[2].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1
+        spec.containers[2].resources.requests: Invalid value: "2": must be less than or equal to x.io/g limit of 1
+        spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"
+        spec.dnsPolicy: Unsupported value: "x": supported values: "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"
+        spec.terminationGracePeriodSeconds: Invalid value: -1: must be greater than or equal to 0
+        spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive
+        spec.hostname: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+        spec.nodeSelector: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
+        spec.tolerations[0].operator: Invalid value: "Exists": value must be empty when `operator` is 'Exists'
+        spec.tolerations[1].operator: Invalid value: "": operator must be Exists when `key` is empty, which means "match all values and all keys"
+        spec.tolerations[2].effect: Unsupported value: "Never": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"
+    "#]].assert_eq(&refused(&pod));
+}
+
+#[test]
+fn probes_and_environment_that_break_every_rule() {
+    let pod = pod(json!({"containers": [{"name": "a", "image": "b",
+        "livenessProbe": {"httpGet": {"port": 0, "scheme": "FTP"}, "exec": {"command": ["a"]}, "successThreshold": 2},
+        "readinessProbe": {"periodSeconds": -1, "terminationGracePeriodSeconds": 1},
+        "startupProbe": {"tcpSocket": {"port": "Not A Port"}},
+        "lifecycle": {"preStop": {"exec": {}}},
+        "env": [{"name": ""}, {"name": "a=b"}, {"name": "c", "value": "d", "valueFrom": {"fieldRef": {"fieldPath": "spec.x"}}},
+            {"name": "e", "valueFrom": {}}, {"name": "f", "valueFrom": {"secretKeyRef": {"name": "s", "key": ""}}}],
+        "envFrom": [{}]}],
+        "initContainers": [{"name": "i", "image": "b", "readinessProbe": {"exec": {"command": ["a"]}}}]}));
+    expect![[r#"
+        spec.initContainers[0].readinessProbe: Forbidden: may not be set for init containers without restartPolicy=Always
+        spec.containers[0].env[0].name: Required value
+        spec.containers[0].env[1].name: Invalid value: "a=b": a valid environment variable name must consist only of printable ASCII characters other than '='
+        spec.containers[0].env[2].valueFrom: Invalid value: {"fieldRef":{"apiVersion":"v1","fieldPath":"spec.x"}}: may not be specified when `value` is not empty
+        spec.containers[0].env[2].valueFrom.fieldRef.fieldPath: Unsupported value: "spec.x": supported values: "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"
+        spec.containers[0].env[3].valueFrom: Invalid value: {}: must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`
+        spec.containers[0].env[4].valueFrom.secretKeyRef.key: Required value
+        spec.containers[0].envFrom[0]: Invalid value: {}: must specify one of: `configMapRef` or `secretRef`
+        spec.containers[0].livenessProbe.httpGet: Forbidden: may not specify more than 1 handler type
+        spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1
+        spec.containers[0].readinessProbe: Required value: must specify a handler type
+        spec.containers[0].readinessProbe.periodSeconds: Invalid value: -1: must be greater than or equal to 0
+        spec.containers[0].readinessProbe.terminationGracePeriodSeconds: Invalid value: 1: must not be set for readinessProbes
+        spec.containers[0].startupProbe.tcpSocket.port: Invalid value: "Not A Port": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)
+        spec.containers[0].lifecycle.preStop.exec.command: Required value
+    "#]].assert_eq(&refused(&pod));
+}
+
+#[test]
+fn what_may_change_in_a_pod() {
+    let old = pod(json!({"containers": [{"name": "a", "image": "b:1"}], "activeDeadlineSeconds": 10,
+        "tolerations": [{"key": "a", "operator": "Exists"}]}));
+    let new = pod(json!({"containers": [{"name": "a", "image": "b:2"}], "activeDeadlineSeconds": 5,
+        "tolerations": [{"key": "a", "operator": "Exists"}, {"key": "b", "operator": "Exists"}]}));
+    assert_eq!(change_refused(&new, &old), "");
+    let new = pod(
+        json!({"containers": [{"name": "a", "image": "b:1", "command": ["x"]}], "restartPolicy": "Never",
+        "activeDeadlineSeconds": 20}),
+    );
+    expect![[r#"
+        spec.activeDeadlineSeconds: Invalid value: 20: must be less than or equal to previous value 10
+        spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative); changed: spec.containers, spec.restartPolicy
+        spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds
+    "#]].assert_eq(&change_refused(&new, &old));
+}
+
+#[test]
+fn workloads() {
+    let template = json!({"metadata": {"labels": {"app": "b"}}, "spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "b"}]}});
+    let deployment = named(
+        "apps/v1",
+        "Deployment",
+        json!({"spec": {"replicas": -1, "minReadySeconds": 700,
+        "selector": {"matchLabels": {"app": "a"}}, "template": template,
+        "strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "0%"}}}}),
+    );
+    expect![[r#"
+        spec.replicas: Invalid value: -1: must be greater than or equal to 0
+        spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds
+        spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0
+        spec.template.metadata.labels: Invalid value: {"app":"b"}: `selector` does not match template `labels`
+        spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"
+    "#]]
+    .assert_eq(&refused(&deployment));
+    let empty = named("apps/v1", "ReplicaSet", json!({"spec": {"selector": {}, "template": {}}}));
+    expect![[r#"
+        spec.selector: Invalid value: {}: empty selector is invalid: it would select every pod
+        spec.template.spec.containers: Required value
+    "#]]
+    .assert_eq(&refused(&empty));
+    let daemon_set = named(
+        "apps/v1",
+        "DaemonSet",
+        json!({"spec": {"selector": {"matchLabels": {"app": "b"}}, "template": template,
+        "updateStrategy": {"type": "Recreate"}}}),
+    );
+    expect![[r#"
+        spec.updateStrategy.type: Unsupported value: "Recreate": supported values: "OnDelete", "RollingUpdate"
+        spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"
+    "#]]
+    .assert_eq(&refused(&daemon_set));
+    let job = named(
+        "batch/v1",
+        "Job",
+        json!({"spec": {"completionMode": "Indexed", "parallelism": 2,
+        "template": {"spec": {"containers": [{"name": "a", "image": "b"}]}}}}),
+    );
+    expect![[r#"
+        spec.completions: Required value: when completion mode is Indexed
+        spec.template.spec.restartPolicy: Unsupported value: "Always": supported values: "OnFailure", "Never"
+    "#]]
+    .assert_eq(&refused(&job));
+    let recreate = json!({"spec": {"selector": {"matchLabels": {"app": "b"}}, "template": {"metadata": {"labels": {"app": "b"}},
+        "spec": {"containers": [{"name": "a", "image": "b"}]}}, "strategy": {"type": "Recreate", "rollingUpdate": {}}}});
+    expect![[r#"
+        spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'
+    "#]]
+    .assert_eq(&refused(&named("apps/v1", "Deployment", recreate)));
+}
+
+#[test]
+fn services() {
+    let bad = named(
+        "v1",
+        "Service",
+        json!({"spec": {"clusterIP": "nowhere", "selector": {"a b": "c"},
+        "externalTrafficPolicy": "Local",
+        "ports": [{"port": 80, "nodePort": 30000}, {"port": 80, "name": "A"}, {"port": 0, "name": "x", "targetPort": "Web!"}]}}),
+    );
+    expect![[r#"
+        spec.clusterIP: Invalid value: "nowhere": must be empty, 'None', or a valid IP address
+        spec.ports[0].name: Required value
+        spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'
+        spec.ports[1].name: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
+        spec.ports[1]: Duplicate value: {"port":80,"protocol":"TCP"}
+        spec.ports[2].port: Invalid value: 0: must be between 1 and 65535, inclusive
+        spec.ports[2].targetPort: Invalid value: "Web!": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)
+        spec.selector: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
+        spec.externalTrafficPolicy: Invalid value: "Local": may only be set for externally-accessible services
+    "#]].assert_eq(&refused(&bad));
+    let ports = json!([{"port": 80, "name": "a", "nodePort": 80}, {"port": 81, "name": "b", "nodePort": 30000}, {"port": 82, "name": "c", "nodePort": 30000}]);
+    let node_port =
+        named("v1", "Service", json!({"spec": {"type": "NodePort", "clusterIP": "None", "ports": ports}}));
+    expect![[r#"
+        spec.clusterIP: Invalid value: "None": may not be set to 'None' for NodePort services
+        spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767
+        spec.ports[2].nodePort: Duplicate value: 30000
+    "#]].assert_eq(&refused(&node_port));
+    let external = named("v1", "Service", json!({"spec": {"type": "ExternalName"}}));
+    expect![[r#"
+        spec.externalName: Required value
+    "#]]
+    .assert_eq(&refused(&external));
+    assert_eq!(refused(&named("v1", "Service", json!({"spec": {"clusterIP": "None"}}))), "");
+}
+
+#[test]
+fn config_maps_and_secrets() {
+    let map = named("v1", "ConfigMap", json!({"data": {"a b": "c", "d": "e"}, "binaryData": {"d": "ZQ=="}}));
+    expect![[r#"
+        data[a b]: Invalid value: "a b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')
+        binaryData[d]: Invalid value: "ZQ==": duplicate of key present in data
+    "#]].assert_eq(&refused(&map));
+    let large = named("v1", "ConfigMap", json!({"data": {"a": "x".repeat(1 << 20)}}));
+    expect![[r#"
+        data: Too long: may not be more than 1048576 bytes
+    "#]]
+    .assert_eq(&refused(&large));
+    let tls = named("v1", "Secret", json!({"type": "kubernetes.io/tls", "data": {"tls.crt": "ZQ=="}}));
+    expect![[r#"
+        data[tls.key]: Required value
+    "#]]
+    .assert_eq(&refused(&tls));
+    let old = named("v1", "Secret", json!({"immutable": true, "data": {"a": "ZQ=="}}));
+    let new = named("v1", "Secret", json!({"type": "x", "stringData": {"a": "other"}}));
+    expect![[r#"
+        type: Invalid value: "x": field is immutable
+        immutable: Forbidden: field is immutable when `immutable` is set
+        data: Forbidden: field is immutable when `immutable` is set
+    "#]]
+    .assert_eq(&change_refused(&new, &old));
+}
+
+#[test]
+fn rbac() {
+    let role = named(
+        "rbac.authorization.k8s.io/v1",
+        "Role",
+        json!({"rules": [{"verbs": []}, {"verbs": ["get"], "nonResourceURLs": ["/x"]}]}),
+    );
+    expect![[r#"
+        rules[0].verbs: Required value: verbs must contain at least one value
+        rules[0].apiGroups: Required value: resource rules must supply at least one api group
+        rules[0].resources: Required value: resource rules must supply at least one resource
+        rules[1].nonResourceURLs: Invalid value: ["/x"]: namespaced rules cannot apply to non-resource URLs
+    "#]]
+    .assert_eq(&refused(&role));
+    let binding = |role: &str| {
+        named(
+            "rbac.authorization.k8s.io/v1",
+            "RoleBinding",
+            json!({"roleRef": {"kind": role, "name": "a"},
+            "subjects": [{"kind": "User", "name": ""}, {"kind": "ServiceAccount", "name": "a"}, {"kind": "Robot", "name": "b"}]}),
+        )
+    };
+    expect![[r#"
+        roleRef.kind: Unsupported value: "Deployment": supported values: "ClusterRole", "Role"
+        subjects[0].name: Required value
+        subjects[1].namespace: Required value
+        subjects[2].kind: Unsupported value: "Robot": supported values: "ServiceAccount", "User", "Group"
+    "#]]
+    .assert_eq(&refused(&binding("Deployment")));
+    expect![[r#"
+        roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"a"}: cannot change roleRef
+    "#]].assert_eq(&change_refused(&binding("Role"), &binding("ClusterRole")));
+}
+
+#[test]
+fn the_rest() {
+    let slice = named(
+        "discovery.k8s.io/v1",
+        "EndpointSlice",
+        json!({"addressType": "IPv4", "ports": [{"port": 80}, {"port": 70000}],
+        "endpoints": [{"addresses": ["10.0.0.1"]}, {"addresses": []}, {"addresses": ["::1"]}]}),
+    );
+    expect![[r#"
+        endpoints[1].addresses: Required value: must contain at least 1 address
+        endpoints[2].addresses[0]: Invalid value: "::1": must be a valid IPv4 address
+        ports[1].name: Duplicate value: ""
+        ports[1].port: Invalid value: 70000: must be between 1 and 65535, inclusive
+    "#]]
+    .assert_eq(&refused(&slice));
+    let event = named(
+        "v1",
+        "Event",
+        json!({"involvedObject": {"kind": "Pod", "namespace": "elsewhere", "name": "a"}}),
+    );
+    expect![[r#"
+        involvedObject.namespace: Invalid value: "elsewhere": does not match event.namespace
+    "#]]
+    .assert_eq(&refused(&event));
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}, "spec": {"taints": [
+        {"key": "a", "effect": "NoSchedule"}, {"key": "a", "effect": "NoSchedule", "value": "x"}, {"effect": "Maybe"}]}});
+    expect![[r#"
+        spec.taints[1]: Duplicate value: {"effect":"NoSchedule","key":"a","value":"x"}
+        spec.taints[2].key: Required value
+        spec.taints[2].effect: Unsupported value: "Maybe": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"
+    "#]].assert_eq(&refused(&node));
+    let ingress = named(
+        "networking.k8s.io/v1",
+        "Ingress",
+        json!({"spec": {"rules": [{"host": "A", "http": {"paths": [
+        {"path": "x", "pathType": "Prefix", "backend": {"service": {"name": "web", "port": {}}}}, {"pathType": "", "backend": {}}]}}]}}),
+    );
+    expect![[r#"
+        spec.rules[0].host: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+        spec.rules[0].http.paths[0].path: Invalid value: "x": must be an absolute path
+        spec.rules[0].http.paths[0].backend.service.port: Required value: port name or number is required
+        spec.rules[0].http.paths[1].pathType: Required value: pathType must be specified
+        spec.rules[0].http.paths[1].path: Invalid value: "": must be an absolute path
+        spec.rules[0].http.paths[1].backend: Required value: resource or service backend is required
+    "#]].assert_eq(&refused(&ingress));
+}
