@@ -38,7 +38,7 @@ fn dependents_follow_their_owner() {
     assert_eq!(world.writes(&[&GarbageCollector]), "");
     world.delete(DEPLOYMENTS, "default", "d", None);
     expect![[r#"
-        delete ReplicaSet s
+        delete ReplicaSet s to 1
         delete Pod p
     "#]]
     .assert_eq(&world.writes(&[&GarbageCollector]));
@@ -49,10 +49,10 @@ fn in_the_foreground_the_owner_goes_last() {
     let mut world = world();
     delete_with(&mut world, FOREGROUND);
     expect![[r#"
-        update ReplicaSet s
-        delete ReplicaSet s
+        update ReplicaSet s to 1
+        delete ReplicaSet s to 1
         delete Pod p
-        update ReplicaSet s
+        update ReplicaSet s to 1
         update Deployment d
     "#]]
     .assert_eq(&world.writes(&[&GarbageCollector]));
@@ -64,7 +64,7 @@ fn orphans_stay() {
     let mut world = world();
     delete_with(&mut world, ORPHAN);
     expect![[r#"
-        update ReplicaSet s
+        update ReplicaSet s to 1
         update Deployment d
     "#]]
     .assert_eq(&world.writes(&[&GarbageCollector]));
