@@ -172,7 +172,8 @@ mod tests {
     #[test]
     fn each_rule_takes_what_kubernetes_takes() {
         let long = "a".repeat(64);
-        let cases: [(&str, fn(&str) -> Rule, &[&str], &[&str]); 8] = [
+        type Case<'a> = (&'a str, fn(&str) -> Rule, &'a [&'a str], &'a [&'a str]);
+        let cases: [Case<'_>; 8] = [
             ("label", dns_label, &["a", "web-1", "0a"], &["", "A", "-a", "a-", "a.b", "a_b", &long]),
             ("subdomain", dns_subdomain, &["a.b", &long, "0.1"], &["", "a..b", ".a", "a/b", "A"]),
             ("1035", dns1035_label, &["a1"], &["1a", "", "a."]),

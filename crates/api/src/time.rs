@@ -34,8 +34,8 @@ pub fn human_duration(seconds: i64) -> String {
     let days = hours / 24;
     match seconds {
         // Clocks differ a little: what began a second from now has just begun.
-        ..-1 => "<invalid>".to_owned(),
-        ..0 => "0s".to_owned(),
+        ..=-2 => "<invalid>".to_owned(),
+        -1 => "0s".to_owned(),
         _ if seconds < 120 => format!("{seconds}s"),
         _ if minutes < 10 => two(minutes, "m", seconds % 60, "s"),
         _ if minutes < 180 => format!("{minutes}m"),

@@ -1,6 +1,7 @@
 //! Is this an object of the kind that the request is about?
 
-use xebec_api::error::{ApiError, FieldError, Reason};
+use xebec_api::check;
+use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
 
 use crate::verbs::Target;
@@ -67,16 +68,11 @@ fn fill(object: &mut Object, field: &str, wanted: &str) -> Result<(), ApiError> 
 }
 
 /// A field that the kind does not have is a typing mistake until shown otherwise.
-fn strict(target: &Target, object: &Object) -> Result<(), ApiError> {
+fn strict(target: &Target, object: &mut Object) -> Result<(), ApiError> {
     let row = target.row;
-    let invalid = |causes| ApiError::invalid(row.group, row.kind, object.name(), causes);
-    let unknown = (row.check)(object).map_err(|error| invalid(vec![error]))?;
+    let unknown = check::decode(row, object).unwrap_or_else(|error| vec![error]);
     if unknown.is_empty() {
         return Ok(());
     }
-    let causes = unknown.into_iter().map(|path| {
-        let message = "unknown field: correct its name or its indentation, or remove it";
-        FieldError::new("FieldValueInvalid", path, message)
-    });
-    Err(invalid(causes.collect()))
+    Err(ApiError::invalid(row.group, row.kind, object.name(), unknown))
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use xebec_api::error::{ApiError, Reason};
+use xebec_api::name;
 use xebec_api::object::Object;
 use xebec_state::{Key, Operation, Precondition, Refusal, Reply, Transaction};
 
@@ -44,7 +45,7 @@ impl ApiServer {
             let mut attempt = object.clone();
             if generated {
                 let prefix = object.text(&["metadata", "generateName"]);
-                attempt.set(&["metadata", "name"], format!("{prefix}{}", self.settings.ids.suffix()));
+                attempt.set(&["metadata", "name"], name::generated(prefix, &self.settings.ids.suffix()));
             }
             match self.create_named(context, target, attempt).await {
                 Err(error) if generated && error.reason == Reason::AlreadyExists => {}
