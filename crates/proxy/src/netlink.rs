@@ -3,6 +3,7 @@
 //! the kernel answers each with an acknowledgement before `send` returns.
 
 use netlink_sys::{Socket, SocketAddr};
+use nix::sys::socket::{setsockopt, sockopt};
 
 const NLM_F_REQUEST: u16 = 0x01;
 const NLM_F_ACK: u16 = 0x04;
@@ -18,6 +19,7 @@ pub(crate) const NLM_F_APPEND: u16 = 0x800;
 const NLMSG_ERROR: u16 = 2;
 const NLA_F_NESTED: u16 = 0x8000;
 const HEADER_BYTES: usize = 16;
+const LEAST_SEND_BYTES: usize = 256 * 1024;
 
 /// The kernel refused a message.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +107,10 @@ impl Messages {
         socket.set_cap_ack(true)?;
         // Room for one answer to each message of the longest batch.
         socket.set_rx_buf_sz(1_i32 << 20)?;
+        // A batch is one datagram, however long. Without the right to raise the limit, the
+        // usual one is enough for some thousands of set elements.
+        let room = self.bytes.len().saturating_mul(2).max(LEAST_SEND_BYTES);
+        let _ = setsockopt(&socket, sockopt::SndBufForce, &room);
         socket.send(&self.bytes, 0)?;
         socket.set_non_blocking(true)?;
         let expected = self.purposes.iter().filter(|(_, acknowledged)| *acknowledged).count();

@@ -104,6 +104,8 @@ fn standing_connections_stay_and_nothing_is_left_behind() {
     engine.apply(&[web(&BOTH[..1])]);
     let mut standing = lab.connect("pod2", "10.43.0.5:80").expect("connected");
     standing.write_all(b"one").expect("sent");
+    // Once a later connection was answered, this one has its endpoint.
+    assert_eq!(lab.ask("pod2", "10.43.0.5:80"), "10.42.0.2:8080 from 10.42.0.3");
     engine.apply(&[]);
     assert_eq!(lab.try_ask("pod2", "10.43.0.5:80").expect_err("gone").kind(), ErrorKind::ConnectionRefused);
     standing.write_all(b"two").expect("sent");
@@ -126,6 +128,30 @@ fn a_lost_table_is_made_anew() {
     lab.within("node", || nft::remove().expect("removed"));
     engine.apply(&[web(&BOTH[..1]), ServicePort { node_port: Some(30081), ..web(&BOTH[..1]) }]);
     assert_eq!(lab.ask("outside", "10.99.0.1:30081"), "10.42.0.2:8080 from 10.99.0.1");
+    engine.stop();
+    drop(near);
+}
+
+/// Many Services are one batch, and one more is one element.
+#[test]
+fn ten_thousand_services_fit() {
+    let Some(lab) = Lab::new() else { return };
+    let near = lab.serve("pod1", "10.42.0.2:8080");
+    let engine = lab.engine();
+    let many: Vec<ServicePort> = (1..=10_000_u32)
+        .map(|number| {
+            let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 43, 64, 0)) + number);
+            ServicePort { addresses: vec![SocketAddrV4::new(ip, 80)], node_port: None, ..web(&BOTH[..1]) }
+        })
+        .collect();
+    engine.apply(&many);
+    assert_eq!(lab.ask("pod2", "10.43.64.1:80"), "10.42.0.2:8080 from 10.42.0.3");
+    let one_more = [many, vec![web(&BOTH[..1])]].concat();
+    engine.apply(&one_more);
+    assert_eq!(lab.ask("pod2", "10.43.0.5:80"), "10.42.0.2:8080 from 10.42.0.3");
+    engine.apply(&one_more[10_000..]);
+    let error = lab.try_ask("pod2", "10.43.64.1:80").expect_err("gone");
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     engine.stop();
     drop(near);
 }
