@@ -14,6 +14,8 @@ mod client;
 mod connector;
 mod credentials;
 mod failure;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
 pub mod kubeconfig;
 mod pin;
 mod pool;
@@ -22,6 +24,9 @@ mod resource_name;
 mod server;
 mod watch;
 mod write;
+
+#[cfg(test)]
+mod tests;
 
 pub use backoff::Backoff;
 pub use bearer::Bearer;
