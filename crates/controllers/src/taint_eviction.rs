@@ -149,16 +149,15 @@ fn may_overlap(pod: &Object) -> bool {
     matches!(kind, Some("ReplicaSet" | "ReplicationController" | "Job"))
 }
 
-/// When a node that cannot be reached is given up: after the eviction timeout, and one
-/// pace after the node before it. `None` while nothing is given up, or while a new
-/// leader has not listened for long enough.
+/// When a node that cannot be reached is given up: after the eviction timeout (which a new
+/// leader also waits out, listening), and one pace after the node before it. `None` while
+/// nothing is given up.
 fn give_up_at(view: &dyn View, node: &Object, now: Timestamp) -> Option<Timestamp> {
     let settings = view.settings();
     let nodes = view.list(NODES, None);
     let pace = Disruption::of(&nodes).pace(nodes.len())?;
-    if silence(view, node, now) < settings.eviction_timeout {
-        return None;
-    }
+    let listen = settings.eviction_timeout.saturating_sub(silence(view, node, now));
+    let earliest = now.checked_add(listen).ok()?;
     let wait = settings.eviction_timeout.saturating_sub(settings.node_timeout);
     let mut lost: Vec<(Timestamp, &str)> =
         nodes.iter().filter_map(|node| Some((lost_since(node)?, node.name()))).collect();
@@ -168,7 +167,7 @@ fn give_up_at(view: &dyn View, node: &Object, now: Timestamp) -> Option<Timestam
         let own = since.checked_add(wait).ok()?;
         let turn = slot.and_then(|slot| slot.checked_add(pace).ok()).map_or(own, |turn| turn.max(own));
         if name == node.name() {
-            return Some(turn);
+            return Some(turn.max(earliest));
         }
         slot = Some(turn);
     }
