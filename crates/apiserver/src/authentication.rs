@@ -1,30 +1,114 @@
-//! Who asks: a client certificate that the TLS layer has verified against the
-//! cluster's CA, or a bearer token. Nobody is anonymous.
+//! Who asks: the client certificate's CN and O, or a ServiceAccount's token. Nobody is
+//! anonymous. That the certificate was issued by the cluster's CA was checked by TLS.
 
+use std::fmt::Display;
+
+use jiff::Timestamp;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use xebec_api::error::{ApiError, Reason};
+use xebec_state::{Key, State};
 
-use crate::context::User;
+use crate::service_account::{Claims, TokenKeys};
+use crate::{AUTHENTICATED_GROUP, User, stored};
 
-/// The user of a verified client certificate: the name from its CN, groups from its O.
-///
-/// # Errors
-/// `Unauthorized` when it names nobody.
-pub fn certificate(der: &[u8]) -> Result<User, ApiError> {
-    let unreadable = || unauthorized("the client certificate cannot be read");
-    let (_, certificate) = X509Certificate::from_der(der).map_err(|_| unreadable())?;
-    let subject = certificate.subject();
-    let name = subject.iter_common_name().next().and_then(|name| name.as_str().ok());
-    let name = name.ok_or_else(|| unauthorized("the client certificate has no common name"))?;
-    let groups = subject.iter_organization().filter_map(|group| group.as_str().ok());
-    let mut groups: Vec<String> = groups.map(str::to_owned).collect();
-    groups.push("system:authenticated".to_owned());
-    Ok(User { name: name.to_owned(), groups })
+/// What a connection and a request show of who asks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Credentials<'a> {
+    /// The client's certificate, DER, verified by TLS.
+    pub certificate: Option<&'a [u8]>,
+    /// The header `authorization`.
+    pub authorization: Option<&'a str>,
+    /// Where it comes from, for the log.
+    pub peer: &'a str,
+}
+
+/// Proves who asks.
+pub struct Authenticator<'a> {
+    /// What verifies tokens, once this master has it.
+    pub keys: Option<&'a TokenKeys>,
+    /// Who signs tokens here.
+    pub issuer: &'a str,
+    /// The present.
+    pub now: Timestamp,
+}
+
+impl Authenticator<'_> {
+    /// The user behind the credentials. A token that is given must be valid, whatever the
+    /// certificate says.
+    ///
+    /// # Errors
+    /// `Unauthorized`, saying what is missing or wrong.
+    pub fn authenticate(&self, credentials: &Credentials<'_>, state: &State) -> Result<User, ApiError> {
+        match (credentials.authorization, credentials.certificate) {
+            (Some(header), _) => self.by_token(header, state),
+            (None, Some(der)) => certificate(der),
+            (None, None) => Err(unauthorized(
+                "no credentials: present a client certificate of this cluster's CA, or a bearer token",
+            )),
+        }
+    }
+
+    fn by_token(&self, header: &str, state: &State) -> Result<User, ApiError> {
+        let token = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let (_, token) = token.ok_or_else(|| unauthorized("authorization: write `Bearer TOKEN`"))?;
+        let keys = self.keys.ok_or_else(|| unauthorized("this master cannot check tokens yet: try again"))?;
+        let claims = keys
+            .verify(token.trim(), self.issuer, self.now)
+            .map_err(|why| unauthorized(format!("the bearer token was refused: {why}")))?;
+        check_alive(&claims, state)?;
+        Ok(account_user(&claims))
+    }
 }
 
 /// The refusal of somebody unknown.
 #[must_use]
-pub fn unauthorized(why: &str) -> ApiError {
-    let hint = "give a client certificate of this cluster or a bearer token (the kubeconfig has one)";
-    ApiError::new(Reason::Unauthorized, format!("Unauthorized: {why}; {hint}"))
+pub fn unauthorized(message: impl Display) -> ApiError {
+    ApiError::new(Reason::Unauthorized, format!("Unauthorized: {message}"))
+}
+
+/// The user that a certificate names.
+///
+/// # Errors
+/// `Unauthorized` when it cannot be read or names nobody.
+pub fn certificate(der: &[u8]) -> Result<User, ApiError> {
+    let (_, certificate) = X509Certificate::from_der(der)
+        .map_err(|error| unauthorized(format!("the client certificate cannot be read: {error}")))?;
+    let subject = certificate.subject();
+    let name = subject.iter_common_name().find_map(|name| name.as_str().ok()).unwrap_or_default();
+    if name.is_empty() {
+        return Err(unauthorized("the client certificate has no CN to be the user's name"));
+    }
+    let groups = subject.iter_organization().filter_map(|group| group.as_str().ok()).map(str::to_owned);
+    let groups = groups.chain([AUTHENTICATED_GROUP.to_owned()]).collect();
+    Ok(User { name: name.to_owned(), groups })
+}
+
+/// A token dies with its ServiceAccount and with the pod it is bound to.
+fn check_alive(claims: &Claims, state: &State) -> Result<(), ApiError> {
+    let is = |resource: &str, name: &str, uid: &str| {
+        let entry = state.get(&Key::new(resource, &claims.namespace, name))?;
+        let object = stored::decode(entry).ok()?;
+        (object.uid() == uid).then_some(())
+    };
+    if is("serviceaccounts", &claims.account, &claims.account_uid).is_none() {
+        return Err(unauthorized("the bearer token's ServiceAccount is gone"));
+    }
+    match &claims.pod {
+        Some(pod) if is("pods", &pod.name, &pod.uid).is_none() => {
+            Err(unauthorized("the bearer token's pod is gone"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn account_user(claims: &Claims) -> User {
+    let (namespace, name) = (&claims.namespace, &claims.account);
+    User {
+        name: format!("system:serviceaccount:{namespace}:{name}"),
+        groups: vec![
+            "system:serviceaccounts".into(),
+            format!("system:serviceaccounts:{namespace}"),
+            AUTHENTICATED_GROUP.into(),
+        ],
+    }
 }

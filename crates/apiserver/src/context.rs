@@ -1,57 +1,95 @@
-//! Who asks, and on what terms. No verb can be called without one.
+//! Who asks, until when, and under which audit id. No verb can be called without.
 
-/// Somebody who was authenticated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long a request may take when its sender sets no deadline.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The group that may do everything.
+pub const MASTERS_GROUP: &str = "system:masters";
+/// The group of everybody who proved who they are.
+pub const AUTHENTICATED_GROUP: &str = "system:authenticated";
+/// The group of node agents.
+pub const NODES_GROUP: &str = "system:nodes";
+/// What a node agent's user name begins with.
+pub const NODE_USER_PREFIX: &str = "system:node:";
+
+/// An identity that was proved.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct User {
-    /// Such as `xebec-admin`, `system:node:n1`, `system:serviceaccount:default:web`.
+    /// The certificate's CN, or `system:serviceaccount:NAMESPACE:NAME`.
     pub name: String,
-    /// Such as `system:masters`.
+    /// The certificate's O fields, or the ServiceAccount's groups.
     pub groups: Vec<String>,
 }
 
 impl User {
-    /// The node's name, when this is a node's agent.
+    /// Whether it is a member of a group.
+    #[must_use]
+    pub fn is_in(&self, group: &str) -> bool {
+        self.groups.iter().any(|found| found == group)
+    }
+
+    /// The node's name, for a node agent.
     #[must_use]
     pub fn node(&self) -> Option<&str> {
-        let is_node = self.groups.iter().any(|group| group == "system:nodes");
-        self.name.strip_prefix("system:node:").filter(|_| is_node)
+        let name = self.name.strip_prefix(NODE_USER_PREFIX)?;
+        self.is_in(NODES_GROUP).then_some(name)
     }
 }
 
-/// One request's terms.
+/// What every request carries.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
     /// Who asks.
     pub user: User,
-    /// Names the request in logs.
+    /// When the answer is of no use any more. Does not end a watch.
+    pub deadline: Instant,
+    /// Names the request in every log line.
     pub audit_id: String,
-    /// Who owns the fields that are written, for managedFields.
-    pub field_manager: String,
-    /// Set for the leader's own loops: the term outside of which nothing may happen.
+    /// Set by the leader's own loops: the term they lead in. Such writes are never
+    /// forwarded, and refused once the term is over.
     pub fence: Option<u64>,
-    /// Decide and validate, but write nothing.
+    /// Who owns the fields that a write changes.
+    pub field_manager: String,
+    /// Decide and check everything, and write nothing.
     pub dry_run: bool,
 }
 
 impl RequestContext {
-    /// The terms of an authenticated request.
+    /// A user's request with the default deadline.
     #[must_use]
     pub fn new(user: User, audit_id: String) -> Self {
+        let deadline = Instant::now() + DEFAULT_TIMEOUT;
         let field_manager = user.name.rsplit(':').next().unwrap_or_default().to_owned();
-        Self { user, audit_id, field_manager, fence: None, dry_run: false }
+        Self { user, deadline, audit_id, fence: None, field_manager, dry_run: false }
     }
 
-    /// The terms of one of the leader's loops, in the term it leads.
+    /// A loop of the leader, such as `deployment-controller`, in its term.
     #[must_use]
     pub fn system(component: &str, term: u64) -> Self {
-        let user =
-            User { name: format!("system:xebec:{component}"), groups: vec!["system:masters".to_owned()] };
-        Self {
-            user,
-            audit_id: String::new(),
-            field_manager: format!("xebec-{component}"),
-            fence: Some(term),
-            dry_run: false,
-        }
+        Self { fence: Some(term), ..Self::internal(component) }
+    }
+
+    /// This master itself, at bootstrap or when it registers something: may do
+    /// everything and is not bound to a term.
+    #[must_use]
+    pub fn internal(component: &str) -> Self {
+        let user = User {
+            name: format!("system:xebec:{component}"),
+            groups: vec![MASTERS_GROUP.into(), AUTHENTICATED_GROUP.into()],
+        };
+        let mut context = Self::new(user, format!("xebec:{component}"));
+        context.field_manager = component.to_owned();
+        context
+    }
+
+    /// With a deadline from now.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.deadline = Instant::now() + timeout;
+        self
     }
 }

@@ -1,32 +1,51 @@
-//! The API: one typed pipeline behind every face. A face (gRPC now, REST later)
-//! decodes a request, makes a [`RequestContext`] and calls a verb; a verb runs the
-//! stages in their one order.
+//! The apiserver: one pipeline for every request, whatever face it came through.
 //!
 //! ```text
-//! authentication ─► flow control ─► authorisation ─► decode ─► mutating admission ─►
-//! defaulting ─► validation ─► quota ─► propose ─► audit
+//!  grpc/ (rest/ later) ─► authentication ─► flow control ─► authorisation ─► verb
+//!                                                                            │
+//!    ┌───────────────────────────────────────────────────────────────────────┘
+//!    ▼   writes                                                    reads: State
+//!  decode ─► mutating admission ─► defaulting ─► validation ─► quota ─► propose ─► audit
 //! ```
+//!
+//! A write is *decided* purely, from one applied [`xebec_state::State`], as a
+//! transaction with preconditions; `pipeline/propose.rs` proposes it and decides again
+//! when the state moved in between. A read takes a barrier and then a snapshot.
 
+mod allocation;
 pub mod authentication;
-pub mod authorizer;
+mod authorizer;
 pub mod clock;
-pub mod context;
+mod context;
+mod continue_token;
 pub mod grpc;
+mod history;
+mod managed_fields;
+mod metadata;
 mod pipeline;
+mod request;
 mod server;
 pub mod service_account;
+mod settings;
 pub mod store;
+mod stored;
 pub mod system_objects;
+mod target;
 pub mod testing;
 mod verbs;
-mod versioned;
 
-pub use context::{RequestContext, User};
-pub use server::{ApiServer, Settings};
-pub use verbs::{
-    Binding, DeleteOptions, ListOptions, Page, Patch, Propagation, Target, WatchItem, WatchOptions,
+pub use authorizer::{Attributes, Authorizer};
+pub use context::{
+    AUTHENTICATED_GROUP, DEFAULT_TIMEOUT, MASTERS_GROUP, NODE_USER_PREFIX, NODES_GROUP, RequestContext, User,
+};
+pub use request::{
+    Binding, DeleteOptions, ListOptions, Page, Patch, Propagation, Verb, WatchEvent, WatchKind, WatchOptions,
     WatchStream,
 };
+pub use server::ApiServer;
+pub use settings::{Cidr, CidrError, Settings};
+pub use store::{Store, StoreError};
+pub use target::Target;
 
 #[cfg(test)]
 mod tests;

@@ -1,104 +1,191 @@
-//! ServiceAccount tokens: signed (ES256), bound to an audience, an account and, as the
-//! agent asks for them, a pod.
+//! ServiceAccount tokens: JWTs signed with ES256, in Kubernetes' claims.
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use serde::{Deserialize, Serialize};
 use xebec_api::error::{ApiError, Reason};
 
-use crate::context::User;
+/// Who signs the tokens of a cluster.
+#[must_use]
+pub fn issuer(cluster_domain: &str) -> String {
+    format!("https://kubernetes.default.svc.{cluster_domain}")
+}
 
-/// Who issues the tokens and whom they are for.
-pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
-
-/// The key pair that signs and proves tokens, the same on every master.
+/// The key pair that signs, and with it every key that verifies.
 pub struct TokenKeys {
-    sign: EncodingKey,
-    verify: DecodingKey,
+    id: String,
+    signing: EncodingKey,
+    /// Key id and key; the first is the signing one's.
+    verifying: Vec<(String, DecodingKey)>,
 }
 
-/// What a token says. Names as in Kubernetes' bound tokens.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claims {
-    /// Always [`ISSUER`].
-    pub iss: String,
-    /// `system:serviceaccount:NAMESPACE:NAME`.
-    pub sub: String,
-    /// Whom the token is for.
-    pub aud: Vec<String>,
-    /// Unix seconds.
-    pub exp: i64,
-    /// Unix seconds.
-    pub iat: i64,
-    /// What the token is bound to.
-    #[serde(rename = "kubernetes.io")]
-    pub bound: Bound,
-}
-
-/// What a token is bound to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bound {
-    /// The account's namespace.
-    pub namespace: String,
-    /// The account.
-    pub serviceaccount: Named,
-    /// The pod, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pod: Option<Named>,
-}
-
-/// A name and the uid it had.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Named {
-    /// The name.
-    pub name: String,
-    /// The uid.
-    pub uid: String,
-}
+/// A key that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("the key for ServiceAccount tokens is no P-256 key in PKCS#8: {0}")]
+pub struct KeyError(String);
 
 impl TokenKeys {
+    /// A new key pair as PKCS#8 DER, to be kept secret.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the system has no randomness.
+    pub fn generate() -> Result<Vec<u8>, KeyError> {
+        let random = SystemRandom::new();
+        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random);
+        document.map(|document| document.as_ref().to_vec()).map_err(|_| KeyError("no randomness".into()))
+    }
+
+    /// From PKCS#8 DER.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der, &SystemRandom::new())
+            .map_err(|rejected| KeyError(rejected.to_string()))?;
+        let public = pair.public_key().as_ref();
+        let id = key_id(public);
+        let verifying = vec![(id.clone(), DecodingKey::from_ec_der(public))];
+        Ok(Self { id, signing: EncodingKey::from_ec_der(der), verifying })
+    }
+
     /// From a PKCS#8 private key and its public key, both PEM, on P-256.
     ///
     /// # Errors
-    /// When they are no such keys.
-    pub fn from_pem(private: &[u8], public: &[u8]) -> Result<Self, jsonwebtoken::errors::Error> {
-        Ok(Self { sign: EncodingKey::from_ec_pem(private)?, verify: DecodingKey::from_ec_pem(public)? })
+    /// [`KeyError`], also when the two are no pair.
+    pub fn from_pem(private: &[u8], public: &[u8]) -> Result<Self, KeyError> {
+        let keys = Self::from_pkcs8(&pem_body(private)?)?;
+        // The last 65 bytes of a P-256 SubjectPublicKeyInfo are the point itself.
+        let spki = pem_body(public)?;
+        let point = spki.len().checked_sub(65).map(|start| key_id(&spki[start..]));
+        if point.as_ref() != Some(&keys.id) {
+            return Err(KeyError("the public key is not the private key's".into()));
+        }
+        Ok(keys)
     }
 
-    /// Signs a token.
-    ///
-    /// # Errors
-    /// `InternalError` when the key does not work.
-    pub fn sign(&self, claims: &Claims) -> Result<String, ApiError> {
-        let signed = jsonwebtoken::encode(&Header::new(Algorithm::ES256), claims, &self.sign);
-        signed.map_err(|error| ApiError::new(Reason::InternalError, format!("sign a token: {error}")))
+    pub(crate) fn sign(&self, claims: &Claims) -> Result<String, ApiError> {
+        let mut header = Header::new(Algorithm::ES256);
+        header.kid = Some(self.id.clone());
+        jsonwebtoken::encode(&header, &claims.to_wire(), &self.signing)
+            .map_err(|error| ApiError::new(Reason::InternalError, format!("signing a token: {error}")))
     }
 
-    /// The claims of a token that is ours and has not expired.
-    ///
-    /// # Errors
-    /// `Unauthorized`, saying which of the two it is not.
-    pub fn verify(&self, token: &str) -> Result<Claims, ApiError> {
+    /// The claims of a token of this cluster that is valid now.
+    pub(crate) fn verify(&self, token: &str, issuer: &str, now: Timestamp) -> Result<Claims, String> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| "it is no JWT".to_owned())?;
+        let key = self.verifying.iter().find(|(id, _)| header.kid.as_ref() == Some(id));
+        let (_, key) = key.ok_or("it was not signed by this cluster")?;
+        // Times are compared below, with the injected clock.
         let mut validation = Validation::new(Algorithm::ES256);
-        validation.set_issuer(&[ISSUER]);
-        validation.set_audience(&[ISSUER]);
-        validation.leeway = 0;
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.verify, &validation);
-        let claims = claims.map_err(|error| {
-            crate::authentication::unauthorized(&format!("the bearer token is not valid: {error}"))
-        })?;
-        Ok(claims.claims)
+        validation.validate_exp = false;
+        validation.set_audience(&[issuer]);
+        validation.set_issuer(&[issuer]);
+        let decoded = jsonwebtoken::decode::<WireClaims>(token, key, &validation);
+        let wire = decoded.map_err(|error| format!("it is not valid: {error}"))?.claims;
+        let now = now.as_second();
+        if wire.exp <= now {
+            return Err("it has expired: ask for a new one".into());
+        }
+        if wire.nbf > now + 60 {
+            return Err("it is not valid yet: compare the clocks".into());
+        }
+        Claims::from_wire(wire)
     }
 }
 
+/// The DER inside of one PEM block.
+fn pem_body(pem: &[u8]) -> Result<Vec<u8>, KeyError> {
+    let text = std::str::from_utf8(pem).map_err(|_| KeyError("not PEM".into()))?;
+    let body: String = text.lines().map(str::trim).filter(|line| !line.starts_with("-----")).collect();
+    STANDARD.decode(body).map_err(|error| KeyError(format!("not PEM: {error}")))
+}
+
+fn key_id(public: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(ring::digest::digest(&ring::digest::SHA256, public))
+}
+
+/// What a token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Claims {
+    pub(crate) issuer: String,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) issued: Timestamp,
+    pub(crate) expires: Timestamp,
+    pub(crate) id: String,
+    pub(crate) namespace: String,
+    pub(crate) account: String,
+    pub(crate) account_uid: String,
+    pub(crate) pod: Option<BoundPod>,
+}
+
+/// The pod that a token dies with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BoundPod {
+    pub(crate) name: String,
+    pub(crate) uid: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireClaims {
+    aud: Vec<String>,
+    exp: i64,
+    iat: i64,
+    iss: String,
+    jti: String,
+    nbf: i64,
+    sub: String,
+    #[serde(rename = "kubernetes.io")]
+    kubernetes: WireKubernetes,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireKubernetes {
+    namespace: String,
+    serviceaccount: WireAccount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pod: Option<BoundPod>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireAccount {
+    name: String,
+    uid: String,
+}
+
 impl Claims {
-    /// The account as a user.
-    #[must_use]
-    pub fn user(&self) -> User {
-        let groups = [
-            "system:serviceaccounts".to_owned(),
-            format!("system:serviceaccounts:{}", self.bound.namespace),
-            "system:authenticated".to_owned(),
-        ];
-        User { name: self.sub.clone(), groups: groups.into() }
+    fn to_wire(&self) -> WireClaims {
+        WireClaims {
+            aud: self.audiences.clone(),
+            exp: self.expires.as_second(),
+            iat: self.issued.as_second(),
+            iss: self.issuer.clone(),
+            jti: self.id.clone(),
+            nbf: self.issued.as_second(),
+            sub: format!("system:serviceaccount:{}:{}", self.namespace, self.account),
+            kubernetes: WireKubernetes {
+                namespace: self.namespace.clone(),
+                serviceaccount: WireAccount { name: self.account.clone(), uid: self.account_uid.clone() },
+                pod: self.pod.clone(),
+            },
+        }
+    }
+
+    fn from_wire(wire: WireClaims) -> Result<Self, String> {
+        let time = |second| Timestamp::from_second(second).map_err(|_| "its times are no times".to_owned());
+        Ok(Self {
+            issuer: wire.iss,
+            audiences: wire.aud,
+            issued: time(wire.iat)?,
+            expires: time(wire.exp)?,
+            id: wire.jti,
+            namespace: wire.kubernetes.namespace,
+            account: wire.kubernetes.serviceaccount.name,
+            account_uid: wire.kubernetes.serviceaccount.uid,
+            pod: wire.kubernetes.pod,
+        })
     }
 }

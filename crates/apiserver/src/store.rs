@@ -1,5 +1,6 @@
-//! What the API needs of the replicated store, so that it can be tested on one in
-//! memory and run on Raft.
+//! What the apiserver needs of the replicated store: propose, a linearizable read
+//! point, the applied state, and word of new revisions. Raft implements it in the
+//! master, [`crate::testing::MemoryStore`] in tests.
 
 use std::sync::Arc;
 
@@ -7,44 +8,54 @@ use tokio::sync::watch;
 use xebec_api::error::{ApiError, Reason};
 use xebec_state::{Reply, State, Transaction};
 
-/// The replicated store.
+/// The replicated store as one process sees it.
 #[tonic::async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Replicates a transaction. Once it is answered, [`Store::state`] holds it.
-    /// Passed on to the leader, unless it is fenced.
+    /// Proposes a transaction, forwarding it to the leader unless it is fenced. Returns
+    /// `Ok` only once this process's own [`Store::state`] includes the write.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after [`StoreError::Unknown`] the write may have happened.
     async fn propose(&self, transaction: Transaction) -> Result<Reply, StoreError>;
 
-    /// After this, [`Store::state`] holds every write that was answered before.
+    /// Waits until this process's state includes everything that was acknowledged
+    /// anywhere before the call.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is no quorum to ask.
     async fn barrier(&self) -> Result<(), StoreError>;
 
-    /// The applied state of this process.
+    /// What this process has applied, possibly behind the leader.
     fn state(&self) -> Arc<State>;
 
-    /// The revision of [`Store::state`], told with every change.
+    /// The revision of [`Store::state`], changed after each published batch.
     fn revisions(&self) -> watch::Receiver<u64>;
 }
 
-/// Why the store did not do it, or may not have.
+/// Why the store did not answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Nothing happened: there is no leader, or no quorum.
-    #[error("{0}")]
+    /// Nothing happened: nobody leads, or the leader cannot be reached.
+    #[error("no leader: {0}")]
     NoLeader(String),
-    /// It may or may not have happened.
-    #[error("{0}")]
+    /// The write may have happened or may still happen: barrier and read again.
+    #[error("the outcome is unknown: {0}")]
     Unknown(String),
-    /// This process takes no part any more.
-    #[error("{0}")]
+    /// This process is going down.
+    #[error("stopping: {0}")]
     Stopped(String),
 }
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::NoLeader(why) => Self::new(Reason::ServiceUnavailable, format!("{why}: try again")),
-            StoreError::Stopped(why) => Self::new(Reason::ServiceUnavailable, why),
+        match &error {
+            StoreError::NoLeader(_) | StoreError::Stopped(_) => {
+                Self::new(Reason::ServiceUnavailable, format!("{error}; try again"))
+            }
             StoreError::Unknown(why) => {
-                Self::new(Reason::Timeout, format!("{why}: read the object to find out"))
+                let message =
+                    format!("the outcome of the write is unknown ({why}): read again before you repeat it");
+                Self::new(Reason::Timeout, message)
             }
         }
     }

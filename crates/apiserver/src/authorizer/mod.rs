@@ -1,50 +1,121 @@
-//! May a user do something? Members of `system:masters` may do anything; nodes what
-//! concerns them; everybody what roles bound to them allow.
+//! Who may do what: the group `system:masters` everything, a node agent what concerns
+//! itself (`node.rs`), everybody what Roles and ClusterRoles grant them (`rbac.rs`).
+//! Whatever nothing allows is refused.
 
+pub(crate) mod escalation;
 mod node;
 mod rbac;
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use xebec_api::field_selector::FieldSelector;
 use xebec_state::State;
 
-use crate::context::User;
+pub(crate) use rbac::Rule;
+use rbac::{Grants, RESOURCES};
 
-/// What is asked.
+use crate::{MASTERS_GROUP, User};
+
+/// What a user wants to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attributes<'a> {
-    /// Who asks.
-    pub user: &'a User,
-    /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`.
+    /// Such as `list`.
     pub verb: &'a str,
-    /// The API group, `""` for core.
+    /// `""` for the core group.
     pub group: &'a str,
-    /// The plural.
+    /// `pods` or `pods/log`.
     pub resource: &'a str,
-    /// `""` for the object itself.
-    pub subresource: &'a str,
-    /// `""` for cluster scope and for all namespaces.
+    /// `""` for cluster scope or all namespaces.
     pub namespace: &'a str,
     /// `""` for a collection.
     pub name: &'a str,
-    /// What narrows a collection.
-    pub fields: &'a FieldSelector,
+    /// What a list or watch restricts itself to.
+    pub field_selector: &'a str,
 }
 
-/// Decides from the roles and bindings of a state.
+impl<'a> Attributes<'a> {
+    /// Without a field selector.
+    #[must_use]
+    pub fn new(verb: &'a str, group: &'a str, resource: &'a str, namespace: &'a str, name: &'a str) -> Self {
+        Self { verb, group, resource, namespace, name, field_selector: "" }
+    }
+
+    /// The value that a list or watch requires of a field.
+    pub(crate) fn required_field(&self, field: &str) -> Option<String> {
+        let selector = FieldSelector::parse(self.field_selector).ok()?;
+        selector.required(field).map(str::to_owned)
+    }
+
+    /// The one object that is meant: by its name, or by a selector for it.
+    pub(crate) fn object_name(&self) -> String {
+        if self.name.is_empty() && matches!(self.verb, "list" | "watch") {
+            return self.required_field("metadata.name").unwrap_or_default();
+        }
+        self.name.to_owned()
+    }
+
+    /// Kubernetes' words for a refusal.
+    #[must_use]
+    pub fn refusal(&self, user: &User) -> String {
+        let dot = if self.group.is_empty() { "" } else { "." };
+        let mut text = format!("{}{dot}{}", self.resource, self.group);
+        if !self.name.is_empty() {
+            let _ = write!(text, " {:?}", self.name);
+        }
+        let _ = write!(
+            text,
+            " is forbidden: User {:?} cannot {} resource {:?} in API group {:?}",
+            user.name, self.verb, self.resource, self.group
+        );
+        if self.namespace.is_empty() {
+            text.push_str(" at the cluster scope");
+        } else {
+            let _ = write!(text, " in the namespace {:?}", self.namespace);
+        }
+        text
+    }
+}
+
+/// Decides, with the compiled rules of the newest state it has seen.
 #[derive(Default)]
 pub struct Authorizer {
-    rules: rbac::RuleCache,
+    cached: Mutex<Option<Cached>>,
+}
+
+#[derive(Clone)]
+struct Cached {
+    /// No role or binding changed between compilation and this revision.
+    revision: u64,
+    grants: Arc<Grants>,
 }
 
 impl Authorizer {
-    /// Whether it is allowed.
+    /// Whether a user may do something, by the rules of a state.
     #[must_use]
-    pub fn allows(&self, asked: &Attributes<'_>, state: &State) -> bool {
-        if asked.user.groups.iter().any(|group| group == "system:masters") {
-            return true;
+    pub fn allows(&self, state: &State, user: &User, attributes: &Attributes<'_>) -> bool {
+        user.is_in(MASTERS_GROUP)
+            || node::allows(state, user, attributes)
+            || self.grants(state).allow(user, attributes)
+    }
+
+    /// The compiled rules of a state, compiled anew only when a role or binding changed.
+    pub(crate) fn grants(&self, state: &State) -> Arc<Grants> {
+        let cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let unchanged = |cached: &Cached| {
+            cached.revision == state.revision()
+                || cached.revision < state.revision()
+                    && RESOURCES.iter().all(|resource| state.changed_at(resource) <= cached.revision)
+        };
+        let grants = match cached.filter(unchanged) {
+            Some(cached) => cached.grants,
+            None => Arc::new(Grants::compile(state)),
+        };
+        let newest = Cached { revision: state.revision(), grants: grants.clone() };
+        let mut slot = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.as_ref().is_none_or(|held| held.revision < newest.revision) {
+            *slot = Some(newest);
         }
-        if asked.user.node().is_some_and(|node| node::allows(node, asked, state)) {
-            return true;
-        }
-        self.rules.of(state).allow(asked)
+        grants
     }
 }

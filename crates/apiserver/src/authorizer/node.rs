@@ -1,83 +1,97 @@
-//! What a node's agent may do: read what its pods need, and write what it owns.
+//! What a node agent (`system:node:NAME` in `system:nodes`) may do: its own Node and
+//! Lease, the pods bound to it and what those pods name, Services for their environment,
+//! the other nodes' addresses for its routes. Nothing of others.
 
 use serde_json::Value;
 use xebec_api::object::Object;
 use xebec_state::{Key, State};
 
-use crate::authorizer::Attributes;
+use super::Attributes;
+use crate::{User, stored};
 
-const READ: [&str; 3] = ["get", "list", "watch"];
-const WRITE: [&str; 4] = ["create", "update", "patch", "delete"];
+/// Whether this is a node agent that does what node agents do.
+pub(super) fn allows(state: &State, user: &User, wanted: &Attributes<'_>) -> bool {
+    user.node().is_some_and(|node| decide(state, node, wanted))
+}
 
-/// Whether the node may.
-pub(crate) fn allows(node: &str, asked: &Attributes<'_>, state: &State) -> bool {
-    let reads = READ.contains(&asked.verb);
-    match (asked.group, asked.resource, asked.subresource) {
-        ("", "services", "") | ("discovery.k8s.io", "endpointslices", "") | ("", "namespaces", "") => reads,
-        ("", "nodes", "" | "status") => {
-            reads || (WRITE.contains(&asked.verb) && (asked.name == node || asked.verb == "create"))
+fn decide(state: &State, node: &str, wanted: &Attributes<'_>) -> bool {
+    let read = matches!(wanted.verb, "get" | "list" | "watch");
+    let change = matches!(wanted.verb, "update" | "patch");
+    match (wanted.group, wanted.resource) {
+        ("" | "discovery.k8s.io", "services" | "endpointslices") => read,
+        ("", "nodes") if read => true,
+        // Which name a create has is checked behind its decoding.
+        ("", "nodes") => wanted.verb == "create" || change && wanted.name == node,
+        ("", "nodes/status") => (change || wanted.verb == "get") && wanted.name == node,
+        ("", "pods") => match wanted.verb {
+            "list" | "watch" => wanted.required_field("spec.nodeName").as_deref() == Some(node),
+            "get" | "delete" => runs(state, node, wanted.namespace, wanted.name),
+            _ => false,
+        },
+        ("", "pods/status") => change && runs(state, node, wanted.namespace, wanted.name),
+        ("", "secrets" | "configmaps") if read => {
+            let name = wanted.object_name();
+            !name.is_empty() && pods_name(state, node, wanted.namespace, wanted.resource, &name)
         }
-        ("", "events", "") => matches!(asked.verb, "create" | "patch" | "update"),
-        ("", "pods", "" | "status" | "eviction") => pods(node, asked, state),
-        ("", "configmaps" | "secrets", "") => asked.verb == "get" && is_needed(node, asked, state),
-        ("", "serviceaccounts", "token") => {
-            asked.verb == "create"
-                && pods_of(node, asked.namespace, state).any(|pod| account(&pod) == asked.name)
+        ("", "serviceaccounts/token") => {
+            wanted.verb == "create" && runs_as(state, node, wanted.namespace, wanted.name)
+        }
+        ("", "serviceaccounts") => {
+            wanted.verb == "get" && runs_as(state, node, wanted.namespace, wanted.name)
+        }
+        ("" | "events.k8s.io", "events") => wanted.verb == "create" || change,
+        ("coordination.k8s.io", "leases") => {
+            let own = wanted.verb == "create" || wanted.name == node && (change || wanted.verb == "get");
+            own && wanted.namespace == "kube-node-lease"
         }
         _ => false,
     }
 }
 
-fn pods(node: &str, asked: &Attributes<'_>, state: &State) -> bool {
-    match asked.verb {
-        "list" | "watch" => asked.fields.required("spec.nodeName") == Some(node),
-        "create" => asked.subresource == "eviction",
-        _ => {
-            let pod = state.get(&Key::new("pods", asked.namespace, asked.name));
-            // One that is gone is told as NotFound, which gives nothing away.
-            pod.is_none_or(|entry| Object::from_json(&entry.value).is_ok_and(|pod| on(node, &pod)))
-        }
-    }
+fn runs(state: &State, node: &str, namespace: &str, name: &str) -> bool {
+    let pod = state.get(&Key::new("pods", namespace, name)).and_then(|entry| stored::decode(entry).ok());
+    pod.is_some_and(|pod| pod.text(&["spec", "nodeName"]) == node)
 }
 
-fn is_needed(node: &str, asked: &Attributes<'_>, state: &State) -> bool {
-    // The CA's ConfigMap is mounted into every pod.
-    let own = asked.resource == "configmaps" && asked.name == "kube-root-ca.crt";
-    own || pods_of(node, asked.namespace, state).any(|pod| {
-        let spec = pod.get(&["spec"]).cloned().unwrap_or_default();
-        mentions(&spec, asked.resource, asked.name)
+/// The pods of a namespace that are bound to a node. Only those that have its name
+/// somewhere are decoded.
+fn pods<'a>(state: &'a State, node: &'a str, namespace: &'a str) -> impl Iterator<Item = Object> + 'a {
+    let needle = format!("\"nodeName\":{}", Value::from(node));
+    state
+        .list("pods", Some(namespace))
+        .filter(move |(_, _, entry)| {
+            std::str::from_utf8(&entry.value).is_ok_and(|text| text.contains(&needle))
+        })
+        .filter_map(|(_, _, entry)| stored::decode(entry).ok())
+        .filter(move |pod| pod.text(&["spec", "nodeName"]) == node)
+}
+
+fn runs_as(state: &State, node: &str, namespace: &str, account: &str) -> bool {
+    pods(state, node, namespace).any(|pod| pod.text(&["spec", "serviceAccountName"]) == account)
+}
+
+/// Whether a pod of this node names a Secret or ConfigMap. Every pod may see the CA.
+fn pods_name(state: &State, node: &str, namespace: &str, resource: &str, name: &str) -> bool {
+    pods(state, node, namespace).any(|pod| {
+        (resource, name) == ("configmaps", "kube-root-ca.crt")
+            || pod.get(&["spec"]).is_some_and(|spec| names(spec, resource, name))
     })
 }
 
-/// Whether a pod's spec refers to a ConfigMap or Secret, in any of the forms it can.
-fn mentions(value: &Value, resource: &str, name: &str) -> bool {
-    let keys: &[&str] = if resource == "secrets" {
-        &["secretKeyRef", "secretRef", "secret", "imagePullSecrets"]
-    } else {
-        &["configMapKeyRef", "configMapRef", "configMap"]
-    };
-    let named = |reference: &Value| {
-        let is = |reference: &Value| reference["name"] == name || reference["secretName"] == name;
-        is(reference) || reference.as_array().is_some_and(|list| list.iter().any(is))
-    };
+/// Looks for a reference anywhere in a pod's spec, by the fields that can hold one.
+fn names(value: &Value, resource: &str, name: &str) -> bool {
     match value {
-        Value::Object(map) => map.iter().any(|(key, inner)| {
-            (keys.contains(&key.as_str()) && named(inner)) || mentions(inner, resource, name)
+        Value::Array(items) => items.iter().any(|item| names(item, resource, name)),
+        Value::Object(map) => map.iter().any(|(key, value)| {
+            let refers = match resource {
+                "secrets" => key == "secret" || key == "secretKeyRef" || key.ends_with("ecretRef"),
+                _ => matches!(key.as_str(), "configMap" | "configMapRef" | "configMapKeyRef"),
+            };
+            let is = |value: &Value, field: &str| value.get(field).and_then(Value::as_str) == Some(name);
+            let pull_secret = resource == "secrets" && key == "imagePullSecrets";
+            let pulls = pull_secret && value.as_array().into_iter().flatten().any(|item| is(item, "name"));
+            refers && (is(value, "name") || is(value, "secretName")) || pulls || names(value, resource, name)
         }),
-        Value::Array(list) => list.iter().any(|inner| mentions(inner, resource, name)),
         _ => false,
     }
-}
-
-fn pods_of<'a>(node: &'a str, namespace: &'a str, state: &'a State) -> impl Iterator<Item = Object> + 'a {
-    let pods = state.list("pods", Some(namespace));
-    pods.filter_map(|(_, _, entry)| Object::from_json(&entry.value).ok()).filter(move |pod| on(node, pod))
-}
-
-fn on(node: &str, pod: &Object) -> bool {
-    pod.text(&["spec", "nodeName"]) == node
-}
-
-fn account(pod: &Object) -> &str {
-    pod.text(&["spec", "serviceAccountName"])
 }

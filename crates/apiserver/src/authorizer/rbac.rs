@@ -1,134 +1,175 @@
-//! Role based access control: rules of Roles and ClusterRoles, given to subjects by
-//! RoleBindings and ClusterRoleBindings. Rules only ever allow.
+//! Roles, ClusterRoles and their bindings, compiled to what each user and group may do.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use serde::Deserialize;
+use serde_json::Value;
 use xebec_api::object::Object;
+use xebec_api::selector::LabelSelector;
 use xebec_state::State;
 
-use crate::authorizer::Attributes;
-use crate::context::User;
+use super::Attributes;
+use crate::{User, stored};
 
-const GROUP: &str = "rbac.authorization.k8s.io";
-const RESOURCES: [&str; 4] = ["roles", "clusterroles", "rolebindings", "clusterrolebindings"];
+const ROLES: &str = "rbac.authorization.k8s.io/roles";
+const CLUSTER_ROLES: &str = "rbac.authorization.k8s.io/clusterroles";
+const ROLE_BINDINGS: &str = "rbac.authorization.k8s.io/rolebindings";
+const CLUSTER_ROLE_BINDINGS: &str = "rbac.authorization.k8s.io/clusterrolebindings";
 
-/// The compiled rules of the last state that was asked about.
-#[derive(Default)]
-pub(crate) struct RuleCache(Mutex<Option<([u64; 4], Arc<Rules>)>>);
+/// What decides.
+pub(super) const RESOURCES: [&str; 4] = [ROLES, CLUSTER_ROLES, ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS];
 
-impl RuleCache {
-    /// The rules of a state; compiled anew only when a role or binding changed.
-    pub(crate) fn of(&self, state: &State) -> Arc<Rules> {
-        let revisions = RESOURCES.map(|resource| state.changed_at(&format!("{GROUP}/{resource}")));
-        let mut cached = self.0.lock().expect("no holder of this lock panics");
-        match &*cached {
-            Some((known, rules)) if *known == revisions => rules.clone(),
-            _ => {
-                let rules = Arc::new(Rules::compile(state));
-                *cached = Some((revisions, rules.clone()));
-                rules
-            }
+/// One rule of a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub(crate) verbs: Vec<String>,
+    pub(crate) groups: Vec<String>,
+    pub(crate) resources: Vec<String>,
+    pub(crate) names: Vec<String>,
+    pub(crate) urls: Vec<String>,
+}
+
+impl Rule {
+    /// The rules of a Role or ClusterRole.
+    pub(crate) fn of(role: &Object) -> Vec<Self> {
+        let rules = role.get(&["rules"]).and_then(Value::as_array);
+        rules.into_iter().flatten().map(Self::parse).collect()
+    }
+
+    fn parse(rule: &Value) -> Self {
+        let list = |key: &str| {
+            let list = rule.get(key).and_then(Value::as_array);
+            list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        Self {
+            verbs: list("verbs"),
+            groups: list("apiGroups"),
+            resources: list("resources"),
+            names: list("resourceNames"),
+            urls: list("nonResourceURLs"),
         }
+    }
+
+    fn allows(&self, wanted: &Attributes<'_>, name: &str) -> bool {
+        let has = |list: &[String], wanted: &str| list.iter().any(|found| found == "*" || found == wanted);
+        has(&self.verbs, wanted.verb)
+            && has(&self.groups, wanted.group)
+            && self.has_resource(wanted.resource)
+            && (self.names.is_empty() || self.names.iter().any(|found| found == name))
+    }
+
+    /// `*` is everything; `*/scale` that subresource of everything.
+    fn has_resource(&self, wanted: &str) -> bool {
+        let of_any = wanted.split_once('/').map(|(_, subresource)| format!("*/{subresource}"));
+        self.resources
+            .iter()
+            .any(|found| found == "*" || found == wanted || of_any.as_deref() == Some(found.as_str()))
     }
 }
 
-/// Who may do what, where.
-#[derive(Default)]
-pub(crate) struct Rules(Vec<Grant>);
-
+/// Rules that somebody has somewhere.
 struct Grant {
-    subjects: Vec<Subject>,
-    /// `None` everywhere.
+    /// `None` for everywhere.
     namespace: Option<String>,
     rules: Arc<Vec<Rule>>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Rule {
-    verbs: Vec<String>,
-    api_groups: Vec<String>,
-    resources: Vec<String>,
-    resource_names: Vec<String>,
+/// What every subject may do.
+#[derive(Default)]
+pub(crate) struct Grants {
+    users: HashMap<String, Vec<Grant>>,
+    groups: HashMap<String, Vec<Grant>>,
+    /// By namespace (`""` for ClusterRoles) and name.
+    roles: HashMap<(String, String), Arc<Vec<Rule>>>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Subject {
-    kind: String,
-    name: String,
-    namespace: String,
-}
-
-impl Rules {
-    fn compile(state: &State) -> Self {
-        let mut roles: BTreeMap<(String, String), Arc<Vec<Rule>>> = BTreeMap::new();
-        for resource in ["roles", "clusterroles"] {
-            for role in objects(state, resource) {
-                let rules = role.get(&["rules"]).cloned().unwrap_or_default();
-                let rules: Vec<Rule> = serde_json::from_value(rules).unwrap_or_default();
-                roles.insert((role.namespace().to_owned(), role.name().to_owned()), Arc::new(rules));
-            }
+impl Grants {
+    /// Reads every role and binding of a state.
+    pub(super) fn compile(state: &State) -> Self {
+        let mut grants = Self { roles: roles(state), ..Self::default() };
+        for binding in read(state, CLUSTER_ROLE_BINDINGS) {
+            grants.bind(&binding, None);
         }
-        let mut grants = Vec::new();
-        for resource in ["rolebindings", "clusterrolebindings"] {
-            for binding in objects(state, resource) {
-                let role_kind = binding.text(&["roleRef", "kind"]);
-                let home = if role_kind == "Role" { binding.namespace() } else { "" };
-                let role = (home.to_owned(), binding.text(&["roleRef", "name"]).to_owned());
-                let Some(rules) = roles.get(&role) else { continue };
-                let subjects = binding.get(&["subjects"]).cloned().unwrap_or_default();
-                grants.push(Grant {
-                    subjects: serde_json::from_value(subjects).unwrap_or_default(),
-                    namespace: (resource == "rolebindings").then(|| binding.namespace().to_owned()),
-                    rules: rules.clone(),
-                });
-            }
+        for binding in read(state, ROLE_BINDINGS) {
+            grants.bind(&binding, Some(binding.namespace()));
         }
-        Self(grants)
+        grants
     }
 
-    pub(crate) fn allow(&self, asked: &Attributes<'_>) -> bool {
-        self.0.iter().any(|grant| {
-            grant.namespace.as_deref().is_none_or(|namespace| namespace == asked.namespace)
-                && grant.subjects.iter().any(|subject| subject.is(asked.user))
-                && grant.rules.iter().any(|rule| rule.covers(asked))
-        })
-    }
-}
-
-impl Subject {
-    fn is(&self, user: &User) -> bool {
-        match self.kind.as_str() {
-            "User" => self.name == user.name,
-            "Group" => user.groups.contains(&self.name),
-            "ServiceAccount" => {
-                user.name == format!("system:serviceaccount:{}:{}", self.namespace, self.name)
-            }
-            _ => false,
-        }
-    }
-}
-
-impl Rule {
-    fn covers(&self, asked: &Attributes<'_>) -> bool {
-        let holds = |list: &[String], wanted: &str| list.iter().any(|item| item == "*" || item == wanted);
-        let resource = match asked.subresource {
-            "" => asked.resource.to_owned(),
-            sub => format!("{}/{sub}", asked.resource),
+    /// The rules of the role that a binding refers to.
+    pub(crate) fn role_of(&self, binding: &Object) -> Option<Arc<Vec<Rule>>> {
+        let namespace = match binding.text(&["roleRef", "kind"]) {
+            "ClusterRole" => "",
+            "Role" if !binding.namespace().is_empty() => binding.namespace(),
+            _ => return None,
         };
-        let any_sub = format!("*/{}", asked.subresource);
-        holds(&self.verbs, asked.verb)
-            && holds(&self.api_groups, asked.group)
-            && (holds(&self.resources, &resource)
-                || (!asked.subresource.is_empty() && self.resources.contains(&any_sub)))
-            && (self.resource_names.is_empty() || self.resource_names.iter().any(|name| name == asked.name))
+        let name = binding.text(&["roleRef", "name"]);
+        self.roles.get(&(namespace.to_owned(), name.to_owned())).cloned()
+    }
+
+    fn bind(&mut self, binding: &Object, namespace: Option<&str>) {
+        let Some(rules) = self.role_of(binding) else { return };
+        let subjects = binding.get(&["subjects"]).and_then(Value::as_array);
+        for subject in subjects.into_iter().flatten() {
+            let text = |key: &str| subject.get(key).and_then(Value::as_str).unwrap_or_default();
+            let grant = Grant { namespace: namespace.map(str::to_owned), rules: rules.clone() };
+            let name = text("name").to_owned();
+            match text("kind") {
+                "User" => self.users.entry(name).or_default().push(grant),
+                "Group" => self.groups.entry(name).or_default().push(grant),
+                "ServiceAccount" => {
+                    let own = if text("namespace").is_empty() {
+                        namespace.unwrap_or("")
+                    } else {
+                        text("namespace")
+                    };
+                    let name = format!("system:serviceaccount:{own}:{name}");
+                    self.users.entry(name).or_default().push(grant);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether any rule of a user allows something.
+    pub(crate) fn allow(&self, user: &User, wanted: &Attributes<'_>) -> bool {
+        let name = wanted.object_name();
+        let own = self.users.get(&user.name);
+        let groups = user.groups.iter().filter_map(|group| self.groups.get(group));
+        own.into_iter()
+            .chain(groups)
+            .flatten()
+            .filter(|grant| grant.namespace.as_deref().is_none_or(|namespace| namespace == wanted.namespace))
+            .any(|grant| grant.rules.iter().any(|rule| rule.allows(wanted, &name)))
     }
 }
 
-fn objects<'a>(state: &'a State, resource: &str) -> impl Iterator<Item = Object> + use<'a> {
-    let entries = state.list(&format!("{GROUP}/{resource}"), None);
-    entries.filter_map(|(_, _, entry)| Object::from_json(&entry.value).ok())
+fn read(state: &State, resource: &str) -> Vec<Object> {
+    // An unreadable role grants nothing.
+    state.list(resource, None).filter_map(|(_, _, entry)| stored::decode(entry).ok()).collect()
+}
+
+fn roles(state: &State) -> HashMap<(String, String), Arc<Vec<Rule>>> {
+    let cluster_roles = read(state, CLUSTER_ROLES);
+    let mut roles = HashMap::new();
+    for role in &cluster_roles {
+        let mut rules = Rule::of(role);
+        rules.extend(aggregated(role, &cluster_roles));
+        roles.insert((String::new(), role.name().to_owned()), Arc::new(rules));
+    }
+    for role in read(state, ROLES) {
+        roles.insert((role.namespace().to_owned(), role.name().to_owned()), Arc::new(Rule::of(&role)));
+    }
+    roles
+}
+
+/// The rules of the ClusterRoles that an aggregating one selects by their labels.
+fn aggregated(role: &Object, all: &[Object]) -> Vec<Rule> {
+    let selectors = role.get(&["aggregationRule", "clusterRoleSelectors"]).and_then(Value::as_array);
+    let selectors: Vec<LabelSelector> =
+        selectors.into_iter().flatten().map(LabelSelector::from_object).collect();
+    all.iter()
+        .filter(|other| other.name() != role.name() && selectors.iter().any(|s| s.matches(other)))
+        .flat_map(Rule::of)
+        .collect()
 }

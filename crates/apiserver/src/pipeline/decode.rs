@@ -1,78 +1,101 @@
-//! Is this an object of the kind that the request is about?
+//! Stage 4: is the body an object of the kind that the request names, in the right
+//! place, and does its kind know every field it has.
 
 use xebec_api::check;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
 
-use crate::verbs::Target;
+use crate::Target;
 
-/// The largest object, in bytes of JSON.
-const MOST_BYTES: usize = 3 << 20;
+/// The largest object, as JSON; Kubernetes' own bound on a request.
+const MAX_BYTES: usize = 3 * 512 * 1024;
 
-/// Checks kind, namespace, types and unknown fields; fills in what the target says.
-pub(crate) fn admit(target: &Target, object: &mut Object) -> Result<(), ApiError> {
-    let row = target.row;
-    fill(object, "apiVersion", &row.api_version())?;
-    fill(object, "kind", row.kind)?;
-    if row.namespaced {
-        match (object.namespace(), target.namespace.as_str()) {
-            ("", "") => {
-                return Err(ApiError::new(
-                    Reason::BadRequest,
-                    format!("metadata.namespace: {} live in one", row.plural),
-                ));
-            }
-            ("", asked) => {
-                let asked = asked.to_owned();
-                object.set(&["metadata", "namespace"], asked);
-            }
-            (stated, asked) if !asked.is_empty() && stated != asked => {
-                let message =
-                    format!("metadata.namespace: it is {stated:?}, but the request is for {asked:?}");
-                return Err(ApiError::new(Reason::BadRequest, message));
-            }
-            _ => {}
-        }
-    }
-    if !target.name.is_empty() && target.subresource.is_empty() {
-        match object.name() {
-            "" => object.set(&["metadata", "name"], target.name.as_str()),
-            name if name != target.name => {
-                let message =
-                    format!("metadata.name: it is {name:?}, but the request is for {:?}", target.name);
-                return Err(ApiError::new(Reason::BadRequest, message));
-            }
-            _ => {}
-        }
-    }
+/// Checks a body against the request's target and completes what may be left out:
+/// `apiVersion`, `kind`, and the namespace.
+pub(crate) fn run(object: &mut Object, target: &Target) -> Result<(), ApiError> {
+    check_metadata_shape(object)?;
+    check_type(object, target)?;
+    check_place(object, target)?;
+    check_fields(object, target)
+}
+
+/// The fields and the size.
+fn check_fields(object: &mut Object, target: &Target) -> Result<(), ApiError> {
     let size = object.to_json().len();
-    if size > MOST_BYTES {
-        let message = format!("the object has {size} bytes, more than {MOST_BYTES}");
-        return Err(ApiError::new(Reason::BadRequest, message));
+    if size > MAX_BYTES {
+        return Err(bad(format!("the object has {size} bytes; {MAX_BYTES} are the limit")));
     }
-    strict(target, object)
-}
-
-fn fill(object: &mut Object, field: &str, wanted: &str) -> Result<(), ApiError> {
-    match object.text(&[field]) {
-        "" => {
-            object.set(&[field], wanted);
-            Ok(())
-        }
-        found if found == wanted => Ok(()),
-        found => Err(ApiError::new(
-            Reason::BadRequest,
-            format!("{field}: it is {found:?}, but the request is for {wanted:?}"),
-        )),
-    }
-}
-
-/// A field that the kind does not have is a typing mistake until shown otherwise.
-fn strict(target: &Target, object: &mut Object) -> Result<(), ApiError> {
     let row = target.row;
-    let unknown = check::decode(row, object).unwrap_or_else(|error| vec![error]);
-    if unknown.is_empty() {
+    match check::decode(row, object) {
+        Ok(unknown) if unknown.is_empty() => Ok(()),
+        Ok(causes) => Err(ApiError::invalid(row.group, row.kind, object.name(), causes)),
+        Err(cause) => Err(ApiError::invalid(row.group, row.kind, object.name(), vec![cause])),
+    }
+}
+
+fn check_metadata_shape(object: &mut Object) -> Result<(), ApiError> {
+    match object.as_map().get("metadata") {
+        None | Some(serde_json::Value::Null) => object.set(&["metadata"], serde_json::Map::new()),
+        Some(value) if value.is_object() => {}
+        Some(_) => return Err(bad("metadata: expected an object".into())),
+    }
+    for field in ["name", "generateName", "namespace", "uid", "resourceVersion"] {
+        match object.get(&["metadata", field]) {
+            None | Some(serde_json::Value::String(_)) => {}
+            Some(serde_json::Value::Null) => {
+                object.remove(&["metadata", field]);
+            }
+            Some(_) => return Err(bad(format!("metadata.{field}: expected a string"))),
+        }
+    }
+    Ok(())
+}
+
+fn check_type(object: &mut Object, target: &Target) -> Result<(), ApiError> {
+    let wanted = target.row.api_version();
+    for (field, wanted) in [("apiVersion", wanted.as_str()), ("kind", target.row.kind)] {
+        let found = object.text(&[field]);
+        if found.is_empty() {
+            object.set(&[field], wanted);
+        } else if found != wanted {
+            let message = format!(
+                "the object provided is unrecognized: {field} is {found:?}, but {} takes {wanted:?}",
+                target.qualified()
+            );
+            return Err(bad(message));
+        }
+    }
+    Ok(())
+}
+
+fn check_place(object: &mut Object, target: &Target) -> Result<(), ApiError> {
+    let name = object.name();
+    if !target.name.is_empty() && !name.is_empty() && name != target.name {
+        let message = format!(
+            "the name of the object ({name}) does not match the name on the request ({})",
+            target.name
+        );
+        return Err(bad(message));
+    }
+    if !target.name.is_empty() && name.is_empty() {
+        object.set(&["metadata", "name"], target.name.as_str());
+    }
+    if !target.row.namespaced {
+        object.remove(&["metadata", "namespace"]);
         return Ok(());
     }
-    Err(ApiError::invalid(row.group, row.kind, object.name(), unknown))
+    let namespace = object.namespace();
+    if !namespace.is_empty() && namespace != target.namespace {
+        let message = format!(
+            "the namespace of the object ({namespace}) does not match the namespace on the request ({})",
+            target.namespace
+        );
+        return Err(bad(message));
+    }
+    object.set(&["metadata", "namespace"], target.namespace.as_str());
+    Ok(())
+}
+
+fn bad(message: String) -> ApiError {
+    ApiError::new(Reason::BadRequest, message)
 }

@@ -1,9 +1,92 @@
-//! The stages between a verb and the store, in their order.
+//! The way of every request, in its final order; one stage, one file. Authentication
+//! happens in the face (`grpc/`), since it needs the connection; it makes the
+//! [`RequestContext`] without which nothing here can be called.
 
-pub(crate) mod admission;
-mod allocation;
-mod authorize;
+pub(crate) mod audit;
+mod authentication;
+mod authorization;
 pub(crate) mod decode;
-pub(crate) mod managed_fields;
+mod defaulting;
+mod flow_control;
+mod mutating_admission;
 mod propose;
-pub(crate) mod validation;
+mod quota;
+mod validation;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use xebec_api::error::{ApiError, Reason};
+use xebec_api::object::Object;
+use xebec_state::State;
+
+pub(crate) use authorization::Selectors;
+pub(crate) use flow_control::FlowControl;
+pub(crate) use propose::Decision;
+
+use crate::{ApiServer, RequestContext, Settings, Target, Verb};
+
+/// What the stages of one decision share. A decision that is taken again after a
+/// conflict gets a fresh one.
+pub(crate) struct Work<'a> {
+    pub(crate) server: &'a ApiServer,
+    pub(crate) ctx: &'a RequestContext,
+    pub(crate) target: &'a Target,
+    pub(crate) state: &'a Arc<State>,
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> Work<'a> {
+    pub(crate) fn new(
+        server: &'a ApiServer,
+        ctx: &'a RequestContext,
+        target: &'a Target,
+        state: &'a Arc<State>,
+    ) -> Self {
+        let now = server.settings().clock.now();
+        Self { server, ctx, target, state, now }
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        self.server.settings()
+    }
+}
+
+/// The stages between decode and propose, on an object whose metadata is complete.
+pub(crate) fn admit(work: &Work<'_>, new: &mut Object, old: Option<&Object>) -> Result<(), ApiError> {
+    mutating_admission::run(work, new, old)?;
+    defaulting::run(work, new);
+    validation::run(work, new, old)?;
+    quota::run(work, new, old)
+}
+
+impl ApiServer {
+    /// Takes a request through flow control and authorisation to its verb, within its
+    /// deadline, and records how it ended.
+    pub(crate) async fn run<T>(
+        &self,
+        ctx: &RequestContext,
+        verb: Verb,
+        target: &Target,
+        selectors: Selectors<'_>,
+        work: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        let request = async {
+            let _permit = self.flow().enter(ctx, verb).await?;
+            self.authorize_request(ctx, verb, target, selectors).await?;
+            work.await
+        };
+        let outcome = match tokio::time::timeout_at(ctx.deadline, request).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(too_late(verb)),
+        };
+        audit::record(ctx, verb, target, outcome.as_ref().err());
+        outcome
+    }
+}
+
+fn too_late(verb: Verb) -> ApiError {
+    let what =
+        if verb.is_read() { "" } else { "; the write may have happened: read again before you repeat it" };
+    ApiError::new(Reason::Timeout, format!("the request did not end within its deadline{what}"))
+}

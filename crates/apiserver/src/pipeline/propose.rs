@@ -1,26 +1,168 @@
-//! The write itself, and its audit line.
+//! Stage 9: decide, propose, and decide again when the state moved.
+//!
+//! ```text
+//!        ┌──────────── barrier ◄── refused, or decided to fail on a state that is behind
+//!        ▼                                 ▲
+//!  state ─► decide (pure) ─► transaction ─► propose ─► applied ─► answer
+//!                                              │
+//!                                           unknown ─► barrier ─► did it land? ─► yes ─► answer
+//! ```
+//!
+//! Invariant: every transaction carries preconditions on what it read, so a proposal
+//! that is still under way when it is decided again cannot happen twice.
 
-use xebec_api::error::ApiError;
-use xebec_state::{Reply, Transaction};
+use std::sync::Arc;
 
-use crate::context::RequestContext;
-use crate::server::ApiServer;
+use xebec_api::error::{ApiError, Reason};
+use xebec_state::{EventKind, Operation, Refusal, Reply, State, Transaction};
+
+use crate::{ApiServer, RequestContext, StoreError};
+
+/// How often a write is decided before its contention is given back to the caller.
+const MAX_ATTEMPTS: usize = 32;
+
+/// What a verb wants to happen and how it answers once it did.
+pub(crate) struct Decision<T> {
+    /// Nothing is proposed when it has no operations.
+    pub(crate) transaction: Transaction,
+    /// From the revisions of the operations; they are empty when nothing was proposed.
+    pub(crate) finish: Finish<T>,
+}
+
+type Finish<T> = Box<dyn FnOnce(&[u64]) -> T + Send>;
+
+impl<T: 'static> Decision<T> {
+    /// Nothing to write.
+    pub(crate) fn nothing(answer: T) -> Self
+    where
+        T: Send,
+    {
+        Self { transaction: Transaction::default(), finish: Box::new(|_| answer) }
+    }
+}
+
+/// A proposal whose outcome is unknown.
+struct Attempt<T> {
+    transaction: Transaction,
+    /// The revision it was decided at.
+    base: u64,
+    finish: Finish<T>,
+}
+
+/// What one proposal came to.
+enum Round<T> {
+    Done(T),
+    /// Decide again: something moved.
+    Moved,
+    Unknown(Attempt<T>, String),
+}
 
 impl ApiServer {
-    pub(crate) async fn propose(
-        &self,
-        context: &RequestContext,
-        transaction: Transaction,
-    ) -> Result<Reply, ApiError> {
-        let operations = transaction.operations.len();
-        let outcome = self.store.propose(transaction).await;
-        tracing::debug!(
-            user = context.user.name,
-            audit_id = context.audit_id,
-            operations,
-            ok = outcome.is_ok(),
-            "proposed"
-        );
-        Ok(outcome?)
+    /// Waits until this master has applied all that was acknowledged anywhere.
+    pub(crate) async fn barrier(&self) -> Result<(), ApiError> {
+        Ok(self.store().barrier().await?)
     }
+
+    /// Decides and proposes until it happened, or failed for good.
+    pub(crate) async fn commit<T>(
+        &self,
+        ctx: &RequestContext,
+        mut decide: impl FnMut(&Arc<State>) -> Result<Decision<T>, ApiError> + Send,
+    ) -> Result<T, ApiError> {
+        let mut pending: Option<Attempt<T>> = None;
+        let mut fresh = false;
+        for _ in 0..MAX_ATTEMPTS {
+            let state = self.state();
+            if let Some(attempt) = pending.take() {
+                match landed(&state, &attempt.transaction, attempt.base) {
+                    Landed::Yes(revisions) => return Ok((attempt.finish)(&revisions)),
+                    Landed::Lost => return Err(unknown_outcome("its events are gone")),
+                    Landed::No => pending = Some(attempt),
+                }
+            }
+            let decision = match decide(&state) {
+                Ok(decision) => decision,
+                Err(error) if fresh => return Err(error),
+                Err(error) => {
+                    self.barrier().await?;
+                    fresh = true;
+                    if self.state().revision() == state.revision() {
+                        return Err(error);
+                    }
+                    continue;
+                }
+            };
+            if ctx.dry_run || decision.transaction.operations.is_empty() {
+                return Ok((decision.finish)(&[]));
+            }
+            match self.round(ctx, decision, state.revision()).await? {
+                Round::Done(answer) => return Ok(answer),
+                Round::Moved => self.barrier().await?,
+                Round::Unknown(attempt, why) => {
+                    self.store().barrier().await.map_err(|_| unknown_outcome(&why))?;
+                    pending = Some(attempt);
+                }
+            }
+            fresh = true;
+        }
+        let message = "the objects of this write kept changing: try again";
+        Err(ApiError::new(Reason::Conflict, message))
+    }
+
+    async fn round<T>(
+        &self,
+        ctx: &RequestContext,
+        decision: Decision<T>,
+        base: u64,
+    ) -> Result<Round<T>, ApiError> {
+        let transaction = Transaction { fence: ctx.fence, ..decision.transaction };
+        match self.store().propose(transaction.clone()).await {
+            Ok(Reply::Applied { revisions }) => Ok(Round::Done((decision.finish)(&revisions))),
+            Ok(Reply::Refused(Refusal::Fenced { term })) => Err(fenced(term)),
+            Ok(Reply::Refused(Refusal::Precondition { .. })) => Ok(Round::Moved),
+            Err(StoreError::Unknown(why)) => {
+                Ok(Round::Unknown(Attempt { transaction, base, finish: decision.finish }, why))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether a proposal happened.
+#[derive(Debug, PartialEq, Eq)]
+enum Landed {
+    Yes(Vec<u64>),
+    No,
+    /// The events that would tell are gone.
+    Lost,
+}
+
+/// Looks for the events of a proposal's operations behind `base`: a put by its exact bytes.
+fn landed(state: &State, transaction: &Transaction, base: u64) -> Landed {
+    let mut revisions = Vec::new();
+    for operation in &transaction.operations {
+        let (Operation::Put(key, _) | Operation::Delete(key)) = operation;
+        let Ok(events) = state.events_after(&key.resource, base) else { return Landed::Lost };
+        let found = events.iter().find(|event| {
+            event.key == *key
+                && match operation {
+                    Operation::Put(_, value) => event.kind != EventKind::Deleted && event.value == *value,
+                    Operation::Delete(_) => event.kind == EventKind::Deleted,
+                }
+        });
+        match found {
+            Some(event) => revisions.push(event.revision),
+            None => return Landed::No,
+        }
+    }
+    Landed::Yes(revisions)
+}
+
+fn unknown_outcome(why: &str) -> ApiError {
+    StoreError::Unknown(why.to_owned()).into()
+}
+
+fn fenced(term: u64) -> ApiError {
+    let message = format!("this master no longer leads (term {term} does now): nothing was changed");
+    ApiError::new(Reason::Conflict, message)
 }

@@ -1,31 +1,48 @@
-//! Every broken rule of an object at once, on its defaulted form.
+//! Stage 7: the rules of metadata, which are the same for every kind, and the kind's
+//! own. All broken rules are named at once.
 
-use xebec_api::error::ApiError;
+use xebec_api::error::{ApiError, Reason};
 use xebec_api::metadata;
 use xebec_api::object::Object;
-use xebec_api::resource::Resource;
 
-pub(crate) fn create(row: &Resource, object: &Object) -> Result<(), ApiError> {
-    let mut causes = metadata::validate(row, object);
-    causes.extend(row.strategy.validate(object));
-    refuse(row, object, causes)
-}
+use super::Work;
+use crate::authorizer::escalation;
 
-pub(crate) fn update(row: &Resource, new: &Object, old: &Object) -> Result<(), ApiError> {
-    let mut causes = metadata::validate(row, new);
+pub(crate) fn run(work: &Work<'_>, new: &Object, old: Option<&Object>) -> Result<(), ApiError> {
+    let row = work.target.row;
+    let mut causes = match old {
+        None => metadata::validate(row, new),
+        Some(old) => metadata::validate_update(row, new, old),
+    };
     causes.extend(row.strategy.validate(new));
-    causes.extend(metadata::validate_update(row, new, old));
-    causes.extend(row.strategy.validate_update(new, old));
-    refuse(row, new, causes)
+    if let Some(old) = old {
+        causes.extend(row.strategy.validate_update(new, old));
+        check_node_restriction(work, new, old)?;
+    }
+    if !causes.is_empty() {
+        return Err(ApiError::invalid(row.group, row.kind, new.name(), causes));
+    }
+    escalation::check(work, new)
 }
 
-fn refuse(
-    row: &Resource,
-    object: &Object,
-    causes: Vec<xebec_api::error::FieldError>,
-) -> Result<(), ApiError> {
-    if causes.is_empty() {
+/// A node may not take its own taints away, nor give itself labels that isolate workloads.
+fn check_node_restriction(work: &Work<'_>, new: &Object, old: &Object) -> Result<(), ApiError> {
+    let Some(node) = work.ctx.user.node() else { return Ok(()) };
+    if work.target.row.storage_name() != "nodes" {
         return Ok(());
     }
-    Err(ApiError::invalid(row.group, row.kind, object.name(), causes))
+    let isolating = |object: &Object| -> Vec<(String, String)> {
+        let labels = object.labels().filter(|(key, _)| key.contains("node-restriction.kubernetes.io/"));
+        labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    };
+    let taints = ["spec", "taints"];
+    let broken = if new.get(&taints) != old.get(&taints) {
+        "taints"
+    } else if isolating(new) != isolating(old) {
+        "node-restriction.kubernetes.io/ labels"
+    } else {
+        return Ok(());
+    };
+    let message = format!("node {node:?} is not allowed to modify its {broken}");
+    Err(ApiError::new(Reason::Forbidden, message))
 }

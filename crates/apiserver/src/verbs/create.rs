@@ -1,162 +1,94 @@
-//! A new object.
+//! Create: a new object under a name that is free, in a namespace that is open.
 
-use serde_json::Value;
+use std::sync::Arc;
+
 use xebec_api::error::{ApiError, Reason};
-use xebec_api::name;
 use xebec_api::object::Object;
-use xebec_state::{Key, Operation, Precondition, Refusal, Reply, Transaction};
+use xebec_state::{Precondition, State};
 
-use crate::clock::rfc3339;
-use crate::context::RequestContext;
-use crate::pipeline::{admission, decode, managed_fields, validation};
-use crate::server::ApiServer;
-use crate::verbs::Target;
-use crate::versioned;
-
-/// Names drawn for one `generateName`.
-const MOST_DRAWS: usize = 8;
+use super::{allocate, method_not_allowed, open_namespace, record_fields, store_object};
+use crate::pipeline::{self, Decision, Selectors, Work, decode};
+use crate::{ApiServer, RequestContext, Target, Verb, metadata};
 
 impl ApiServer {
-    /// Creates an object; gives it as it was stored.
+    /// Makes an object in a collection (`target.name` may be empty), or creates through
+    /// the subresources `binding`, `eviction` and `token`.
     ///
     /// # Errors
-    /// `Invalid` with the fields, `AlreadyExists`, `NotFound` for the namespace,
-    /// `Forbidden`, or what the store says.
+    /// [`ApiError`]; `AlreadyExists` when the name is taken.
     pub async fn create(
         &self,
-        context: &RequestContext,
+        ctx: &RequestContext,
         target: &Target,
         object: Object,
     ) -> Result<Object, ApiError> {
-        self.authorize(context, "create", target)?;
-        match target.subresource.as_str() {
-            "" => {}
-            "binding" => return self.bind_one(context, target, &object).await,
-            "eviction" => return self.evict(context, target).await,
-            "token" => return self.create_token(context, target, &object).await,
-            other => {
-                return Err(ApiError::new(Reason::MethodNotAllowed, format!("{other}: cannot be created")));
-            }
+        let mut target = target.clone();
+        if target.name.is_empty() && !object.name().is_empty() {
+            // RBAC's resourceNames do not see names of creates, as in Kubernetes.
+            target.check_scope(true)?;
         }
-        let mut object = object;
-        decode::admit(target, &mut object)?;
-        let generated = object.name().is_empty() && !object.text(&["metadata", "generateName"]).is_empty();
-        for _ in 0..MOST_DRAWS {
-            let mut attempt = object.clone();
-            if generated {
-                let prefix = object.text(&["metadata", "generateName"]);
-                attempt.set(&["metadata", "name"], name::generated(prefix, &self.settings.ids.suffix()));
+        let asked = target.clone();
+        let work = async {
+            target.check_scope(true)?;
+            match target.subresource.as_str() {
+                "" => self.create_object(ctx, &mut target, object).await,
+                "binding" => self.create_binding(ctx, &target, &object).await,
+                "eviction" => self.create_eviction(ctx, &target, &object).await,
+                "token" => self.create_token(ctx, &target, &object).await,
+                _ => Err(method_not_allowed(&target, "create")),
             }
-            match self.create_named(context, target, attempt).await {
-                Err(error) if generated && error.reason == Reason::AlreadyExists => {}
-                outcome => return outcome,
-            }
-        }
-        let message = format!("generateName: {MOST_DRAWS} drawn names were taken: try again");
-        Err(ApiError::new(Reason::ServiceUnavailable, message))
+        };
+        self.run(ctx, Verb::Create, &asked, Selectors::default(), work).await
     }
 
-    async fn create_named(
+    async fn create_object(
         &self,
-        context: &RequestContext,
-        target: &Target,
+        ctx: &RequestContext,
+        target: &mut Target,
         mut object: Object,
     ) -> Result<Object, ApiError> {
-        let row = target.row;
-        self.begin(row.has_subresource("status"), &mut object);
-        row.strategy.prepare_create(&mut object);
-        admission::mutate(row, &mut object);
-        row.strategy.default_fields(&mut object);
-        validation::create(row, &object)?;
-        self.namespace_takes(row, &object)?;
-        managed_fields::record(&mut object, None, context, "", self.settings.clock.now());
-        let key = Key::new(&row.storage_name(), object.namespace(), object.name());
-        // Allocation draws what is free in this state; somebody may be faster.
-        loop {
-            let mut transaction = Transaction {
-                preconditions: vec![Precondition::Absent(key.clone())],
-                fence: context.fence,
-                ..Transaction::default()
-            };
-            if row.namespaced {
-                transaction.preconditions.push(Precondition::Exists(Key::new(
-                    "namespaces",
-                    "",
-                    object.namespace(),
-                )));
-            }
-            let fixed = transaction.preconditions.len();
-            let mut allocated = object.clone();
-            self.allocate(&mut allocated, None, &mut transaction)?;
-            transaction.operations.insert(0, Operation::Put(key.clone(), versioned::to_value(&allocated)));
-            if context.dry_run {
-                return Ok(allocated);
-            }
-            match self.propose(context, transaction).await? {
-                Reply::Applied { revisions } => {
-                    return versioned::from_parts(&versioned::to_value(&allocated), revisions[0]);
-                }
-                Reply::Refused(Refusal::Precondition { index: 0, .. }) => {
-                    return Err(ApiError::already_exists(row.group, row.plural, object.name()));
-                }
-                Reply::Refused(Refusal::Precondition { index, .. }) if index < fixed => {
-                    return Err(ApiError::not_found("", "namespaces", object.namespace()));
-                }
-                Reply::Refused(Refusal::Precondition { .. }) => {}
-                Reply::Refused(Refusal::Fenced { term }) => return Err(fenced(term)),
-            }
-        }
-    }
-
-    /// What the server says of every new object.
-    fn begin(&self, drop_status: bool, object: &mut Object) {
-        for field in [
-            "selfLink",
-            "resourceVersion",
-            "deletionTimestamp",
-            "deletionGracePeriodSeconds",
-            "managedFields",
-        ] {
-            object.remove(&["metadata", field]);
-        }
-        object.set(&["metadata", "uid"], self.settings.ids.uid());
-        object.set(&["metadata", "creationTimestamp"], rfc3339(self.settings.clock.now()));
-        if drop_status {
-            object.remove(&["status"]);
-        }
-        if object.get(&["spec"]).is_some() {
-            object.set(&["metadata", "generation"], 1);
-        } else {
-            object.remove(&["metadata", "generation"]);
-        }
-        for field in ["labels", "annotations"] {
-            if object.get(&["metadata", field]).is_some_and(Value::is_null) {
-                object.remove(&["metadata", field]);
-            }
-        }
-    }
-
-    /// A namespace that is being deleted takes nothing new.
-    fn namespace_takes(&self, row: &xebec_api::resource::Resource, object: &Object) -> Result<(), ApiError> {
-        if !row.namespaced {
-            return Ok(());
-        }
-        let state = self.store.state();
-        let Some(entry) = state.get(&Key::new("namespaces", "", object.namespace())) else { return Ok(()) };
-        if versioned::to_object(entry)?.is_terminating() {
-            let message = format!(
-                "{} {:?} is forbidden: unable to create new content in namespace {} because it is being terminated",
-                row.plural,
-                object.name(),
-                object.namespace()
-            );
-            return Err(ApiError::new(Reason::Forbidden, message));
-        }
-        Ok(())
+        decode::run(&mut object, target)?;
+        object.name().clone_into(&mut target.name);
+        self.commit(ctx, |state| {
+            let work = Work::new(self, ctx, target, state);
+            decide(&work, object.clone())
+        })
+        .await
     }
 }
 
-/// A loop of a leader that is none any more.
-pub(crate) fn fenced(term: u64) -> ApiError {
-    ApiError::new(Reason::Conflict, format!("this leader's term is over: the cluster is in term {term}"))
+/// The new object and what must hold for it.
+fn decide(work: &Work<'_>, mut object: Object) -> Result<Decision<Object>, ApiError> {
+    let namespace = open_namespace(work.state, work.target)?;
+    metadata::on_create(work, &mut object)?;
+    pipeline::admit(work, &mut object, None)?;
+    let row = work.target.row;
+    let target = Target::object(row, &work.target.namespace, object.name());
+    refuse_taken(work.state, &target)?;
+    let mut extra = allocate(work, None, Some(&mut object))?;
+    extra.preconditions.extend(namespace);
+    record_fields(work, &mut object, None);
+    Ok(store_object(target.key(), object, Precondition::Absent(target.key()), extra))
+}
+
+fn refuse_taken(state: &Arc<State>, target: &Target) -> Result<(), ApiError> {
+    match state.get(&target.key()) {
+        Some(_) => Err(ApiError::already_exists(target.row.group, target.row.plural, &target.name)),
+        None => Ok(()),
+    }
+}
+
+impl ApiServer {
+    /// Creates an object unless something has its name already: what a master does with
+    /// [`crate::system_objects::all`] at bootstrap.
+    ///
+    /// # Errors
+    /// [`ApiError`], but never `AlreadyExists`.
+    pub async fn apply_missing(&self, ctx: &RequestContext, object: Object) -> Result<(), ApiError> {
+        let target = Target::of(&object)?;
+        match self.create(ctx, &target, object).await {
+            Err(error) if error.reason != Reason::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    }
 }

@@ -1,190 +1,152 @@
-//! An object's end: at once, or after its grace and its finalizers.
+//! Delete: at once, or marked and waited for. A grace period (pods), finalizers and the
+//! propagation's own finalizers hold an object; whoever takes the last hold away removes it.
 
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
-use xebec_state::{Operation, Precondition, Refusal, Reply, Transaction};
+use xebec_api::time::rfc3339;
+use xebec_state::{Operation, Precondition, Transaction};
 
-use crate::clock::rfc3339;
-use crate::context::RequestContext;
-use crate::server::ApiServer;
-use crate::verbs::Target;
-use crate::verbs::create::fenced;
-use crate::versioned;
+use super::{allocate, method_not_allowed, read, revision, store_object};
+use crate::pipeline::{Decision, Selectors, Work};
+use crate::{ApiServer, DeleteOptions, Propagation, RequestContext, Target, Verb, metadata};
 
-const MOST_ATTEMPTS: usize = 16;
-/// What a pod gets when neither the request nor its spec says, in seconds.
-const POD_GRACE: u64 = 30;
+const FOREGROUND: &str = "foregroundDeletion";
+const ORPHAN: &str = "orphan";
 
-/// What becomes of an object's dependents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Propagation {
-    /// They go after it.
-    #[default]
-    Background,
-    /// They go before it.
-    Foreground,
-    /// They stay.
-    Orphan,
-}
-
-/// The terms of a delete.
-#[derive(Clone, Debug, Default)]
-pub struct DeleteOptions {
-    /// Seconds; `None` for the object's own.
-    pub grace_seconds: Option<u64>,
-    /// Only the object with this uid.
-    pub uid: Option<String>,
-    /// Only the object at this revision.
-    pub resource_version: Option<String>,
-    /// What becomes of its dependents.
-    pub propagation: Propagation,
-}
-
-/// What a delete does to the object as it is.
-enum Step {
-    Remove,
-    Mark(Box<Object>),
-    Nothing,
-}
+/// Namespaces that the cluster cannot do without.
+const IMMORTAL: &[&str] = &["default", "kube-system", "kube-public"];
 
 impl ApiServer {
-    /// Deletes an object, or marks it as on its way out; gives it as it was last.
+    /// Removes an object, or begins to. Answers with it as it was or is.
     ///
     /// # Errors
-    /// `NotFound`, `Conflict` when a precondition fails, `Forbidden`.
+    /// [`ApiError`]; `Conflict` when a precondition does not hold.
     pub async fn delete(
         &self,
-        context: &RequestContext,
+        ctx: &RequestContext,
         target: &Target,
         options: &DeleteOptions,
     ) -> Result<Object, ApiError> {
-        target.named()?;
-        self.authorize(context, "delete", target)?;
-        if target.row.kind == "Namespace"
-            && matches!(target.name.as_str(), "default" | "kube-system" | "kube-public")
-        {
-            let message =
-                format!("namespaces {:?} is forbidden: this namespace may not be deleted", target.name);
-            return Err(ApiError::new(Reason::Forbidden, message));
-        }
-        self.remove(context, target, options).await
+        let work = self.delete_object(ctx, target, options);
+        self.run(ctx, Verb::Delete, target, Selectors::default(), work).await
     }
 
-    /// An eviction is a delete that asks first; budgets are not kept yet.
-    pub(crate) async fn evict(&self, context: &RequestContext, target: &Target) -> Result<Object, ApiError> {
-        let pod = Target { subresource: String::new(), ..target.clone() };
-        self.remove(context, &pod, &DeleteOptions::default()).await
-    }
-
-    async fn remove(
+    /// As [`ApiServer::delete`], for who was already let through (an eviction).
+    pub(super) async fn delete_object(
         &self,
-        context: &RequestContext,
+        ctx: &RequestContext,
         target: &Target,
         options: &DeleteOptions,
     ) -> Result<Object, ApiError> {
-        for _ in 0..MOST_ATTEMPTS {
-            let old = self.read_current(target).await?;
-            check_preconditions(target, &old, options)?;
-            let revision = versioned::parse_revision(old.resource_version())?.unwrap_or_default();
-            let mut transaction = Transaction {
-                preconditions: vec![Precondition::AtRevision(target.key(), revision)],
-                fence: context.fence,
-                ..Transaction::default()
-            };
-            let new = match self.step(&old, options) {
-                Step::Nothing => return Ok(old),
-                Step::Remove => {
-                    transaction.operations.push(Operation::Delete(target.key()));
-                    self.release(&old, &mut transaction);
-                    old
-                }
-                Step::Mark(new) => {
-                    transaction.operations.push(Operation::Put(target.key(), versioned::to_value(&new)));
-                    *new
-                }
-            };
-            if context.dry_run {
-                return Ok(new);
-            }
-            match self.propose(context, transaction).await? {
-                Reply::Applied { revisions } => {
-                    return versioned::from_parts(&versioned::to_value(&new), revisions[0]);
-                }
-                Reply::Refused(Refusal::Precondition { .. }) => self.store.barrier().await?,
-                Reply::Refused(Refusal::Fenced { term }) => return Err(fenced(term)),
-            }
+        target.check_scope(true)?;
+        target.check_name()?;
+        if !target.subresource.is_empty() {
+            return Err(method_not_allowed(target, "delete"));
         }
-        Err(target.conflict())
-    }
-
-    fn step(&self, old: &Object, options: &DeleteOptions) -> Step {
-        let mut new = old.clone();
-        let grace = grace_seconds(old, options);
-        add_propagation(&mut new, options.propagation);
-        let finalizers =
-            new.get(&["metadata", "finalizers"]).and_then(Value::as_array).is_some_and(|f| !f.is_empty());
-        let namespace = old.kind() == "Namespace"
-            && old.get(&["spec", "finalizers"]).and_then(Value::as_array).is_some_and(|f| !f.is_empty());
-        if grace == 0 && !finalizers && !namespace {
-            return Step::Remove;
-        }
-        let known = old.get(&["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_u64);
-        if old.is_terminating() && known.is_none_or(|known| known <= grace) && new == *old {
-            return Step::Nothing;
-        }
-        if !old.is_terminating() {
-            let now = self.settings.clock.now();
-            let seconds = i64::try_from(grace).unwrap_or(i64::MAX / 2);
-            let end = now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(now);
-            new.set(&["metadata", "deletionTimestamp"], rfc3339(end));
-            if old.generation() > 0 {
-                new.set(&["metadata", "generation"], old.generation() + 1);
-            }
-        }
-        let grace = known.map_or(grace, |known| known.min(grace));
-        new.set(&["metadata", "deletionGracePeriodSeconds"], grace);
-        if namespace {
-            new.set(&["status", "phase"], "Terminating");
-        }
-        Step::Mark(Box::new(new))
+        self.commit(ctx, |state| {
+            let work = Work::new(self, ctx, target, state);
+            let old = read(state, target)?;
+            decide(&work, &old, options)
+        })
+        .await
     }
 }
 
-fn check_preconditions(target: &Target, old: &Object, options: &DeleteOptions) -> Result<(), ApiError> {
-    if let Some(uid) = options.uid.as_deref().filter(|uid| *uid != old.uid()) {
-        let message =
-            format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", old.uid());
-        return Err(ApiError::new(Reason::Conflict, message));
+fn decide(work: &Work<'_>, old: &Object, options: &DeleteOptions) -> Result<Decision<Object>, ApiError> {
+    metadata::check_uid(work, options.uid.as_deref(), old)?;
+    metadata::check_version(work, options.resource_version.as_deref(), old)?;
+    refuse_immortal(work, old)?;
+    let mut new = old.clone();
+    set_propagation(&mut new, options.propagation, old.is_terminating());
+    mark(work, &mut new, old, options);
+    let condition = Precondition::AtRevision(work.target.key(), revision(old));
+    if metadata::is_released(&new) {
+        let mut operations = vec![Operation::Delete(work.target.key())];
+        operations.extend(allocate(work, Some(old), None)?.operations);
+        let transaction =
+            Transaction { preconditions: vec![condition], operations, ..Transaction::default() };
+        let gone = old.clone();
+        return Ok(Decision { transaction, finish: Box::new(move |_| gone) });
     }
-    if options.resource_version.as_deref().is_some_and(|version| version != old.resource_version()) {
-        return Err(target.conflict());
+    if new == *old {
+        return Ok(Decision::nothing(new));
+    }
+    Ok(store_object(work.target.key(), new, condition, Default::default()))
+}
+
+fn refuse_immortal(work: &Work<'_>, old: &Object) -> Result<(), ApiError> {
+    if work.target.row.storage_name() == "namespaces" && IMMORTAL.contains(&old.name()) {
+        let message = format!("namespaces {:?} is forbidden: this namespace may not be deleted", old.name());
+        return Err(ApiError::new(Reason::Forbidden, message));
     }
     Ok(())
 }
 
-/// A pod on a node is stopped first; one that never got there, or has ended, is not.
-fn grace_seconds(object: &Object, options: &DeleteOptions) -> u64 {
-    if object.kind() != "Pod" || object.text(&["spec", "nodeName"]).is_empty() {
-        return 0;
+/// The finalizer that makes the garbage collector act before the object goes. A repeated
+/// delete without a wish of its own leaves what the first one asked for.
+fn set_propagation(new: &mut Object, propagation: Propagation, again: bool) {
+    let wanted = match propagation {
+        Propagation::Foreground => Some(FOREGROUND),
+        Propagation::Orphan => Some(ORPHAN),
+        Propagation::Background if again => return,
+        Propagation::Background => None,
+    };
+    let found = new.get(&["metadata", "finalizers"]).and_then(Value::as_array).cloned();
+    let mut finalizers = found.unwrap_or_default();
+    finalizers.retain(|finalizer| *finalizer != FOREGROUND && *finalizer != ORPHAN);
+    finalizers.extend(wanted.map(Value::from));
+    if finalizers.is_empty() {
+        new.remove(&["metadata", "finalizers"]);
+    } else {
+        new.set(&["metadata", "finalizers"], finalizers);
     }
-    if matches!(object.text(&["status", "phase"]), "Succeeded" | "Failed") {
-        return options.grace_seconds.unwrap_or(0);
-    }
-    let own = object.get(&["spec", "terminationGracePeriodSeconds"]).and_then(Value::as_u64);
-    options.grace_seconds.or(own).unwrap_or(POD_GRACE)
 }
 
-fn add_propagation(object: &mut Object, propagation: Propagation) {
-    let finalizer = match propagation {
-        Propagation::Background => return,
-        Propagation::Foreground => "foregroundDeletion",
-        Propagation::Orphan => "orphan",
-    };
-    let mut finalizers =
-        object.get(&["metadata", "finalizers"]).and_then(Value::as_array).cloned().unwrap_or_default();
-    if !finalizers.contains(&json!(finalizer)) {
-        finalizers.push(json!(finalizer));
-        object.set(&["metadata", "finalizers"], finalizers);
+/// Says when the object is to go; a later delete may only bring that forward.
+fn mark(work: &Work<'_>, new: &mut Object, old: &Object, options: &DeleteOptions) {
+    let grace = grace_seconds(work, old, options.grace_seconds);
+    if let Some(at) = old.get(&["metadata", "deletionTimestamp"]).and_then(Value::as_str) {
+        let before =
+            old.get(&["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_u64).unwrap_or(0);
+        let shorter = options.grace_seconds.is_some() && grace < before;
+        if shorter {
+            let began = at.parse::<Timestamp>().ok().and_then(|at| at.checked_sub(seconds(before)).ok());
+            let at = began.and_then(|began| began.checked_add(seconds(grace)).ok());
+            new.set(&["metadata", "deletionTimestamp"], rfc3339(at.unwrap_or(work.now)));
+            new.set(&["metadata", "deletionGracePeriodSeconds"], grace);
+        }
+        return;
     }
+    let at = work.now.checked_add(seconds(grace)).unwrap_or(work.now);
+    new.set(&["metadata", "deletionTimestamp"], rfc3339(at));
+    new.set(&["metadata", "deletionGracePeriodSeconds"], grace);
+    new.set(&["metadata", "generation"], old.generation() + 1);
+    if work.target.row.storage_name() == "namespaces" {
+        new.set(&["status", "phase"], json!("Terminating"));
+    }
+}
+
+fn seconds(count: u64) -> SignedDuration {
+    SignedDuration::try_from(Duration::from_secs(count)).unwrap_or(SignedDuration::ZERO)
+}
+
+/// Only a pod that a node may be running is given time.
+fn grace_seconds(work: &Work<'_>, object: &Object, asked: Option<u64>) -> u64 {
+    let row = work.target.row;
+    if row.storage_name() != "pods" {
+        return row
+            .strategy
+            .default_grace_seconds(object)
+            .map_or(0, |default| asked.unwrap_or(u64::from(default)));
+    }
+    let terminal = matches!(object.text(&["status", "phase"]), "Succeeded" | "Failed");
+    if terminal || object.text(&["spec", "nodeName"]).is_empty() {
+        return 0;
+    }
+    let own = object.get(&["spec", "terminationGracePeriodSeconds"]).and_then(Value::as_u64);
+    asked.unwrap_or_else(|| own.unwrap_or(30))
 }

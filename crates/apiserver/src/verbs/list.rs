@@ -1,135 +1,163 @@
-//! A collection, page by page, all pages at one revision.
+//! List: objects that match, page by page, all at one revision.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::field_selector::FieldSelector;
 use xebec_api::object::Object;
+use xebec_api::resource::Resource;
 use xebec_api::selector::LabelSelector;
+use xebec_state::State;
 
-use crate::context::RequestContext;
-use crate::server::ApiServer;
-use crate::verbs::Target;
-use crate::versioned;
+use super::method_not_allowed;
+use crate::continue_token::ContinueToken;
+use crate::pipeline::Selectors;
+use crate::{ApiServer, ListOptions, Page, RequestContext, Target, Verb, stored};
 
-/// What a list asks for.
-#[derive(Clone, Debug, Default)]
-pub struct ListOptions {
-    /// In text form, `""` for all.
-    pub label_selector: String,
-    /// In text form, `""` for all.
-    pub field_selector: String,
-    /// Objects a page, 0 for all.
-    pub limit: usize,
-    /// From the page before.
-    pub continue_token: String,
-    /// `""` is linearizable, `"0"` whatever this process has.
-    pub resource_version: String,
-}
-
-/// One page.
-#[derive(Debug)]
-pub struct Page {
-    /// The objects, in order of namespace and name.
-    pub items: Vec<Object>,
-    /// The revision they were all read at.
-    pub revision: u64,
-    /// For the next page, `""` at the end.
-    pub continue_token: String,
-}
-
-/// What a `continue` token holds.
-#[derive(Serialize, Deserialize)]
-struct Continue {
-    revision: u64,
-    namespace: String,
-    name: String,
-}
-
-/// Both selectors, read.
-pub(crate) struct Selectors {
-    labels: LabelSelector,
-    pub(crate) fields: FieldSelector,
-}
-
-impl Selectors {
-    pub(crate) fn parse(labels: &str, fields: &str) -> Result<Self, ApiError> {
-        let labels = LabelSelector::parse(labels);
-        let labels = labels.map_err(|error| ApiError::new(Reason::BadRequest, error.to_string()))?;
-        Ok(Self { labels, fields: FieldSelector::parse(fields)? })
-    }
-
-    pub(crate) fn matches(&self, target: &Target, object: &Object) -> Result<bool, ApiError> {
-        Ok(self.labels.matches(object) && self.fields.matches(target.row, object)?)
-    }
-}
+/// How long a read waits for a revision that this master has not applied yet.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 impl ApiServer {
-    /// Lists a collection.
+    /// Reads a collection, of one namespace or of all.
     ///
     /// # Errors
-    /// `BadRequest` for selectors that cannot be read, `Expired` for a `continue` whose
-    /// revision is gone, `Forbidden`, or what the store says.
+    /// [`ApiError`]; `Expired` for a `continue` that is too old.
     pub async fn list(
         &self,
-        context: &RequestContext,
+        ctx: &RequestContext,
         target: &Target,
         options: &ListOptions,
     ) -> Result<Page, ApiError> {
-        let selectors = Selectors::parse(&options.label_selector, &options.field_selector)?;
-        self.authorize_selected(context, "list", target, &selectors.fields)?;
-        let from = decode_continue(&options.continue_token)?;
-        let state = match &from {
-            Some(from) => self.recall(from.revision).ok_or_else(expired)?,
-            None => {
-                if options.resource_version.is_empty() {
-                    self.store.barrier().await?;
-                } else {
-                    self.wait_for(versioned::parse_revision(&options.resource_version)?.unwrap_or(0)).await?;
-                }
-                self.store.state()
+        let selectors = Selectors { field: &options.field_selector };
+        let work = async {
+            target.check_scope(false)?;
+            if !target.subresource.is_empty() {
+                return Err(method_not_allowed(target, "list"));
             }
+            let matcher = Matcher::parse(target, &options.label_selector, &options.field_selector)?;
+            let (state, after) = self.place(options).await?;
+            let page = page(&state, target, &matcher, after.as_ref(), options.limit)?;
+            if !page.continue_token.is_empty() {
+                self.history().keep(self.settings().clock.now(), &state);
+            }
+            Ok(page)
         };
-        let namespace = Some(target.namespace.as_str()).filter(|namespace| !namespace.is_empty());
-        let after = from.as_ref().map(|from| (from.namespace.as_str(), from.name.as_str()));
-        let resource = target.row.storage_name();
-        let mut page = Page { items: Vec::new(), revision: state.revision(), continue_token: String::new() };
-        let mut last = None;
-        for (namespace, name, entry) in state.list_after(&resource, namespace, after) {
-            if options.limit > 0 && page.items.len() == options.limit {
-                page.continue_token = encode_continue(page.revision, last);
-                self.remember(&state);
-                break;
-            }
-            let object = versioned::to_object(entry)?;
-            if selectors.matches(target, &object)? {
-                page.items.push(object);
-                last = Some((namespace.to_string(), name.to_string()));
+        self.run(ctx, Verb::List, target, selectors, work).await
+    }
+
+    /// The state to read, and where to go on in it.
+    async fn place(&self, options: &ListOptions) -> Result<(Arc<State>, Option<ContinueToken>), ApiError> {
+        if options.continue_token.is_empty() {
+            return Ok((self.state_for(&options.resource_version).await?, None));
+        }
+        let token = ContinueToken::decode(&options.continue_token)?;
+        let state = match token.revision {
+            None => self.state_for("").await?,
+            Some(revision) if self.state().revision() == revision => self.state(),
+            Some(revision) => match self.history().at(self.settings().clock.now(), revision) {
+                Some(state) => state,
+                None => return Err(token.expired()),
+            },
+        };
+        Ok((state, Some(token)))
+    }
+
+    /// `""` is linearizable, `"0"` whatever is here, any other at least that revision.
+    async fn state_for(&self, version: &str) -> Result<Arc<State>, ApiError> {
+        match version {
+            "" => self.barrier().await?,
+            "0" => {}
+            version => self.wait_for(parse_revision(version)?).await?,
+        }
+        Ok(self.state())
+    }
+
+    /// Waits until this master has applied a revision.
+    pub(super) async fn wait_for(&self, revision: u64) -> Result<(), ApiError> {
+        let mut revisions = self.store().revisions();
+        let reached = revisions.wait_for(|_| self.state().revision() >= revision);
+        match tokio::time::timeout(PATIENCE, reached).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(ApiError::new(Reason::ServiceUnavailable, "this master is stopping")),
+            Err(_) => {
+                let current = self.state().revision();
+                let message = format!("Too large resource version: {revision}, current: {current}");
+                let mut error = ApiError::new(Reason::Timeout, message);
+                error.details.insert("retryAfterSeconds".into(), 1.into());
+                Err(error)
             }
         }
-        Ok(page)
     }
 }
 
-fn encode_continue(revision: u64, last: Option<(String, String)>) -> String {
-    let (namespace, name) = last.unwrap_or_default();
-    let token = serde_json::to_vec(&Continue { revision, namespace, name }).expect("plain data serializes");
-    URL_SAFE_NO_PAD.encode(token)
-}
-
-fn decode_continue(token: &str) -> Result<Option<Continue>, ApiError> {
-    if token.is_empty() {
-        return Ok(None);
-    }
-    let decoded = URL_SAFE_NO_PAD.decode(token).ok().and_then(|json| serde_json::from_slice(&json).ok());
-    let decoded =
-        decoded.ok_or_else(|| ApiError::new(Reason::BadRequest, "continue: not a token of this server"))?;
-    Ok(Some(decoded))
-}
-
-fn expired() -> ApiError {
+/// Reads a `resourceVersion`.
+pub(super) fn parse_revision(text: &str) -> Result<u64, ApiError> {
     let message =
-        "the continue token is too old, or belongs to another master: start the list again without it";
-    ApiError::new(Reason::Expired, message)
+        format!("resourceVersion: Invalid value: {text:?}: a decimal number from an object or a list");
+    text.parse().map_err(|_| ApiError::new(Reason::BadRequest, message))
+}
+
+fn page(
+    state: &State,
+    target: &Target,
+    matcher: &Matcher,
+    after: Option<&ContinueToken>,
+    limit: usize,
+) -> Result<Page, ApiError> {
+    let storage_name = target.row.storage_name();
+    let namespace = (!target.namespace.is_empty()).then_some(target.namespace.as_str());
+    let after = after.map(|token| (token.namespace.as_str(), token.name.as_str()));
+    let mut page = Page { revision: state.revision(), ..Page::default() };
+    let limit = if limit == 0 { usize::MAX } else { limit };
+    let mut entries = state.list_after(&storage_name, namespace, after);
+    let mut last = None;
+    for (namespace, name, entry) in entries.by_ref() {
+        let object = stored::decode(entry)?;
+        if !matcher.matches(&object)? {
+            continue;
+        }
+        if page.items.len() == limit {
+            let (namespace, name) = last.unwrap_or_default();
+            let revision = Some(state.revision());
+            page.continue_token = ContinueToken { revision, namespace, name }.encode();
+            if matcher.is_empty() {
+                page.remaining = 1 + entries.count() as u64;
+            }
+            break;
+        }
+        last = Some((namespace.to_string(), name.to_string()));
+        page.items.push(object);
+    }
+    Ok(page)
+}
+
+/// Both selectors of a list or watch.
+#[derive(Clone)]
+pub(super) struct Matcher {
+    row: &'static Resource,
+    labels: LabelSelector,
+    fields: FieldSelector,
+    /// The only name, when the target has one (a watch on one object).
+    name: String,
+}
+
+impl Matcher {
+    pub(super) fn parse(target: &Target, labels: &str, fields: &str) -> Result<Self, ApiError> {
+        let labels = LabelSelector::parse(labels)
+            .map_err(|error| ApiError::new(Reason::BadRequest, error.to_string()))?;
+        let fields = FieldSelector::parse(fields)?;
+        fields.check(target.row)?;
+        Ok(Self { row: target.row, labels, fields, name: target.name.clone() })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.fields.is_empty() && self.name.is_empty()
+    }
+
+    pub(super) fn matches(&self, object: &Object) -> Result<bool, ApiError> {
+        Ok((self.name.is_empty() || self.name == object.name())
+            && self.labels.matches(object)
+            && self.fields.matches(self.row, object)?)
+    }
 }

@@ -1,21 +1,97 @@
-//! The verbs, one file each.
+//! The verbs, one file each, and the subresources that are more than a part of their
+//! object. Each is a method of [`crate::ApiServer`].
 
 mod bind;
 mod create;
 mod delete;
+mod eviction;
 mod get;
 mod list;
 mod patch;
 mod scale;
-mod target;
-mod token;
+mod service_token;
 mod update;
 mod watch;
+mod watch_events;
 
-pub use bind::Binding;
-pub use delete::{DeleteOptions, Propagation};
-pub use list::{ListOptions, Page};
-pub use patch::Patch;
-pub use target::Target;
-pub(crate) use watch::bookmark;
-pub use watch::{WatchItem, WatchOptions, WatchStream};
+use std::sync::Arc;
+
+use xebec_api::error::{ApiError, Reason};
+use xebec_api::object::Object;
+use xebec_api::time::rfc3339;
+use xebec_state::{Key, Precondition, State, Transaction};
+
+use crate::allocation::{self, Allocation};
+use crate::managed_fields::{self, Writer};
+use crate::pipeline::{Decision, Work};
+use crate::{Target, stored};
+
+/// The stored object of a target.
+fn read(state: &State, target: &Target) -> Result<Object, ApiError> {
+    let entry = state.get(&target.key()).ok_or_else(|| target.not_found())?;
+    stored::decode(entry)
+}
+
+/// The revision of an object that came from [`read`].
+fn revision(object: &Object) -> u64 {
+    object.resource_version().parse().expect("a stored object carries its revision")
+}
+
+/// Records who wrote what.
+fn record_fields(work: &Work<'_>, new: &mut Object, old: Option<&Object>) {
+    let time = rfc3339(work.now);
+    let writer =
+        Writer { manager: &work.ctx.field_manager, subresource: &work.target.subresource, time: &time };
+    managed_fields::record(new, old, writer);
+}
+
+/// Allocations of a Service; nothing for other kinds.
+fn allocate(work: &Work<'_>, old: Option<&Object>, new: Option<&mut Object>) -> Result<Allocation, ApiError> {
+    if work.target.row.storage_name() != "services" {
+        return Ok(Allocation::default());
+    }
+    let seed = work.settings().ids.random();
+    allocation::plan(work.state, work.settings(), old, new, seed)
+}
+
+/// A transaction that stores `new`, and its answer.
+fn store_object(key: Key, object: Object, condition: Precondition, extra: Allocation) -> Decision<Object> {
+    let mut preconditions = vec![condition];
+    preconditions.extend(extra.preconditions);
+    let mut operations = vec![stored::put(key, &object)];
+    operations.extend(extra.operations);
+    let transaction = Transaction { preconditions, operations, ..Transaction::default() };
+    let finish = move |revisions: &[u64]| {
+        let mut object = object;
+        if let Some(revision) = revisions.first() {
+            stored::set_revision(&mut object, *revision);
+        }
+        object
+    };
+    Decision { transaction, finish: Box::new(finish) }
+}
+
+/// The namespace to create into: there, and not on its way out.
+fn open_namespace(state: &Arc<State>, target: &Target) -> Result<Option<Precondition>, ApiError> {
+    if !target.row.namespaced {
+        return Ok(None);
+    }
+    let key = Key::new("namespaces", "", &target.namespace);
+    let entry = state.get(&key).ok_or_else(|| ApiError::not_found("", "namespaces", &target.namespace))?;
+    let namespace = stored::decode(entry)?;
+    if namespace.is_terminating() {
+        let message = format!(
+            "{} {:?} is forbidden: unable to create new content in namespace {} because it is being terminated",
+            target.qualified(),
+            target.name,
+            target.namespace
+        );
+        return Err(ApiError::new(Reason::Forbidden, message));
+    }
+    Ok(Some(Precondition::AtRevision(key, entry.revision)))
+}
+
+fn method_not_allowed(target: &Target, verb: &str) -> ApiError {
+    let message = format!("{verb} is not supported on resources of kind {:?}", target.qualified());
+    ApiError::new(Reason::MethodNotAllowed, message)
+}

@@ -1,74 +1,128 @@
-//! A change given as a difference.
+//! Patch: a change to whatever is stored, retried while others change it too. A patch
+//! that carries `metadata.resourceVersion` is bound to that version.
 
 use serde_json::Value;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
 
-use crate::context::RequestContext;
-use crate::pipeline::decode;
-use crate::server::ApiServer;
-use crate::verbs::Target;
-
-/// A difference.
-#[derive(Clone, Debug)]
-pub enum Patch {
-    /// RFC 7386.
-    Merge(Value),
-    /// RFC 6902.
-    Json(Value),
-}
+use super::{read, scale, update};
+use crate::pipeline::{Selectors, Work};
+use crate::{ApiServer, Patch, RequestContext, Target, Verb};
 
 impl ApiServer {
-    /// Changes an object, or a part of it by subresource; gives it as it is stored.
+    /// Changes an object, or its subresource `status` or `scale`.
     ///
     /// # Errors
-    /// `BadRequest` for a patch that cannot be read, `Invalid` for one that does not
-    /// apply or gives a broken object, `Conflict`, `NotFound`, `Forbidden`.
+    /// [`ApiError`]; `Invalid` or `BadRequest` when the result is no valid object.
     pub async fn patch(
         &self,
-        context: &RequestContext,
+        ctx: &RequestContext,
         target: &Target,
         patch: &Patch,
     ) -> Result<Object, ApiError> {
-        target.named()?;
-        self.authorize(context, "patch", target)?;
-        if target.subresource == "scale" {
-            let scale = super::scale::of(&self.read_current(target).await?);
-            return self.update_scale(context, target, &apply(patch, &scale)?).await;
-        }
-        let stated = stated_revision(patch);
-        self.change(context, target, stated.is_some(), |old| {
-            let mut new = apply(patch, old)?;
-            decode::admit(target, &mut new)?;
-            if let Some(revision) = &stated {
-                new.set(&["metadata", "resourceVersion"], revision.as_str());
-            }
-            Ok(new)
-        })
-        .await
+        let work = async {
+            target.check_scope(true)?;
+            target.check_name()?;
+            self.commit(ctx, |state| {
+                let work = Work::new(self, ctx, target, state);
+                let old = read(state, target)?;
+                let base = if target.subresource == "scale" { scale::of(&old) } else { old.clone() };
+                let mut request = apply(base, patch, old.resource_version())?;
+                update::check_body(&mut request, target)?;
+                update::decide(&work, request, &old)
+            })
+            .await
+        };
+        self.run(ctx, Verb::Patch, target, Selectors::default(), work).await
     }
 }
 
-/// The resourceVersion that a merge patch insists on.
-fn stated_revision(patch: &Patch) -> Option<String> {
-    let Patch::Merge(patch) = patch else { return None };
-    Some(patch.get("metadata")?.get("resourceVersion")?.as_str()?.to_owned())
-}
-
-fn apply(patch: &Patch, old: &Object) -> Result<Object, ApiError> {
-    let mut value = old.clone().into_value();
+/// The object that the patch makes of `base`. Its version is the patch's own, or none:
+/// a version that merely came with `base` is no wish of the user.
+fn apply(base: Object, patch: &Patch, current: &str) -> Result<Object, ApiError> {
+    let mut value = base.into_value();
     match patch {
-        Patch::Merge(patch) => json_patch::merge(&mut value, patch),
+        Patch::Merge(patch) if patch.is_object() => json_patch::merge(&mut value, patch),
+        Patch::Merge(_) => return Err(bad("a merge patch is a JSON object".into())),
         Patch::Json(patch) => {
             let patch: json_patch::Patch = serde_json::from_value(patch.clone())
-                .map_err(|error| ApiError::new(Reason::BadRequest, format!("patch: {error}")))?;
+                .map_err(|error| bad(format!("a JSON patch is a list of operations: {error}")))?;
             json_patch::patch(&mut value, &patch).map_err(|error| {
-                ApiError::new(Reason::BadRequest, format!("patch: it does not apply: {error}"))
+                ApiError::new(Reason::Invalid, format!("the server rejected the JSON patch: {error}"))
             })?;
         }
     }
-    match value {
-        Value::Object(map) => Ok(Object::from_map(map)),
-        _ => Err(ApiError::new(Reason::BadRequest, "patch: it must leave an object")),
+    let Value::Object(map) = value else { return Err(bad("the patch leaves no object".into())) };
+    let mut object = Object::from_map(map);
+    if object.resource_version() == current {
+        object.remove(&["metadata", "resourceVersion"]);
+    }
+    Ok(object)
+}
+
+fn bad(message: String) -> ApiError {
+    ApiError::new(Reason::BadRequest, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn json_value() -> impl Strategy<Value = Value> {
+        let leaf =
+            prop_oneof![Just(Value::Null), any::<i8>().prop_map(Value::from), "[a-c]".prop_map(Value::from)];
+        leaf.prop_recursive(3, 16, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::btree_map("[a-d]", inner, 0..3)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn map() -> impl Strategy<Value = serde_json::Map<String, Value>> {
+        prop::collection::btree_map("[a-d]", json_value(), 0..4).prop_map(|map| map.into_iter().collect())
+    }
+
+    /// RFC 7386, section 2, word for word.
+    fn merged(target: Value, patch: &Value) -> Value {
+        let Value::Object(patch) = patch else { return patch.clone() };
+        let mut target = if let Value::Object(map) = target { map } else { serde_json::Map::new() };
+        for (name, value) in patch {
+            if value.is_null() {
+                target.remove(name);
+            } else {
+                let old = target.remove(name).unwrap_or(Value::Null);
+                target.insert(name.clone(), merged(old, value));
+            }
+        }
+        Value::Object(target)
+    }
+
+    proptest! {
+        #[test]
+        fn merge_patches_follow_the_rfc_and_are_idempotent(base in map(), patch in map()) {
+            let patch = Value::Object(patch);
+            let once = apply(Object::from_map(base.clone()), &Patch::Merge(patch.clone()), "7").expect("merges");
+            prop_assert_eq!(&once.clone().into_value(), &merged(Value::Object(base), &patch));
+            let twice = apply(once.clone(), &Patch::Merge(patch), "7").expect("merges");
+            prop_assert_eq!(once, twice);
+        }
+    }
+
+    #[test]
+    fn what_is_no_patch_is_refused() {
+        let base = || Object::from_map(serde_json::Map::new());
+        for (patch, wanted) in [
+            (Patch::Merge(json!([1])), "a merge patch is a JSON object"),
+            (Patch::Json(json!({"a": 1})), "a JSON patch is a list of operations"),
+            (Patch::Json(json!([{"op": "remove", "path": "/a"}])), "the server rejected the JSON patch"),
+            (Patch::Json(json!([{"op": "add", "path": "", "value": 3}])), "the patch leaves no object"),
+        ] {
+            let error = apply(base(), &patch, "").expect_err("refused");
+            assert!(error.message.starts_with(wanted), "{}", error.message);
+        }
     }
 }

@@ -1,199 +1,101 @@
-//! A changed object: the whole, its status, its scale or its finalizers.
+//! Update: replaces an object, or one of its parts through a subresource. Every way of
+//! changing a stored object ends in [`decide`].
 
-use serde_json::Value;
-use xebec_api::error::{ApiError, Reason};
+use xebec_api::error::ApiError;
 use xebec_api::object::Object;
-use xebec_state::{Operation, Precondition, Refusal, Reply, Transaction};
+use xebec_state::{Operation, Precondition, Transaction};
 
-use crate::context::RequestContext;
-use crate::pipeline::{decode, managed_fields, validation};
-use crate::server::ApiServer;
-use crate::verbs::Target;
-use crate::verbs::create::fenced;
-use crate::versioned;
-
-/// Attempts of a change that named no resourceVersion.
-const MOST_ATTEMPTS: usize = 16;
-
-/// Metadata that only the server sets.
-const SERVER_FIELDS: [&str; 6] = [
-    "uid",
-    "creationTimestamp",
-    "generation",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "managedFields",
-];
+use super::{allocate, method_not_allowed, read, record_fields, revision, scale, store_object};
+use crate::pipeline::{self, Decision, Selectors, Work, decode};
+use crate::{ApiServer, RequestContext, Target, Verb, metadata};
 
 impl ApiServer {
-    /// Replaces an object, or a part of it by subresource; gives it as it is stored.
+    /// Replaces an object; with `metadata.resourceVersion` set, only that version of it.
+    /// Through `status`, `scale` and `finalize` only that part is taken from `object`.
     ///
     /// # Errors
-    /// `Conflict` when it names a resourceVersion that is not the present one,
-    /// `Invalid`, `NotFound`, `Forbidden`, or what the store says.
+    /// [`ApiError`]; `Conflict` when the object is another or another version.
     pub async fn update(
         &self,
-        context: &RequestContext,
+        ctx: &RequestContext,
         target: &Target,
-        object: Object,
+        mut object: Object,
     ) -> Result<Object, ApiError> {
-        target.named()?;
-        self.authorize(context, "update", target)?;
-        if target.subresource == "scale" {
-            return self.update_scale(context, target, &object).await;
-        }
-        let mut object = object;
-        decode::admit(target, &mut object)?;
-        let explicit = !object.resource_version().is_empty();
-        self.change(context, target, explicit, |_| Ok(object.clone())).await
-    }
-
-    /// Changes the present object by a pure function of it, again when somebody else
-    /// was faster, unless the request named a resourceVersion (`explicit`).
-    pub(crate) async fn change(
-        &self,
-        context: &RequestContext,
-        target: &Target,
-        explicit: bool,
-        decide: impl Fn(&Object) -> Result<Object, ApiError> + Send,
-    ) -> Result<Object, ApiError> {
-        for _ in 0..MOST_ATTEMPTS {
-            let old = self.read_current(target).await?;
-            let wanted = decide(&old)?;
-            let stated = versioned::parse_revision(wanted.resource_version())?;
-            let present = versioned::parse_revision(old.resource_version())?;
-            if stated.is_some() && stated != present {
-                // This master may be behind; what it lacks arrives with the barrier.
-                self.store.barrier().await?;
-                let now = self.read(target)?.ok_or_else(|| target.not_found())?;
-                if versioned::parse_revision(now.resource_version())? != stated {
-                    return Err(target.conflict());
-                }
-                continue;
-            }
-            match self.replace(context, target, &old, wanted).await? {
-                Some(object) => return Ok(object),
-                None if explicit => return Err(target.conflict()),
-                None => self.store.barrier().await?,
-            }
-        }
-        Err(target.conflict())
-    }
-
-    /// One attempt; `None` when the object changed meanwhile.
-    async fn replace(
-        &self,
-        context: &RequestContext,
-        target: &Target,
-        old: &Object,
-        wanted: Object,
-    ) -> Result<Option<Object>, ApiError> {
-        let new = self.settle(context, target, old, wanted)?;
-        if versioned::to_value(&new) == versioned::to_value(old) {
-            return Ok(Some(old.clone()));
-        }
-        let revision = versioned::parse_revision(old.resource_version())?.unwrap_or_default();
-        let mut transaction = Transaction {
-            preconditions: vec![Precondition::AtRevision(target.key(), revision)],
-            fence: context.fence,
-            ..Transaction::default()
+        let work = async {
+            target.check_scope(true)?;
+            target.check_name()?;
+            check_body(&mut object, target)?;
+            self.commit(ctx, |state| {
+                let work = Work::new(self, ctx, target, state);
+                let old = read(state, target)?;
+                decide(&work, object.clone(), &old)
+            })
+            .await
         };
-        let mut new = new;
-        if is_finished(&new) {
-            self.release(&new, &mut transaction);
-            transaction.operations.insert(0, Operation::Delete(target.key()));
-        } else {
-            if target.subresource.is_empty() {
-                self.allocate(&mut new, Some(old), &mut transaction)?;
-            }
-            transaction.operations.insert(0, Operation::Put(target.key(), versioned::to_value(&new)));
-        }
-        if context.dry_run {
-            return Ok(Some(new));
-        }
-        match self.propose(context, transaction).await? {
-            Reply::Applied { revisions } => {
-                versioned::from_parts(&versioned::to_value(&new), revisions[0]).map(Some)
-            }
-            Reply::Refused(Refusal::Precondition { .. }) => Ok(None),
-            Reply::Refused(Refusal::Fenced { term }) => Err(fenced(term)),
-        }
-    }
-
-    /// What the change makes of the object, checked.
-    fn settle(
-        &self,
-        context: &RequestContext,
-        target: &Target,
-        old: &Object,
-        wanted: Object,
-    ) -> Result<Object, ApiError> {
-        let row = target.row;
-        let uid = wanted.uid();
-        if !uid.is_empty() && uid != old.uid() {
-            let message = format!(
-                "the UID in the request ({uid}) is not the object's ({}): it was made anew",
-                old.uid()
-            );
-            return Err(ApiError::new(Reason::Conflict, message));
-        }
-        let mut new = match target.subresource.as_str() {
-            "" => whole(row.has_subresource("status"), old, wanted),
-            "finalize" => part(old, &wanted, "spec"),
-            _ => part(old, &wanted, "status"),
-        };
-        if target.subresource.is_empty() {
-            row.strategy.prepare_update(&mut new, old);
-            row.strategy.default_fields(&mut new);
-            validation::update(row, &new, old)?;
-            let fields = new.as_map().keys().chain(old.as_map().keys());
-            let counts = |field: &String| row.strategy.counts_for_generation(field);
-            let changed =
-                fields.filter(|f| counts(f)).any(|field| new.as_map().get(field) != old.as_map().get(field));
-            if changed && old.generation() > 0 {
-                new.set(&["metadata", "generation"], old.generation() + 1);
-            }
-        }
-        managed_fields::record(&mut new, Some(old), context, &target.subresource, self.settings.clock.now());
-        Ok(new)
+        self.run(ctx, Verb::Update, target, Selectors::default(), work).await
     }
 }
 
-/// A write of the whole keeps what only the server sets, and the status where that is
-/// written by itself.
-fn whole(own_status: bool, old: &Object, mut new: Object) -> Object {
-    for field in SERVER_FIELDS {
-        match old.get(&["metadata", field]) {
-            Some(value) => new.set(&["metadata", field], value.clone()),
-            None => drop(new.remove(&["metadata", field])),
-        }
+/// Stage 4 for the body of an update.
+pub(super) fn check_body(object: &mut Object, target: &Target) -> Result<(), ApiError> {
+    match target.subresource.as_str() {
+        "scale" => scale::check(object, target),
+        "" | "status" | "finalize" => decode::run(object, target),
+        _ => Err(method_not_allowed(target, "update")),
     }
+}
+
+/// What becomes of the stored object `old` when `request` is to replace it.
+pub(super) fn decide(work: &Work<'_>, request: Object, old: &Object) -> Result<Decision<Object>, ApiError> {
+    metadata::check_preconditions(work, &request, old)?;
+    let mut new = match work.target.subresource.as_str() {
+        "status" => metadata::with_status(old, &request),
+        "finalize" => metadata::with_finalizers(old, &request),
+        "scale" => scale::apply(old, &request),
+        _ => {
+            let mut new = request;
+            metadata::on_update(work, &mut new, old);
+            new
+        }
+    };
+    let whole = matches!(work.target.subresource.as_str(), "" | "scale");
+    if whole {
+        pipeline::admit(work, &mut new, Some(old))?;
+    }
+    let extra = if whole { allocate(work, Some(old), Some(&mut new))? } else { Default::default() };
     new.set(&["metadata", "resourceVersion"], old.resource_version());
-    if own_status {
-        match old.get(&["status"]) {
-            Some(status) => new.set(&["status"], status.clone()),
-            None => drop(new.remove(&["status"])),
-        }
+    if new == *old {
+        return Ok(Decision::nothing(answer(work, new)));
     }
-    new
+    if whole {
+        metadata::bump_generation(work, &mut new, old);
+    }
+    record_fields(work, &mut new, Some(old));
+    let condition = Precondition::AtRevision(work.target.key(), revision(old));
+    if metadata::is_released(&new) {
+        return remove(work, new, condition, old);
+    }
+    let mut decision = store_object(work.target.key(), new, condition, extra);
+    if work.target.subresource == "scale" {
+        let inner = decision.finish;
+        decision.finish = Box::new(move |revisions| scale::of(&inner(revisions)));
+    }
+    Ok(decision)
 }
 
-/// A write of one part keeps everything else.
-fn part(old: &Object, wanted: &Object, field: &str) -> Object {
-    let mut new = old.clone();
-    match wanted.get(&[field]) {
-        Some(value) => new.set(&[field], value.clone()),
-        None => drop(new.remove(&[field])),
-    }
-    new
+fn answer(work: &Work<'_>, object: Object) -> Object {
+    if work.target.subresource == "scale" { scale::of(&object) } else { object }
 }
 
-/// On its way out, with nobody left to wait for.
-fn is_finished(object: &Object) -> bool {
-    let list =
-        |path: &[&str]| object.get(path).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-    let waits =
-        object.get(&["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_u64).unwrap_or(0) > 0;
-    let namespace = object.kind() == "Namespace" && list(&["spec", "finalizers"]);
-    object.is_terminating() && !waits && !namespace && !list(&["metadata", "finalizers"])
+/// The last finalizer went: so does the object.
+fn remove(
+    work: &Work<'_>,
+    object: Object,
+    condition: Precondition,
+    old: &Object,
+) -> Result<Decision<Object>, ApiError> {
+    let mut operations = vec![Operation::Delete(work.target.key())];
+    operations.extend(allocate(work, Some(old), None)?.operations);
+    let transaction = Transaction { preconditions: vec![condition], operations, ..Transaction::default() };
+    Ok(Decision { transaction, finish: Box::new(move |_| object) })
 }

@@ -1,67 +1,14 @@
-//! The verbs on a store in memory, with a clock that stands still.
+//! The verbs, step by step, on a store in memory.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use serde_json::{Value, json};
+use serde_json::json;
 use xebec_api::error::Reason;
-use xebec_api::object::Object;
 use xebec_api::table;
 
-use crate::testing::MemoryStore;
-use crate::{
-    ApiServer, Binding, DeleteOptions, ListOptions, Patch, RequestContext, Settings, Target, User, WatchItem,
-    WatchOptions, system_objects,
-};
-
-struct Api(ApiServer);
-
-async fn api() -> Api {
-    let api = Api(ApiServer::new(Arc::new(MemoryStore::default()), Settings::default()));
-    for object in system_objects::all() {
-        let row = table::by_kind(object.api_version(), object.kind()).expect("a known kind");
-        let target = Target::object(row, object.namespace(), "");
-        api.0.create(&admin(), &target, object).await.expect("a system object");
-    }
-    api
-}
-
-fn admin() -> RequestContext {
-    user("admin", &["system:masters"])
-}
-
-fn user(name: &str, groups: &[&str]) -> RequestContext {
-    let groups = groups.iter().map(|&group| group.to_owned()).collect();
-    RequestContext::new(User { name: name.into(), groups }, "test".into())
-}
-
-fn object(value: Value) -> Object {
-    Object::from_json(value.to_string().as_bytes()).expect("an object")
-}
-
-fn target(plural: &str, name: &str) -> Target {
-    let row = table::resolve(plural).expect("a kind");
-    Target::object(row, "default", name)
-}
-
-fn config_map(name: &str, value: &str) -> Object {
-    object(json!({"metadata": {"name": name, "labels": {"app": value}}, "data": {"key": value}}))
-}
-
-fn pod(name: &str) -> Object {
-    object(json!({"metadata": {"name": name}, "spec": {"containers": [{"name": "a", "image": "b"}]}}))
-}
-
-impl Api {
-    async fn create(&self, plural: &str, object: Object) -> Object {
-        self.0.create(&admin(), &target(plural, ""), object).await.expect("created")
-    }
-
-    async fn patch(&self, target: &Target, patch: Value) -> Object {
-        self.0.patch(&admin(), target, &Patch::Merge(patch)).await.expect("patched")
-    }
-}
+use super::{admin, api, config_map, object, pod, target, user};
+use crate::{Binding, DeleteOptions, ListOptions, Target, WatchKind, WatchOptions};
 
 #[tokio::test]
 async fn a_write_names_the_version_it_changes() {
@@ -102,6 +49,7 @@ async fn status_and_spec_are_written_apart() {
 async fn a_bound_pod_is_stopped_before_it_goes() {
     let api = api().await;
     let created = api.create("pods", pod("web")).await;
+    api.create("nodes", object(json!({"metadata": {"name": "n1"}}))).await;
     let binding = Binding {
         namespace: "default".into(),
         name: "web".into(),
@@ -174,7 +122,11 @@ async fn a_watch_goes_on_where_a_list_ended() {
     let left = api.patch(&target("configmaps", "a"), json!({"metadata": {"labels": {"app": "db"}}})).await;
     let stream = api.0.watch(&admin(), &target("configmaps", ""), &options).await.expect("a watch");
     let items: Vec<_> = stream.map(|item| item.expect("no error")).collect().await;
-    assert_eq!(items, [WatchItem::Added(relabelled), WatchItem::Deleted(left)]);
+    let seen: Vec<_> = items.iter().map(|item| (item.kind, item.object.name(), item.revision)).collect();
+    let revision = |object: &xebec_api::object::Object| object.resource_version().parse().expect("a number");
+    let wanted =
+        [(WatchKind::Added, "other", revision(&relabelled)), (WatchKind::Deleted, "a", revision(&left))];
+    assert_eq!(seen, wanted);
 
     let future = WatchOptions { resource_version: "999999".into(), ..options };
     let error = api.0.watch(&admin(), &target("configmaps", ""), &future).await.err().expect("not reached");
@@ -210,7 +162,7 @@ async fn service_addresses_are_given_once() {
     assert!(one.text(&["spec", "clusterIP"]).starts_with("10.43."));
     assert_ne!(one.text(&["spec", "clusterIP"]), two.text(&["spec", "clusterIP"]));
     let taken = api.0.create(&admin(), &target("services", ""), service("three", Some(30_080))).await;
-    assert!(taken.expect_err("taken").message.contains("the provided port is already allocated"));
+    assert!(taken.expect_err("taken").message.contains("provided port is already allocated"));
     api.0.delete(&admin(), &target("services", "two"), &DeleteOptions::default()).await.expect("deleted");
     api.create("services", service("three", Some(30_080))).await;
 }
@@ -234,6 +186,7 @@ async fn rights_come_from_roles_and_nodes_see_their_own() {
 
     let node = user("system:node:n1", &["system:nodes"]);
     assert!(api.0.get(&node, &target("pods", "web")).await.is_err(), "not its pod");
+    api.create("nodes", object(json!({"metadata": {"name": "n1"}}))).await;
     let binding =
         Binding { namespace: "default".into(), name: "web".into(), uid: String::new(), node: "n1".into() };
     api.0.bind_many(&admin(), &[binding]).await.remove(0).expect("bound");

@@ -1,0 +1,57 @@
+//! The server on a store in memory, with a clock that stands and ids that count.
+
+mod verbs;
+
+use serde_json::Value;
+use serde_json::json;
+use xebec_api::object::Object;
+use xebec_api::table;
+
+use std::sync::Arc;
+
+use crate::testing::Fixture;
+use crate::{ApiServer, Patch, RequestContext, Target, User};
+
+/// The server first, as most tests need nothing else.
+struct Api(Arc<ApiServer>);
+
+async fn api() -> Api {
+    let fixture = Fixture::new().await;
+    Api(fixture.server)
+}
+
+fn admin() -> RequestContext {
+    user("admin", &["system:masters"])
+}
+
+fn user(name: &str, groups: &[&str]) -> RequestContext {
+    let groups = groups.iter().map(|&group| group.to_owned()).collect();
+    RequestContext::new(User { name: name.into(), groups }, "test".into())
+}
+
+fn object(value: Value) -> Object {
+    Object::from_json(value.to_string().as_bytes()).expect("an object")
+}
+
+fn target(plural: &str, name: &str) -> Target {
+    let row = table::resolve(plural).expect("a kind");
+    Target::object(row, "default", name)
+}
+
+fn config_map(name: &str, value: &str) -> Object {
+    object(json!({"metadata": {"name": name, "labels": {"app": value}}, "data": {"key": value}}))
+}
+
+fn pod(name: &str) -> Object {
+    object(json!({"metadata": {"name": name}, "spec": {"containers": [{"name": "a", "image": "b"}]}}))
+}
+
+impl Api {
+    async fn create(&self, plural: &str, object: Object) -> Object {
+        self.0.create(&admin(), &target(plural, ""), object).await.expect("created")
+    }
+
+    async fn patch(&self, target: &Target, patch: Value) -> Object {
+        self.0.patch(&admin(), target, &Patch::Merge(patch)).await.expect("patched")
+    }
+}
