@@ -3,11 +3,13 @@
 //! A path here is absolute below each hierarchy, as `/xebec/<node>/pod<uid>`. Containers' own cgroups below it are
 //! libcontainer's to make; removing is ours, because it also has to work when everything else is gone.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::mount::{MsFlags, mount};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::statfs::{FsType, statfs};
 use nix::unistd::Pid;
@@ -15,6 +17,8 @@ use nix::unistd::Pid;
 use crate::Resources;
 use crate::shim::{cpu_quota_us, cpu_shares};
 
+/// Where cgroups are by custom; `ip netns exec` hides them there, but not from the first process.
+const ROOTS: [&str; 2] = [ROOT, "/proc/1/root/sys/fs/cgroup"];
 const ROOT: &str = "/sys/fs/cgroup";
 const V1_MAGIC: FsType = FsType(0x0027_e0eb);
 const V2_MAGIC: FsType = FsType(0x6367_7270);
@@ -26,24 +30,31 @@ const REMOVE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) enum Hierarchies {
     /// v2 alone.
     Unified(PathBuf),
-    /// v1: one folder per controller; a v2 hierarchy beside them is left alone.
-    Legacy(Vec<PathBuf>),
+    /// v1: a folder per controller below the root; a v2 hierarchy beside them is left alone.
+    Legacy(PathBuf, Vec<PathBuf>),
 }
 
 impl Hierarchies {
     /// Looks at what is mounted.
     pub(crate) fn detect() -> Hierarchies {
-        let root = PathBuf::from(ROOT);
-        let is = |path: &Path, magic| statfs(path).is_ok_and(|found| found.filesystem_type() == magic);
-        if is(&root, V2_MAGIC) {
-            return Hierarchies::Unified(root);
+        let found = ROOTS.iter().map(|root| look(Path::new(root)));
+        let empty = || Hierarchies::Legacy(ROOT.into(), Vec::new());
+        found.flatten().next().unwrap_or_else(empty)
+    }
+
+    /// The controllers that limits can be set with.
+    pub(crate) fn controllers(&self) -> BTreeSet<String> {
+        match self {
+            Hierarchies::Unified(root) => {
+                let text = fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
+                text.split_whitespace().map(str::to_owned).collect()
+            }
+            Hierarchies::Legacy(_, folders) => folders
+                .iter()
+                .filter_map(|folder| folder.file_name())
+                .flat_map(|name| name.to_string_lossy().split(',').map(str::to_owned).collect::<Vec<_>>())
+                .collect(),
         }
-        let entries = fs::read_dir(&root).into_iter().flatten().flatten();
-        let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        let mut found: Vec<PathBuf> =
-            folders.map(|entry| entry.path()).filter(|path| is(path, V1_MAGIC)).collect();
-        found.sort();
-        Hierarchies::Legacy(found)
     }
 
     /// True for v2 alone.
@@ -55,8 +66,16 @@ impl Hierarchies {
         let below = path.trim_start_matches('/');
         match self {
             Hierarchies::Unified(root) => vec![root.join(below)],
-            Hierarchies::Legacy(roots) => roots.iter().map(|root| root.join(below)).collect(),
+            Hierarchies::Legacy(_, roots) => roots.iter().map(|root| root.join(below)).collect(),
         }
+    }
+
+    fn legacy_folder(&self, controller: &str, path: &str) -> Option<PathBuf> {
+        let Hierarchies::Legacy(_, roots) = self else { return None };
+        let root = roots.iter().find(|root| {
+            root.file_name().is_some_and(|name| name.to_string_lossy().split(',').any(|it| it == controller))
+        });
+        root.map(|root| root.join(path.trim_start_matches('/')))
     }
 
     /// Makes a pod's cgroup with its limits. What the host does not permit is said, not failed.
@@ -75,15 +94,14 @@ impl Hierarchies {
                     note(format!("cgroup {file}"), fs::write(folder.join(file), value));
                 }
             }
-            Hierarchies::Legacy(_) => {
+            Hierarchies::Legacy(..) => {
                 for (controller, file, value) in legacy_limits(resources) {
-                    let folders = self.folders(path);
-                    let root = Path::new(ROOT).join(controller);
-                    let Some(folder) = folders.iter().find(|folder| folder.starts_with(&root)) else {
-                        continue;
+                    let written = match self.legacy_folder(controller, path) {
+                        Some(folder) => {
+                            fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join(file), value))
+                        }
+                        None => Err(io::Error::other("the host has no such controller")),
                     };
-                    let written =
-                        fs::create_dir_all(folder).and_then(|()| fs::write(folder.join(file), value));
                     note(format!("cgroup {file}"), written);
                 }
             }
@@ -118,21 +136,55 @@ impl Hierarchies {
 
     /// How many processes of this cgroup the kernel has killed for its memory limit.
     pub(crate) fn oom_kills(&self, path: &str) -> u64 {
-        let folders = self.folders(path);
         let file = match self {
-            Hierarchies::Unified(_) => folders[0].join("memory.events"),
-            Hierarchies::Legacy(_) => {
-                let memory = Path::new(ROOT).join("memory");
-                let Some(folder) = folders.iter().find(|folder| folder.starts_with(&memory)) else {
-                    return 0;
-                };
-                folder.join("memory.oom_control")
-            }
+            Hierarchies::Unified(_) => self.folders(path)[0].join("memory.events"),
+            Hierarchies::Legacy(..) => match self.legacy_folder("memory", path) {
+                Some(folder) => folder.join("memory.oom_control"),
+                None => return 0,
+            },
         };
         let text = fs::read_to_string(file).unwrap_or_default();
         let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
         count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
     }
+}
+
+fn look(root: &Path) -> Option<Hierarchies> {
+    let is = |path: &Path, magic| statfs(path).is_ok_and(|found| found.filesystem_type() == magic);
+    if is(root, V2_MAGIC) {
+        return Some(Hierarchies::Unified(root.to_owned()));
+    }
+    let entries = fs::read_dir(root).ok()?.flatten();
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let mut found: Vec<PathBuf> =
+        folders.map(|entry| entry.path()).filter(|path| is(path, V1_MAGIC)).collect();
+    found.sort();
+    (!found.is_empty()).then(|| Hierarchies::Legacy(root.to_owned(), found))
+}
+
+/// Mounts the host's hierarchies where libcontainer looks for them, if they are not there. Only for a process in a mount
+/// namespace of its own.
+pub(crate) fn mount_missing() -> io::Result<()> {
+    let root = Path::new(ROOT);
+    if look(root).is_some() {
+        return Ok(());
+    }
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    let text = fs::read_to_string("/proc/self/cgroup")?;
+    // `5:cpu,cpuacct:/path`, `9:name=systemd:/path`, and `0::/path` for v2.
+    let legacy: Vec<&str> =
+        text.lines().filter_map(|line| line.split(':').nth(1)).filter(|names| !names.is_empty()).collect();
+    if legacy.is_empty() {
+        return Ok(mount(Some("cgroup2"), root, Some("cgroup2"), flags, None::<&str>)?);
+    }
+    mount(Some("tmpfs"), root, Some("tmpfs"), flags, Some("mode=755"))?;
+    for names in legacy {
+        let folder = root.join(names.trim_start_matches("name="));
+        let data = if names.starts_with("name=") { format!("none,{names}") } else { names.to_owned() };
+        fs::create_dir(&folder)?;
+        mount(Some("cgroup"), &folder, Some("cgroup"), flags, Some(data.as_str()))?;
+    }
+    Ok(())
 }
 
 /// Makes each folder of the path and hands its controllers down.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! images/lock                   held by whoever adds or removes
+//! images/leases.lock            held for the moment in which leases are written or weighed
 //! images/blobs/<hex>            manifests and configs
 //! images/layers/<hex>/          a layer, unpacked, named by its diff-id
 //! images/refs/<hex of name>     {"name", "manifest"}: one normalised name
@@ -111,9 +112,15 @@ impl Store {
     }
 
     /// Keeps an image's layers while a container uses them, whatever happens to its names. `owner` is a file name.
-    pub fn lease(&self, owner: &str, image: &Image) -> Result<(), RuntimeError> {
+    /// False where a layer was removed since the image was found.
+    pub fn lease(&self, owner: &str, image: &Image) -> Result<bool, RuntimeError> {
+        let _lock = self.lock_file("leases.lock")?;
+        if !image.layers.iter().all(|layer| layer.is_dir()) {
+            return Ok(false);
+        }
         let bytes = serde_json::to_vec(&image.config.rootfs.diff_ids).expect("digests are strings");
-        self.write(&self.root.join("leases").join(owner), &bytes)
+        self.write(&self.root.join("leases").join(owner), &bytes)?;
+        Ok(true)
     }
 
     /// Gives up every lease whose name begins so. Layers without a name go at the next [`Store::rm`].
@@ -141,7 +148,11 @@ impl Store {
 
     /// Whoever holds it may change the store. It is given up when it is dropped, or with the process.
     pub(super) fn lock(&self) -> Result<Flock<File>, RuntimeError> {
-        let path = self.root.join("lock");
+        self.lock_file("lock")
+    }
+
+    fn lock_file(&self, name: &str) -> Result<Flock<File>, RuntimeError> {
+        let path = self.root.join(name);
         let fail = |error: io::Error| RuntimeError::io(format!("locking {}", path.display()), error);
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
         Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| fail(errno.into()))
@@ -240,6 +251,7 @@ impl Store {
                 kept.extend(config.rootfs.diff_ids.iter().map(|id| id.hex().to_owned()));
             }
         }
+        let leases = self.lock_file("leases.lock")?;
         for lease in self.files("leases")? {
             let layers: Option<Vec<Digest>> = read_json(&lease)?;
             kept.extend(layers.into_iter().flatten().map(|id| id.hex().to_owned()));
@@ -250,18 +262,25 @@ impl Store {
         for path in self.files("blobs")?.into_iter().filter(unneeded) {
             remove_file(&path)?;
         }
+        let mut doomed = Vec::new();
         for path in self.files("layers")?.into_iter().filter(unneeded) {
-            self.discard(&path)?;
+            doomed.push(self.set_aside(&path)?);
         }
-        Ok(())
+        drop(leases);
+        let remove = |path: &PathBuf| {
+            fs::remove_dir_all(path)
+                .map_err(|error| RuntimeError::io(format!("removing {}", path.display()), error))
+        };
+        doomed.iter().try_for_each(remove)
     }
 
-    /// Removes a folder; under another name first, so that nobody sees half of it.
-    fn discard(&self, path: &Path) -> Result<(), RuntimeError> {
+    /// Gives a folder another name, so that nobody sees half of it while it is removed.
+    fn set_aside(&self, path: &Path) -> Result<PathBuf, RuntimeError> {
         let name = path.file_name().expect("every path here has a name").to_string_lossy();
-        let doomed = self.tmp().join(format!("{name}.gone"));
-        let removed = fs::rename(path, &doomed).and_then(|()| fs::remove_dir_all(&doomed));
-        removed.map_err(|error| RuntimeError::io(format!("removing {}", path.display()), error))
+        let aside = self.tmp().join(format!("{name}.gone"));
+        let fail = |error| RuntimeError::io(format!("removing {}", path.display()), error);
+        fs::rename(path, &aside).map_err(fail)?;
+        Ok(aside)
     }
 }
 

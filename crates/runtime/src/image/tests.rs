@@ -84,7 +84,7 @@ fn what_is_packed_can_be_imported_listed_and_removed() {
     let names: Vec<_> = store.ls().expect("lists").into_iter().map(|image| image.names).collect();
     assert_eq!(names, [["docker.io/library/tool:1", "docker.io/other/name:latest"]]);
 
-    store.lease("pod.c", &image).expect("leases");
+    assert!(store.lease("pod.c", &image).expect("leases"));
     assert!(store.rm("tool:1").expect("removes") && store.rm("other/name").expect("removes"));
     assert!(image.layers[0].exists(), "a lease keeps the layer");
     store.import(&archive, None).expect("imports once more");
@@ -92,6 +92,7 @@ fn what_is_packed_can_be_imported_listed_and_removed() {
     assert!(store.rm("tool:1").expect("removes"));
     assert!(!store.rm("tool:1").expect("finds nothing"));
     assert!(!image.layers[0].exists());
+    assert!(!store.lease("pod.c", &image).expect("answers"), "it is too late for a lease");
     assert_eq!(store.ls().expect("lists"), []);
 }
 

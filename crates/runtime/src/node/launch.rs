@@ -47,10 +47,12 @@ impl NodeRuntime {
         let output = ended
             .map_err(|_| fail("it was not ready in time".into()))?
             .map_err(|error| fail(format!("running this executable: {error}")))?;
-        if output.status.success() {
-            return Ok(());
+        let text = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() {
+            return Err(fail(text.trim().to_owned()));
         }
-        Err(fail(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+        self.warn(text.lines().map(str::to_owned).collect());
+        Ok(())
     }
 
     /// Starts a container in a sandbox that is there.
@@ -59,9 +61,14 @@ impl NodeRuntime {
         let (store, name) = (self.inner.store.clone(), spec.image.clone());
         let owner = format!("{uid}.{}", spec.id);
         let image = blocking(move || {
-            let found = store.find(&name)?.ok_or(RuntimeError::ImageNotFound { image: name })?;
-            store.lease(&owner, &found)?;
-            Ok(found)
+            let missing = || RuntimeError::ImageNotFound { image: name.clone() };
+            let found = store.find(&name)?.ok_or_else(missing)?;
+            // Where it was removed in between, it is not there.
+            if store.lease(&owner, &found)? {
+                Ok(found)
+            } else {
+                Err(RuntimeError::ImageNotFound { image: name })
+            }
         });
         let image = image.await?;
         let id = spec.id.clone();

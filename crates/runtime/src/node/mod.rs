@@ -66,6 +66,7 @@ struct Inner {
 impl NodeRuntime {
     /// Opens a node's folders and finds its sandboxes again. Needs root.
     pub async fn open(config: RuntimeConfig) -> Result<NodeRuntime, RuntimeError> {
+        check_cgroup(&config.cgroup_root)?;
         for dir in [config.data_dir.join("pods"), config.run_dir.clone()] {
             std::fs::create_dir_all(&dir)
                 .map_err(|error| RuntimeError::io(format!("making {}", dir.display()), error))?;
@@ -110,6 +111,19 @@ impl NodeRuntime {
         self.inner.tasks.wait().await;
     }
 
+    /// Removes every sandbox and the node's own cgroup: for a node that is taken down for good.
+    pub async fn remove_all(&self) -> Result<(), RuntimeError> {
+        let uids: Vec<String> = self.sandboxes().keys().cloned().collect();
+        for uid in uids {
+            self.remove_sandbox(&uid).await?;
+        }
+        let (hierarchies, root) = (self.inner.hierarchies.clone(), self.inner.config.cgroup_root.clone());
+        blocking(move || {
+            hierarchies.remove(&root).map_err(|error| RuntimeError::io("removing the node's cgroup", error))
+        })
+        .await
+    }
+
     fn run_dir(&self, pod_uid: &str) -> PathBuf {
         self.inner.config.run_dir.join(pod_uid)
     }
@@ -119,7 +133,7 @@ impl NodeRuntime {
     }
 
     fn cgroup(&self, pod_uid: &str) -> String {
-        format!("{}/pod{pod_uid}", self.inner.config.cgroup_root.trim_end_matches('/'))
+        format!("{}/pod{pod_uid}", self.inner.config.cgroup_root)
     }
 
     fn client(&self, pod_uid: &str) -> ShimClient {
@@ -263,6 +277,18 @@ fn check_file_name(what: &str, id: &str) -> Result<(), RuntimeError> {
     )))
 }
 
+/// Everything in this cgroup is ours to kill, so it must not be the host's own.
+fn check_cgroup(root: &str) -> Result<(), RuntimeError> {
+    let parts: Vec<&str> = root.split('/').collect();
+    let valid = parts.len() >= 2 && parts[0].is_empty();
+    if !valid || parts[1..].iter().any(|part| check_file_name("cgroup", part).is_err()) {
+        return Err(RuntimeError::Invalid(format!(
+            "cgroup root {root:?} must be a path such as /xebec/node1"
+        )));
+    }
+    Ok(())
+}
+
 fn absolute(path: &Path) -> Result<PathBuf, RuntimeError> {
     std::fs::canonicalize(path)
         .map_err(|error| RuntimeError::io(format!("resolving {}", path.display()), error))
@@ -275,4 +301,17 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(RuntimeError::io("a blocking task", std::io::Error::other(error))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_owns_a_cgroup_of_its_own() {
+        for root in ["", "/", "xebec", "/xebec/", "/a/../b", "//"] {
+            assert!(check_cgroup(root).is_err(), "{root:?}");
+        }
+        assert!(check_cgroup("/xebec/n1").is_ok());
+    }
 }

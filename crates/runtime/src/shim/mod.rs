@@ -32,6 +32,9 @@ pub(crate) use helper::oci::{cpu_quota_us, cpu_shares};
 
 use self::protocol::{CONFIG, IDENTITY, SOCKET, ShimConfig, ShimIdentity, VERSION};
 
+/// What a shim tells the process that launched it, before its warnings.
+const READY: &str = "ready\n";
+
 /// Runs the hidden command `shim` with the arguments after that word; the process's exit code. Call it before anything
 /// else: before threads, before a tokio runtime, before a logger. It returns in the first process once the sandbox is
 /// there or could not be made, with what went wrong on stderr; the shim itself goes on in a child.
@@ -41,19 +44,18 @@ pub fn shim_main(args: impl Iterator<Item = OsString>) -> i32 {
         [flag, dir] if flag == "--dir" => launch(Path::new(dir)),
         _ => Err(io::Error::other("usage: shim --dir FOLDER (started by the node agent only)")),
     };
-    match launched {
-        Ok(()) => 0,
-        Err(error) => {
-            // There is no logger here; the agent reads it.
-            let _ = writeln!(io::stderr(), "{error}");
-            1
-        }
-    }
+    let (text, code) = match launched {
+        Ok(warnings) => (warnings, 0),
+        Err(error) => (format!("{error}\n"), 1),
+    };
+    // There is no logger here; the agent reads it.
+    let _ = write!(io::stderr(), "{text}");
+    code
 }
 
-/// Forks the shim off and waits until it serves.
+/// Forks the shim off and waits until it serves; returns its warnings, a line each.
 #[allow(unsafe_code, reason = "fork, in a process with one thread")]
-fn launch(dir: &Path) -> io::Result<()> {
+fn launch(dir: &Path) -> io::Result<String> {
     let dir = fs::canonicalize(dir)?;
     let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
     // SAFETY: this process has one thread.
@@ -62,10 +64,10 @@ fn launch(dir: &Path) -> io::Result<()> {
             drop(write);
             let mut report = String::new();
             File::from(read).read_to_string(&mut report)?;
-            match report.as_str() {
-                "ready" => Ok(()),
-                "" => Err(io::Error::other("the shim died while it started")),
-                message => Err(io::Error::other(message.to_owned())),
+            match report.strip_prefix(READY) {
+                Some(warnings) => Ok(warnings.to_owned()),
+                None if report.is_empty() => Err(io::Error::other("the shim died while it started")),
+                None => Err(io::Error::other(report)),
             }
         }
         ForkResult::Child => {
@@ -81,9 +83,10 @@ fn serve(dir: &Path, ready: OwnedFd) -> io::Result<()> {
     let mut ready = File::from(ready);
     let prepared = prepare(dir);
     match prepared {
-        Ok(server) => {
+        Ok((server, warnings)) => {
+            let lines: String = warnings.iter().map(|warning| format!("{warning}\n")).collect();
             // An agent that is gone already finds the shim by its folder.
-            let _ = ready.write_all(b"ready");
+            let _ = ready.write_all(format!("{READY}{lines}").as_bytes());
             drop(ready);
             server.run()
         }
@@ -94,11 +97,11 @@ fn serve(dir: &Path, ready: OwnedFd) -> io::Result<()> {
     }
 }
 
-fn prepare(dir: &Path) -> io::Result<server::Server> {
-    sandbox::become_parent()?;
+fn prepare(dir: &Path) -> io::Result<(server::Server, Vec<String>)> {
+    let mut warnings = sandbox::become_parent()?;
     detach_stdio()?;
     let config: ShimConfig = serde_json::from_slice(&fs::read(dir.join(CONFIG))?)?;
-    sandbox::enter(&config)?;
+    warnings.extend(sandbox::enter(&config)?);
     // A relative name: the path may be longer than a socket's address can be.
     std::env::set_current_dir(dir)?;
     let listener = UnixListener::bind(SOCKET)?;
@@ -108,7 +111,7 @@ fn prepare(dir: &Path) -> io::Result<server::Server> {
         version: VERSION,
     };
     write_whole(&dir.join(IDENTITY), &serde_json::to_vec(&identity)?)?;
-    server::Server::new(config, listener)
+    Ok((server::Server::new(config, listener)?, warnings))
 }
 
 /// The agent's terminal or log must not be held open.

@@ -15,10 +15,10 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::protocol::ShimConfig;
 use crate::SandboxSpec;
-use crate::cgroup::Hierarchies;
+use crate::cgroup::{self, Hierarchies};
 
-/// Turns this process into the sandbox.
-pub(super) fn enter(config: &ShimConfig) -> io::Result<()> {
+/// Turns this process into the sandbox; returns what the host did not permit.
+pub(super) fn enter(config: &ShimConfig) -> io::Result<Vec<String>> {
     let spec = &config.spec;
     let mut flags = CloneFlags::CLONE_NEWNS;
     if !spec.host_network {
@@ -40,9 +40,9 @@ pub(super) fn enter(config: &ShimConfig) -> io::Result<()> {
         shared_memory(config)?;
     }
     write_files(config)?;
-    // What the host does not permit is left out; the agent says so once, when it starts.
-    let _ = Hierarchies::detect().create(&config.cgroup, &spec.resources);
-    Ok(())
+    cgroup::mount_missing()
+        .map_err(|error| io::Error::new(error.kind(), format!("mounting cgroups: {error}")))?;
+    Ok(Hierarchies::detect().create(&config.cgroup, &spec.resources))
 }
 
 fn named<T>(what: &str, done: nix::Result<T>) -> io::Result<T> {
@@ -120,8 +120,8 @@ fn hosts_file(spec: &SandboxSpec, ips: &[IpAddr], host: &str) -> String {
 }
 
 /// Makes this process the leader of its own session, the parent of orphans below it, and hard to kill for memory where
-/// the host permits it.
-pub(super) fn become_parent() -> io::Result<()> {
+/// the host permits it; returns what it does not.
+pub(super) fn become_parent() -> io::Result<Vec<String>> {
     named("setsid", nix::unistd::setsid())?;
     // SAFETY: a prctl without pointers, and one whose string is a constant.
     unsafe {
@@ -130,10 +130,10 @@ pub(super) fn become_parent() -> io::Result<()> {
         }
         libc::prctl(libc::PR_SET_NAME, c"xebec-shim".as_ptr());
     }
-    // Without CAP_SYS_RESOURCE this is refused, and the shim is as likely to be killed as any other process.
-    let _ = fs::write("/proc/self/oom_score_adj", "-998");
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
-    Ok(())
+    // Without CAP_SYS_RESOURCE this is refused, and the shim is as likely to be killed as any other process.
+    let refused = fs::write("/proc/self/oom_score_adj", "-998").err();
+    Ok(refused.map(|error| format!("oom_score_adj of shims: {error}")).into_iter().collect())
 }
 
 #[cfg(test)]

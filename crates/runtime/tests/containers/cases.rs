@@ -12,7 +12,8 @@ use expect_test::expect;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use xebec_runtime::{
-    ContainerPhase, ExecEvent, ExecInput, ExecOptions, Mount, MountSource, Resources, Runtime, Security,
+    ContainerPhase, ExecEvent, ExecInput, ExecOptions, Mount, MountSource, NodeNetwork, Resources, Runtime,
+    Security,
 };
 
 use crate::world::{World, eventually};
@@ -32,6 +33,10 @@ pub(crate) fn all() -> Vec<(&'static str, Case)> {
         ("host_network_and_privileged", || Box::pin(host_network_and_privileged())),
         ("pods_survive_their_agent", || Box::pin(pods_survive_their_agent())),
         ("nothing_is_left_after_a_massacre", || Box::pin(nothing_is_left_after_a_massacre())),
+        ("system_image", || Box::pin(system_image())),
+        ("routes", || Box::pin(routes())),
+        ("cgroups_that_are_not_mounted", || Box::pin(cgroups_that_are_not_mounted())),
+        ("unified_cgroups", || Box::pin(unified_cgroups())),
         ("starts_are_fast", || Box::pin(starts_are_fast())),
     ]
 }
@@ -273,8 +278,8 @@ async fn mounts_and_limits() {
     let volume = world.dir.join("volume");
     fs::create_dir(&volume).expect("mkdir");
     fs::write(volume.join("file"), "shared\n").expect("writes");
-    let mut spec =
-        world.container("a-0", "cat /v/file; echo new > /v/made; echo no > /r/made; exec sleep 1000");
+    let mut spec = world
+        .container("a-0", "exec 2>&1; cat /v/file; echo new > /v/made; echo no > /r/made; exec sleep 1000");
     let tmpfs = MountSource::Tmpfs { size_bytes: Some(1 << 20) };
     spec.mounts = vec![
         Mount::bind(&volume, "/v", false),
@@ -328,6 +333,111 @@ async fn host_network_and_privileged() {
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("writes");
     world.node.remove_sandbox("u1").await.expect("removes");
     assert_eq!(world.left_behind(), Vec::<String>::new());
+}
+
+async fn system_image() {
+    let world = World::new().await;
+    let executable = std::env::current_exe().expect("a path");
+    for _ in 0..2 {
+        let name = world.node.images().add_system_image(&executable, "test").expect("packs itself");
+        assert_eq!(name, "xebec.local/system:test");
+    }
+    world.node.run_sandbox(world.sandbox("u1")).await.expect("runs");
+    let mut spec = world.container("a-0", "");
+    spec.image = "xebec.local/system:test".into();
+    spec.command = Vec::new();
+    spec.args = vec!["greet".into()];
+    world.node.start_container("u1", spec).await.expect("starts");
+    assert_eq!(world.ended("u1", "a-0").await, (0, None, false));
+    assert_eq!(world.log("a-0"), "stderr F hello from /xebec\n");
+    let images = world.node.list_images().await.expect("lists");
+    let names: Vec<&str> = images.iter().flat_map(|image| &image.names).map(String::as_str).collect();
+    assert_eq!(names, ["docker.io/library/busybox:latest", "xebec.local/system:test"]);
+    world.node.remove_all().await.expect("removes everything");
+    assert_eq!(world.left_behind(), Vec::<String>::new());
+}
+
+async fn routes() {
+    let world = World::new().await;
+    let ip = |line: &str| {
+        let output = Command::new("ip").args(line.split(' ')).output().expect("iproute2 is installed");
+        assert!(output.status.success(), "ip {line}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    ip("link add up0 type veth peer name up1");
+    ip("address add 10.88.1.1/24 dev up0");
+    ip("link set up0 up");
+    ip("link set up1 up");
+    let set = async |peers: &[(&str, &str)]| {
+        let peers = peers.iter().map(|(range, via)| ((*range).to_owned(), via.parse().expect("an address")));
+        let network = NodeNetwork { pod_cidrs: vec!["10.77.1.0/24".into()], peers: peers.collect() };
+        let result = world.node.set_network(network).await;
+        let shown = ip("route show proto 118").lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        (result.map_err(|error| error.to_string()), shown)
+    };
+    let mut text: Vec<(Result<(), String>, String)> = Vec::new();
+    text.push(set(&[("10.77.2.0/24", "10.88.1.2"), ("10.77.3.0/24", "10.88.1.3")]).await);
+    text.push(set(&[("10.77.2.0/24", "10.88.1.4"), ("10.77.1.0/24", "10.88.1.2")]).await);
+    text.push(set(&[("10.77.2.0/24", "192.0.2.1"), ("10.77.4.0/24", "10.88.1.4")]).await);
+    text.push(set(&[("nonsense", "10.88.1.4")]).await);
+    text.push(set(&[]).await);
+    ip("link del up0");
+    expect![[r#"
+        [
+            (
+                Ok(
+                    (),
+                ),
+                "unreachable 10.77.1.0/24\n10.77.2.0/24 via 10.88.1.2 dev up0\n10.77.3.0/24 via 10.88.1.3 dev up0\n",
+            ),
+            (
+                Ok(
+                    (),
+                ),
+                "unreachable 10.77.1.0/24\n10.77.2.0/24 via 10.88.1.4 dev up0\n",
+            ),
+            (
+                Err(
+                    "pod network: adding the route to 10.77.2.0/24 (Via(192.0.2.1)): Received a netlink error message Network is unreachable (os error 101)",
+                ),
+                "unreachable 10.77.1.0/24\n10.77.4.0/24 via 10.88.1.4 dev up0\n",
+            ),
+            (
+                Err(
+                    "pod network: \"nonsense\" is not an IPv4 range such as 10.42.1.0/24",
+                ),
+                "unreachable 10.77.1.0/24\n10.77.4.0/24 via 10.88.1.4 dev up0\n",
+            ),
+            (
+                Ok(
+                    (),
+                ),
+                "unreachable 10.77.1.0/24\n",
+            ),
+        ]
+    "#]].assert_debug_eq(&text);
+}
+
+/// Runs some of the cases again where the mounts are others.
+fn again(prepare: &str, cases: &str) {
+    let script = format!("mount --make-rprivate / && {prepare} && exec \"$0\" {cases}");
+    let command = ["-m", "sh", "-c", &script, "/proc/self/exe"];
+    let executable = std::env::current_exe().expect("a path");
+    let command =
+        command.map(|word| if word == "/proc/self/exe" { executable.as_os_str() } else { word.as_ref() });
+    let output = Command::new("unshare").args(command).output().expect("util-linux is installed");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+async fn cgroups_that_are_not_mounted() {
+    // What `ip netns exec` does.
+    again("umount -l /sys && mount -t sysfs sysfs /sys", "run_logs mounts_and massacre");
+}
+
+async fn unified_cgroups() {
+    // Its controllers may all be v1's: then there are no limits, and the pods run.
+    let unified = "umount -l /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup";
+    again(unified, "run_logs exec what_cannot massacre");
 }
 
 /// The agent that is killed: it starts a pod, says so, and waits.

@@ -80,9 +80,14 @@ impl Granted {
     }
 }
 
-/// Computes the set. `available` is this process's bounding set as a bit mask.
-pub(super) fn grant(security: &Security, available: u64) -> Result<Granted, String> {
+/// Computes the set. `available` is this process's bounding set as a bit mask. Where no cgroup keeps a container off the
+/// host's devices (`device_cgroup` is false: v2, whose device rules libcontainer does not load), MKNOD is not among the
+/// defaults.
+pub(super) fn grant(security: &Security, available: u64, device_cgroup: bool) -> Result<Granted, String> {
     let mut wanted = if security.privileged { all() } else { mask(&DEFAULT) };
+    if !device_cgroup && !security.privileged {
+        wanted &= !mask(&["MKNOD"]);
+    }
     let mut asked = 0;
     for name in &security.add_capabilities {
         asked |= parse(name)?;
@@ -147,7 +152,7 @@ mod tests {
             with(&["NET_BIND_SERVICE"], &["ALL"], false),
             with(&["NOPE"], &[], false),
         ];
-        let show = |security: &Security| match grant(security, no_resource) {
+        let show = |security: &Security| match grant(security, no_resource, true) {
             Ok(granted) => format!("{} missing {:?}\n", granted.names.join(" "), granted.missing),
             Err(message) => format!("{message}\n"),
         };
@@ -158,7 +163,9 @@ mod tests {
             there is no capability "NOPE"
         "#]]
         .assert_eq(&cases.iter().map(show).collect::<String>());
-        let privileged = grant(&with(&[], &[], true), no_resource).expect("valid");
+        let privileged = grant(&with(&[], &[], true), no_resource, false).expect("valid");
+        let unified = grant(&with(&[], &[], false), all(), false).expect("valid");
+        assert!(!unified.has("MKNOD") && unified.has("CHOWN"));
         assert_eq!((privileged.names.len(), privileged.missing), (40, vec!["SYS_RESOURCE"]));
     }
 }

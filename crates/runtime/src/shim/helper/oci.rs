@@ -43,6 +43,8 @@ pub(super) struct Parts<'a> {
     pub(super) granted: &'a Granted,
     /// The sandbox has its own cgroup namespace to give: cgroup v2.
     pub(super) unified: bool,
+    /// The limits that this host can set.
+    pub(super) resources: Resources,
 }
 
 /// The command: the pod's, else the image's. A command of the pod's drops the image's arguments too.
@@ -71,7 +73,7 @@ pub(super) fn configuration(parts: &Parts<'_>) -> Value {
     let mut linux = json!({
         "namespaces": namespaces(parts),
         "cgroupsPath": format!("{}/{}", parts.config.cgroup, spec.id),
-        "resources": resources(&spec.resources, privileged),
+        "resources": resources(&parts.resources, privileged),
     });
     if privileged {
         linux["devices"] = host_devices();
@@ -154,7 +156,10 @@ pub(crate) fn cpu_quota_us(millis: u64) -> u64 {
 }
 
 fn resources(resources: &Resources, privileged: bool) -> Value {
-    let mut cpu = json!({ "shares": cpu_shares(resources.cpu_request_millis.unwrap_or(0)) });
+    let mut cpu = json!({});
+    if let Some(millis) = resources.cpu_request_millis {
+        cpu["shares"] = json!(cpu_shares(millis));
+    }
     if let Some(millis) = resources.cpu_limit_millis {
         cpu["quota"] = json!(cpu_quota_us(millis));
         cpu["period"] = json!(CPU_PERIOD_US);

@@ -1,5 +1,6 @@
 //! Starts a container: its root, its configuration, libcontainer, its program.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::fd::AsRawFd;
 use std::path::Path;
@@ -16,7 +17,7 @@ use crate::image::RootedDir;
 use crate::shim::overlay::Root;
 use crate::shim::paths::ContainerPaths;
 use crate::shim::protocol::{Failure, ShimConfig, StartRequest};
-use crate::{Mount, MountSource};
+use crate::{Mount, MountSource, Resources};
 
 /// Starts it; returns once its program runs.
 pub(in crate::shim) fn start(
@@ -58,20 +59,23 @@ fn configure(
     merged: &Path,
 ) -> Result<Vec<String>, Failure> {
     let security = &request.spec.security;
+    let hierarchies = Hierarchies::detect();
+    let unified = hierarchies.unified();
     let root = RootedDir::open(merged).map_err(other("opening the image"))?;
     let user = user::resolve(&root, &request.process.user, security).map_err(Failure::Invalid)?;
     for mount in &request.spec.mounts {
         check_mount(mount)?;
     }
-    let granted = capabilities::grant(security, capabilities::available()).map_err(Failure::Invalid)?;
+    let granted =
+        capabilities::grant(security, capabilities::available(), !unified).map_err(Failure::Invalid)?;
     root.dir(Path::new(&oci::working_dir(request))).map_err(other("making the working directory"))?;
-    let unified = Hierarchies::detect().unified();
-    let parts = Parts { config, request, root: merged, user: &user, granted: &granted, unified };
+    let mut warnings = Vec::new();
+    let resources = settable(&request.spec.resources, &hierarchies.controllers(), &mut warnings);
+    let parts = Parts { config, request, root: merged, user: &user, granted: &granted, unified, resources };
     fs::create_dir_all(&paths.bundle).map_err(other("making the bundle"))?;
     let bytes = oci::configuration(&parts).to_string();
     fs::write(paths.bundle.join("config.json"), bytes).map_err(other("writing the bundle"))?;
 
-    let mut warnings = Vec::new();
     if !granted.missing.is_empty() && !security.privileged {
         warnings.push(format!("this host does not have the capabilities {}", granted.missing.join(", ")));
     }
@@ -81,6 +85,31 @@ fn configure(
         warnings.push(format!("oom_score_adj {score}: {error}"));
     }
     Ok(warnings)
+}
+
+/// The limits that this host has controllers for. libcontainer would fail on the others.
+fn settable(wanted: &Resources, controllers: &BTreeSet<String>, warnings: &mut Vec<String>) -> Resources {
+    let mut settable = wanted.clone();
+    let mut without = |controller: &str, asked: bool| {
+        let missing = !controllers.contains(controller);
+        if missing && asked {
+            warnings.push(format!("this host has no cgroup controller {controller}: limits are left out"));
+        }
+        missing
+    };
+    if without("cpu", wanted.cpu_request_millis.is_some() || wanted.cpu_limit_millis.is_some()) {
+        (settable.cpu_request_millis, settable.cpu_limit_millis) = (None, None);
+    } else {
+        // Whoever asks for nothing gets the least, as the kubelet has it.
+        settable.cpu_request_millis.get_or_insert(0);
+    }
+    if without("memory", wanted.memory_limit_bytes.is_some()) {
+        settable.memory_limit_bytes = None;
+    }
+    if without("pids", wanted.pids_limit.is_some()) {
+        settable.pids_limit = None;
+    }
+    settable
 }
 
 fn check_mount(mount: &Mount) -> Result<(), Failure> {
