@@ -88,16 +88,27 @@ fn sync(view: &dyn View, set: &Object, now: Timestamp, plan: &mut Plan) {
     let created = |pod: &Object| pod.text(&["metadata", "creationTimestamp"]).to_owned();
     sites.values_mut().for_each(|site| site.pods.sort_by_key(created));
     if !set.is_terminating() {
+        let mut made = Vec::new();
         for (salt, (node, site)) in sites.iter_mut().enumerate() {
-            settle(set, node, site, salt, now, plan);
+            settle(set, node, site, now, plan);
+            if site.placement == Placement::Wanted && site.pods.is_empty() {
+                let pod = place::make(set, node, now, salt);
+                made.push(pod.clone());
+                site.pods.push(pod);
+            }
+        }
+        // Side by side, so that they go into the log together.
+        made.iter().for_each(|pod| plan.create(pod.clone()));
+        for pod in &made {
+            plan.record(COMPONENT, set, "SuccessfulCreate", format!("Created pod: {}", pod.name()));
         }
         update::roll(set, &mut sites, now, plan);
     }
     report(set, &sites, now, plan);
 }
 
-/// Makes a missing pod; deletes pods that are too many, have failed, or may not stay.
-fn settle(set: &Object, node: &str, site: &mut Site, salt: usize, now: Timestamp, plan: &mut Plan) {
+/// Deletes pods that are too many, have failed, or may not stay.
+fn settle(set: &Object, node: &str, site: &mut Site, now: Timestamp, plan: &mut Plan) {
     for failed in site.pods.iter().filter(|pod| pods::has_ended(pod) && !pod.is_terminating()) {
         let created: Timestamp = failed.text(&["metadata", "creationTimestamp"]).parse().unwrap_or(now);
         let age = Duration::try_from(now.duration_since(created)).unwrap_or_default();
@@ -119,12 +130,6 @@ fn settle(set: &Object, node: &str, site: &mut Site, salt: usize, now: Timestamp
     for pod in &surplus {
         remove(set, pod, plan);
         site.pods.retain(|other| other.uid() != pod.uid());
-    }
-    if site.placement == Placement::Wanted && site.pods.is_empty() {
-        let pod = place::make(set, node, now, salt);
-        plan.create(pod.clone());
-        plan.record(COMPONENT, set, "SuccessfulCreate", format!("Created pod: {}", pod.name()));
-        site.pods.push(pod);
     }
 }
 

@@ -14,7 +14,6 @@ mod counts;
 mod daemon_set;
 mod deployment;
 mod endpoint_slice;
-mod event_ttl;
 mod garbage_collector;
 mod hash;
 mod liveness;
@@ -56,6 +55,5 @@ pub fn all() -> Vec<Box<dyn Controller>> {
         Box::new(endpoint_slice::EndpointSlice),
         Box::new(garbage_collector::GarbageCollector),
         Box::new(namespace::Namespace),
-        Box::new(event_ttl::EventTtl),
     ]
 }

@@ -8,7 +8,7 @@ use xebec_api::object::Object;
 /// that fails, and reconciles the key again later.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// In order.
+    /// In order. Creates in a row do not depend on each other.
     pub actions: Vec<Action>,
     /// Reconcile the key again after this long, even if nothing changes.
     pub requeue_after: Option<Duration>,

@@ -71,12 +71,14 @@ fn sync(view: &dyn View, set: &Object, now: Timestamp, plan: &mut Plan) {
     let mut active = claim(set, candidates, plan);
     let wanted = usize::try_from(counts::replicas(set)).unwrap_or_default();
     if !set.is_terminating() && active.len() < wanted {
-        for salt in 0..(wanted - active.len()).min(BURST) {
-            let pod = pods::from_template(set, now, salt);
-            plan.create(pod.clone());
+        let missing = (wanted - active.len()).min(BURST);
+        let new: Vec<Object> = (0..missing).map(|salt| pods::from_template(set, now, salt)).collect();
+        // Side by side, so that they go into the log together.
+        new.iter().for_each(|pod| plan.create(pod.clone()));
+        for pod in &new {
             plan.record(COMPONENT, set, "SuccessfulCreate", format!("Created pod: {}", pod.name()));
-            active.push(pod);
         }
+        active.extend(new);
     } else if !set.is_terminating() && active.len() > wanted {
         let surplus = (active.len() - wanted).min(BURST);
         for pod in victims::choose(view, set, &mut active, surplus) {

@@ -4,7 +4,6 @@ pub(crate) const CONFIG_MAPS: &str = "configmaps";
 pub(crate) const DAEMON_SETS: &str = "apps/daemonsets";
 pub(crate) const DEPLOYMENTS: &str = "apps/deployments";
 pub(crate) const ENDPOINT_SLICES: &str = "discovery.k8s.io/endpointslices";
-pub(crate) const EVENTS: &str = "events";
 pub(crate) const NAMESPACES: &str = "namespaces";
 pub(crate) const NODES: &str = "nodes";
 pub(crate) const PODS: &str = "pods";

@@ -25,8 +25,8 @@ fn a_new_set_makes_its_pods_once() {
     world.put(set(2));
     expect![[r#"
         create Pod web-
-          Normal ReplicaSet/web: SuccessfulCreate
         create Pod web-
+          Normal ReplicaSet/web: SuccessfulCreate
           Normal ReplicaSet/web: SuccessfulCreate
         status ReplicaSet web to 2
     "#]]
