@@ -2,6 +2,9 @@
 //!
 //! Ready endpoints are used; while there are none, those that are on their way out and
 //! still serve. What is neither TCP nor IPv4 is left out, and so refused.
+//!
+//! A ClusterIP belongs to its Service alone, and any other address and port to the first
+//! Service that names it: an external address cannot take another Service's clients.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,16 +49,22 @@ pub fn route_table<O: Borrow<Object>>(services: &[O], slices: &[O], node: &str) 
         let service = slice.text(&["metadata", "labels", SERVICE_NAME]);
         by_service.entry((slice.namespace(), service)).or_default().push(slice);
     }
+    let services = || services.iter().map(Borrow::borrow);
+    let own: BTreeSet<Ipv4Addr> = services().flat_map(cluster_addresses).collect();
+    let mut taken = BTreeSet::new();
     let mut ports = Vec::new();
-    for service in services.iter().map(Borrow::borrow) {
+    for service in services() {
         let slices = by_service.get(&(service.namespace(), service.name()));
-        let addresses = addresses(service);
+        let slices = slices.map(Vec::as_slice).unwrap_or_default();
+        let addresses = addresses(service, &own);
         if addresses.is_empty() {
             continue;
         }
         let tcp = list(service, &["spec", "ports"]).filter(|port| is_tcp(port));
-        let slices = slices.map(Vec::as_slice).unwrap_or_default();
-        ports.extend(tcp.filter_map(|port| compile_port(service, port, &addresses, slices, node)));
+        for mut port in tcp.filter_map(|port| compile_port(service, port, &addresses, slices, node)) {
+            port.addresses.retain(|address| taken.insert(*address));
+            ports.push(port);
+        }
     }
     ports
 }
@@ -78,17 +87,26 @@ fn is_tcp(port: &Value) -> bool {
 }
 
 /// The Service's own addresses; none for a headless one, or a name of something outside.
-fn addresses(service: &Object) -> Vec<Ipv4Addr> {
+fn cluster_addresses(service: &Object) -> BTreeSet<Ipv4Addr> {
     if service.text(&["spec", "type"]) == "ExternalName" {
-        return Vec::new();
+        return BTreeSet::new();
     }
-    let own = std::iter::once(service.text(&["spec", "clusterIP"]));
-    let own = own.chain(list(service, &["spec", "clusterIPs"]).filter_map(Value::as_str));
+    let one = std::iter::once(service.text(&["spec", "clusterIP"]));
+    let all = one.chain(list(service, &["spec", "clusterIPs"]).filter_map(Value::as_str));
+    all.filter_map(|text| text.parse().ok()).collect()
+}
+
+/// Every address of a Service. `own` are the ClusterIPs of all Services.
+fn addresses(service: &Object, own: &BTreeSet<Ipv4Addr>) -> Vec<Ipv4Addr> {
+    let mut all: Vec<Ipv4Addr> = cluster_addresses(service).into_iter().collect();
+    if service.text(&["spec", "type"]) == "ExternalName" {
+        return all;
+    }
     let external = list(service, &["spec", "externalIPs"]).filter_map(Value::as_str);
     let balanced = list(service, &["status", "loadBalancer", "ingress"]).map(|ingress| text(ingress, "ip"));
-    let all: BTreeSet<Ipv4Addr> =
-        own.chain(external).chain(balanced).filter_map(|text| text.parse().ok()).collect();
-    all.into_iter().collect()
+    let others: BTreeSet<Ipv4Addr> = external.chain(balanced).filter_map(|text| text.parse().ok()).collect();
+    all.extend(others.difference(own));
+    all
 }
 
 fn compile_port(

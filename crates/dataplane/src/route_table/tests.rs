@@ -1,6 +1,7 @@
 //! Whole tables of small clusters.
 
 use expect_test::expect;
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -86,4 +87,55 @@ fn services_of_every_kind() {
         [10.43.0.7:1] sticky=false -> 
     "#]]
     .assert_eq(&lines(&services, &slices));
+}
+
+#[test]
+fn an_external_address_takes_no_other_services_clients() {
+    let ports = json!([{"port": 80}]);
+    let service = |name, ip, external: Value| {
+        service(name, json!({"clusterIP": ip, "externalIPs": external, "ports": ports}))
+    };
+    let services = [
+        service("a-thief", "10.43.0.5", json!(["10.43.0.6", "192.0.2.7"])),
+        service("b", "10.43.0.6", json!(["192.0.2.7"])),
+    ];
+    expect![[r#"
+        [10.43.0.5:80, 192.0.2.7:80] sticky=false -> 
+        [10.43.0.6:80] sticky=false -> 
+    "#]]
+    .assert_eq(&lines(&services, &[]));
+}
+
+#[test]
+fn local_policies_keep_to_the_node() {
+    let spec = json!({"clusterIP": "10.43.0.5", "internalTrafficPolicy": "Local", "ports": [{"port": 80}]});
+    let endpoints = json!([
+        endpoint("10.42.0.2", "n1", true, true, false),
+        endpoint("10.42.1.2", "n2", true, true, false)
+    ]);
+    let slices = [slice("web", json!([{"name": "", "port": 80}]), endpoints)];
+    expect![[r#"
+        [10.43.0.5:80] sticky=false -> 10.42.0.2:80*
+    "#]]
+    .assert_eq(&lines(&[service("web", spec)], &slices));
+}
+
+fn arbitrary_service() -> impl Strategy<Value = Object> {
+    let ip = prop::sample::select(vec!["10.43.0.1", "10.43.0.2", "None", "", "no ip"]);
+    let kind = prop::sample::select(vec!["ClusterIP", "NodePort", "ExternalName", ""]);
+    let external = prop::collection::vec("10\\.43\\.0\\.[1-4]", 0..3);
+    (ip, kind, external, 0_i64..70_000).prop_map(|(ip, kind, external, port)| {
+        let ports = json!([{"port": port, "nodePort": 30_000}]);
+        service("a", json!({"type": kind, "clusterIP": ip, "externalIPs": external, "ports": ports}))
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_address_and_port_leads_two_ways(services in prop::collection::vec(arbitrary_service(), 0..6)) {
+        let mut seen = BTreeSet::new();
+        for address in route_table(&services, &[], "n1").iter().flat_map(|port| &port.addresses) {
+            prop_assert!(seen.insert(*address), "{} stands twice", address);
+        }
+    }
 }
