@@ -153,4 +153,10 @@ mod tests {
         expect![[r#"refused: spec.containers[0].resources.limits[cpu]: "a lot" is no quantity: write a number with an optional suffix, such as 500m, 2, 128Mi or 1Gi"#]]
         .assert_eq(&decoded(pod));
     }
+
+    #[test]
+    fn plain_text_where_base64_belongs_is_explained_and_not_repeated() {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"a": "pa$$word"}});
+        expect!["refused: data[a]: not base64 (Invalid symbol 36, offset 2.): encode it, or for a Secret write plain text under `stringData`"].assert_eq(&decoded(secret));
+    }
 }

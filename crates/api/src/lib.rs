@@ -3,6 +3,7 @@
 //!
 //! Pure: no clock, no randomness, no I/O. Time and ids are arguments.
 
+pub mod address;
 mod at;
 pub mod check;
 pub mod error;

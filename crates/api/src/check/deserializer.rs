@@ -20,9 +20,26 @@ pub(super) fn walk<T: de::DeserializeOwned>(value: &Value) -> Result<Findings, F
         Ok(_) => Ok(findings.into_inner()),
         Err(error) => {
             let field = error.field.unwrap_or_default();
-            Err(FieldError::new("FieldValueTypeInvalid", field, error.message))
+            Err(FieldError::new("FieldValueTypeInvalid", field, explained(error.message)))
         }
     }
+}
+
+/// What the base64 decoder says of a byte means little to somebody who wrote plain text.
+fn explained(message: String) -> String {
+    let base64 = [
+        "Invalid symbol ",
+        "Invalid byte ",
+        "Invalid last symbol ",
+        "Invalid input length",
+        "Invalid padding",
+    ];
+    if base64.iter().any(|start| message.starts_with(start)) {
+        return format!(
+            "not base64 ({message}): encode it, or for a Secret write plain text under `stringData`"
+        );
+    }
+    message
 }
 
 /// A list on the stack, from the leaf to the root.

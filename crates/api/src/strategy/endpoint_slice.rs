@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use serde_json::Value;
 
 use super::defaults::{each, fill};
+use crate::address::non_special;
 use crate::at::At;
 use crate::error::FieldError;
 use crate::name;
@@ -98,6 +99,10 @@ fn addresses(endpoint: &At<'_>, kind: &str, errors: &mut Vec<FieldError>) {
         };
         if !right {
             errors.push(address.invalid(why));
+        } else if kind == "FQDN" {
+            address.obeys(name::dns_subdomain, errors);
+        } else {
+            address.obeys(non_special, errors);
         }
     }
 }

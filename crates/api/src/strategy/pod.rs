@@ -28,9 +28,6 @@ impl Strategy for Pod {
 
     fn default_fields(&self, object: &mut Object) {
         let Some(spec) = spec(object) else { return };
-        if !spec.contains_key("serviceAccount") {
-            fill(spec, "serviceAccountName", "default");
-        }
         fill(spec, "enableServiceLinks", true);
         pod_spec::host_ports(spec);
         pod_spec::requests_from_limits(spec);

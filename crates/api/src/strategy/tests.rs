@@ -119,6 +119,33 @@ fn no_strategy_panics_on_odd_shapes() {
     }
 }
 
+/// The manifests that a new user meets first are taken as they are.
+#[test]
+fn the_examples_are_admitted() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/guestbook");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).expect("the examples").map(|entry| entry.expect("an entry").path())
+    {
+        if entry.extension().is_none_or(|ending| ending != "yaml") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&entry).expect("a manifest");
+        for document in serde_yaml_ng::Deserializer::from_str(&text) {
+            let mut value = <Value as serde::Deserialize>::deserialize(document).expect("YAML");
+            if value["metadata"]["namespace"].is_null() && value["kind"] != "Namespace" {
+                value["metadata"]["namespace"] = json!("default");
+            }
+            let object = admitted(&value);
+            let row = row(&object);
+            let mut errors = crate::metadata::validate(row, &object);
+            errors.extend(row.strategy.validate(&object));
+            assert_eq!(shown(&errors), "", "{} {}", object.kind(), object.name());
+            count += 1;
+        }
+    }
+    assert!(count >= 8, "{count} documents");
+}
+
 fn exercise(row: &Resource, mut object: Object) {
     let old = object.clone();
     row.strategy.prepare_create(&mut object);

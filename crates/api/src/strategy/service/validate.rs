@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::address::non_special;
 use crate::at::At;
 use crate::error::FieldError;
 use crate::object::Object;
@@ -61,9 +62,7 @@ fn addresses(spec: &At<'_>, errors: &mut Vec<FieldError>) {
         }
     }
     for ip in spec.items("externalIPs") {
-        if ip.text().parse::<IpAddr>().is_err() {
-            errors.push(ip.invalid("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"));
-        }
+        ip.needs(non_special, errors);
     }
 }
 

@@ -88,8 +88,6 @@ fn a_pod_gets_what_kubernetes_gives_it() {
             "restartPolicy": "Always",
             "schedulerName": "default-scheduler",
             "securityContext": {},
-            "serviceAccount": "default",
-            "serviceAccountName": "default",
             "terminationGracePeriodSeconds": 30,
             "volumes": [
               {
