@@ -100,8 +100,17 @@ impl Engine {
         self.connections.close();
         self.connections.wait().await;
         let services = self.services;
-        blocking(move || nft::remove().and(routing::remove(services))).await
+        blocking(move || remove_leftovers(services)).await
     }
+}
+
+/// Takes everything out of the kernel that a proxy puts there, also one that was killed:
+/// the table, the rule and the routes. What is not there is no error.
+///
+/// # Errors
+/// What the kernel refuses.
+pub fn remove_leftovers(service_cidr: Ipv4Network) -> Result<(), NetlinkError> {
+    nft::remove().and(routing::remove(service_cidr))
 }
 
 async fn blocking(

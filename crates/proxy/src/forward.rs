@@ -5,11 +5,12 @@ mod upstream;
 
 use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
 use rand::Rng as _;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::network::Ipv4Network;
 use crate::pipes::Pipes;

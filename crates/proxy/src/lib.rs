@@ -19,7 +19,7 @@ mod routing;
 mod serve;
 
 pub use config::{Config, ConfigError};
-pub use engine::EngineError;
+pub use engine::{EngineError, remove_leftovers};
 pub use netlink::NetlinkError;
 pub use network::{Ipv4Network, NotANetwork};
 pub use serve::{ProxyError, run};

@@ -115,6 +115,9 @@ fn standing_connections_stay_and_nothing_is_left_behind() {
     assert_eq!(answer, "10.42.0.2:8080 from 10.42.0.3");
     engine.stop();
     assert_eq!(lab.state_of_node(), before);
+    lab.within("node", || {
+        remove_leftovers("10.43.0.0/16".parse().expect("a network")).expect("nothing is there")
+    });
     drop((near, outside));
 }
 
