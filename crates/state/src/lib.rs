@@ -16,6 +16,8 @@
 
 mod apply;
 mod key;
+#[cfg(test)]
+mod properties;
 mod ring;
 mod snapshot;
 mod state;
@@ -24,6 +26,6 @@ mod transaction;
 pub use apply::Halt;
 pub use key::Key;
 pub use ring::{Compacted, Event, EventKind};
-pub use snapshot::{SnapshotError, StateBuilder, encode_object};
+pub use snapshot::{SnapshotError, SnapshotReader, StateBuilder, encode_object};
 pub use state::{Entry, State};
 pub use transaction::{Decode, HashAt, Operation, Precondition, Refusal, Reply, Transaction};
