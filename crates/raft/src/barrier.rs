@@ -2,12 +2,12 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::node::{Core, ProposeError};
+use crate::core::{Core, ProposeError};
 
 /// Reads that may wait.
 const QUEUE: usize = 4096;
 
-type Waiter = oneshot::Sender<Result<(), String>>;
+type Waiter = oneshot::Sender<Result<(), ProposeError>>;
 
 /// The end that readers hold.
 #[derive(Clone)]
@@ -24,7 +24,7 @@ impl Barrier {
         let (waiter, answer) = oneshot::channel();
         let stopped = || ProposeError::Stopped("this master is shutting down".to_owned());
         self.0.send(waiter).await.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?.map_err(ProposeError::NoLeader)
+        answer.await.map_err(|_| stopped())?
     }
 }
 
@@ -33,7 +33,7 @@ async fn run(core: Core, mut waiting: mpsc::Receiver<Waiter>) {
     // Whoever joins while a read index is under way must take the next one: an index
     // asked for before a read began may be older than a write that the reader has seen.
     while waiting.recv_many(&mut batch, QUEUE).await > 0 {
-        let outcome = core.read_index().await.map_err(|error| error.to_string());
+        let outcome = core.read_index().await;
         for waiter in batch.drain(..) {
             // A reader that stopped waiting has nothing to be told.
             let _ = waiter.send(outcome.clone());

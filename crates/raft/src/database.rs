@@ -10,6 +10,8 @@ use sled::IVec;
 
 /// The largest value, in bytes; 16 of them are under a quarter of a segment.
 pub(crate) const CHUNK_BYTES: usize = 48 << 10;
+/// Of which the value itself.
+const CHUNK_ROOM: usize = CHUNK_BYTES - 16;
 const SEGMENT_BYTES: usize = 4 << 20;
 /// sled's own page cache, in bytes. No hard bound: it holds about what is live.
 const CACHE_BYTES: u64 = 8 << 20;
@@ -93,15 +95,19 @@ pub(crate) fn unseal<'a>(record: &'a [u8], what: &dyn Fn() -> String) -> Result<
     Ok(body)
 }
 
+/// Into how many chunks a value is cut.
+pub(crate) fn chunks_of(length: usize) -> u32 {
+    u32::try_from(length.div_ceil(CHUNK_ROOM).max(1)).expect("a value is below 4 GiB")
+}
+
 /// Cuts a value into sealed chunks under `key` + a chunk number. The first chunk
 /// starts with how many there are.
 pub(crate) fn seal_chunks(key: &[u8], value: &[u8]) -> Vec<(Vec<u8>, IVec)> {
-    let room = CHUNK_BYTES - 16;
-    let count = u32::try_from(value.len().div_ceil(room).max(1)).expect("a value is below 4 GiB");
+    let count = chunks_of(value.len());
     (0..count)
         .map(|number| {
-            let from = number as usize * room;
-            let part = &value[from..value.len().min(from + room)];
+            let from = number as usize * CHUNK_ROOM;
+            let part = &value[from..value.len().min(from + CHUNK_ROOM)];
             let mut body = Vec::with_capacity(part.len() + 4);
             body.extend(count.to_be_bytes());
             body.extend(part);

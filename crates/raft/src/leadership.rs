@@ -1,7 +1,10 @@
 //! Who leads, as this master knows it.
 
+use openraft::async_runtime::WatchReceiver;
 use openraft::{RaftMetrics, ServerState};
+use tokio::sync::watch;
 
+use crate::core::OurRaft;
 use crate::types::{Member, TypeConfig};
 
 /// Who leads, and whether it is this master.
@@ -25,5 +28,23 @@ impl Leadership {
         let applied_own = metrics.last_applied.is_some_and(|id| id.leader_id.term == metrics.current_term);
         let leading = (leads && applied_own).then_some(metrics.current_term);
         Self { leader, term: metrics.current_term, leading }
+    }
+}
+
+/// Tells every change. Once Raft has ended nobody leads here, and the channel closes.
+pub(crate) async fn watch(raft: OurRaft, sender: watch::Sender<Leadership>) {
+    let mut metrics = raft.metrics();
+    drop(raft);
+    loop {
+        let now = Leadership::from_metrics(&metrics.borrow_and_update());
+        sender.send_if_modified(|known| {
+            let changed = *known != now;
+            *known = now;
+            changed
+        });
+        if metrics.changed().await.is_err() {
+            sender.send_modify(|known| (known.leader, known.leading) = (None, None));
+            return;
+        }
     }
 }

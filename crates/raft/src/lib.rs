@@ -10,16 +10,18 @@
 //! openraft's types stay inside this crate: on disk and on the wire are our own.
 
 mod barrier;
+mod core;
 mod database;
 mod durable;
 pub mod identity;
 mod leadership;
 mod log_store;
 mod log_writer;
+mod membership;
 mod network;
 mod node;
 mod service;
-mod snapshot_stream;
+mod sessions;
 mod state_machine;
 mod state_store;
 mod types;
@@ -29,9 +31,10 @@ mod cluster_test;
 #[cfg(test)]
 mod suite_test;
 
+pub use self::core::{ProposeError, TRANSACTION_BYTES};
 pub use database::Damage;
 pub use durable::sync_file_range;
 pub use leadership::Leadership;
-pub use node::{MemberStatus, Node, Options, ProposeError, StartError, Timings};
+pub use node::{MemberStatus, Node, Options, StartError, Timings};
 pub use service::{PeerService, RaftService};
 pub use types::Member;

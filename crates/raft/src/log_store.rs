@@ -81,10 +81,7 @@ impl LogStore {
             purged: read::<v1::LogId>(&tree, PURGED)?.map(|id| types::log_id_from_wire(&id)),
             ..Recent::default()
         };
-        recent.last = match last_index(&tree)? {
-            Some(index) => read_entries(&tree, index, index + 1)?.last().map(|entry| entry.log_id),
-            None => recent.purged,
-        };
+        recent.last = verify(&tree, recent.purged)?;
         let writer = LogWriter::start(tree.clone())
             .map_err(|error| Damage::Sled { what: "start the log's writer".into(), source: error.into() })?;
         let (closed, when_closed) = oneshot::channel();
@@ -96,6 +93,45 @@ impl LogStore {
     pub(crate) fn is_empty(&self) -> bool {
         let recent = self.recent();
         recent.vote.is_none() && recent.last.is_none()
+    }
+
+    /// Whether log and state can be of one history. What was promised to others before
+    /// an entry was taken, or applied, must still be known.
+    ///
+    /// # Errors
+    /// [`Damage::Missing`] when something is lost.
+    pub(crate) fn agrees_with(&self, applied: Option<LogId>) -> Result<(), Damage> {
+        let recent = self.recent();
+        let missing = |what: String| Err(Damage::Missing { what });
+        let newest = recent.last.max(applied);
+        // The very first entry is written before anybody votes.
+        let needs_vote = newest.filter(|newest| newest.index > 0).map_or(0, |newest| newest.leader_id.term);
+        let voted = recent.vote.map_or(0, |vote| vote.leader_id.term);
+        if voted < needs_vote {
+            return missing(format!("the vote of term {needs_vote} is lost"));
+        }
+        if applied.map(|id| id.index) < recent.purged.map(|id| id.index) {
+            let purged = recent.purged.map_or(0, |purged| purged.index);
+            let applied = applied.map_or("nothing".to_owned(), |id| format!("entry {}", id.index));
+            return missing(format!(
+                "the log begins behind entry {purged}, but the state holds only {applied}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// What removes a range of entries, on the disk and in the queue to it.
+    fn removals(&self, recent: &Recent, from: u64, to: u64) -> Result<Vec<Record>, Damage> {
+        let keys = self.0.tree.range(entry_key(from)..entry_range_end(to)).keys();
+        let mut records = keys
+            .map(|key| Ok((key.map_err(sled_error)?.to_vec(), None)))
+            .collect::<Result<Vec<Record>, Damage>>()?;
+        for (index, entry) in recent.entries.range(from..to) {
+            let length = types::entry_to_wire(entry).encoded_len();
+            let chunks = database::chunks_of(length);
+            records.extend((0..chunks).map(|n| (database::chunk_key(&entry_key(*index), n), None)));
+        }
+        Ok(records)
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {
@@ -196,13 +232,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let from = last_log_id.map_or(0, |id| id.index + 1);
         let records = {
             let mut recent = self.recent();
-            let mut records = removals(&self.0.tree, from, u64::MAX)?;
-            // Those that are only queued for the disk go too, in the queue's order.
-            for (index, entry) in recent.entries.range(from..) {
-                let length = types::entry_to_wire(entry).encoded_len();
-                let chunks = length.div_ceil(database::CHUNK_BYTES - 16).max(1) as u32;
-                records.extend((0..chunks).map(|n| (database::chunk_key(&entry_key(*index), n), None)));
-            }
+            let records = self.removals(&recent, from, u64::MAX)?;
             recent.truncate(from);
             if recent.last.is_some_and(|last| last.index >= from) {
                 recent.last = last_log_id.or(recent.purged);
@@ -213,17 +243,18 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
-        let mut records = removals(&self.0.tree, 0, log_id.index + 1)?;
         let purged = database::seal(&types::log_id_to_wire(&log_id).encode_to_vec());
-        records.push((PURGED.to_vec(), Some(purged)));
-        {
+        let records = {
             let mut recent = self.recent();
+            let mut records = self.removals(&recent, 0, log_id.index + 1)?;
+            records.push((PURGED.to_vec(), Some(purged)));
             recent.purge(log_id.index);
             recent.purged = Some(log_id);
             if recent.last.is_none_or(|last| last.index < log_id.index) {
                 recent.last = Some(log_id);
             }
-        }
+            records
+        };
         self.0.writer.write_durably(records, None).await
     }
 }
@@ -309,9 +340,27 @@ fn index_of(key: &IVec) -> u64 {
     u64::from_be_bytes(key[1..9].try_into().expect("an entry's key has eight bytes of index"))
 }
 
-fn last_index(tree: &Tree) -> Result<Option<u64>, Damage> {
-    let last = tree.range(b"e".as_slice()..b"f".as_slice()).next_back();
-    Ok(last.transpose().map_err(sled_error)?.map(|(key, _)| index_of(&key)))
+/// Reads the whole log once: every checksum holds, and no entry is missing between what
+/// was purged and the last one. Gives the last one.
+fn verify(tree: &Tree, purged: Option<LogId>) -> Result<Option<LogId>, Damage> {
+    let mut last = purged;
+    loop {
+        let next = last.map_or(0, |last| last.index + 1);
+        let from = if last == purged { 0 } else { next };
+        let part = read_entries(tree, from, u64::MAX)?;
+        if part.is_empty() {
+            return Ok(last);
+        }
+        for (entry, wanted) in part.iter().zip(next..) {
+            let found = entry.log_id.index;
+            if found != wanted || last > Some(entry.log_id) {
+                return Err(Damage::Missing {
+                    what: format!("entry {wanted} of the log is lost, {found} is there"),
+                });
+            }
+            last = Some(entry.log_id);
+        }
+    }
 }
 
 /// Entries from the disk, as many as fit the budget, at least one if there is one.
@@ -323,6 +372,9 @@ fn read_entries(tree: &Tree, from: u64, to: u64) -> Result<Vec<Entry>, Damage> {
         let index = index_of(&key);
         let what = || format!("entry {index} of the log");
         let (count, part) = database::unseal_chunk(&record, &what)?;
+        if key[..] != database::chunk_key(&entry_key(index), seen) {
+            return Err(Damage::Missing { what: format!("part {seen} of an entry of the log is lost") });
+        }
         whole.extend_from_slice(part);
         seen += 1;
         if seen < count {
@@ -333,17 +385,15 @@ fn read_entries(tree: &Tree, from: u64, to: u64) -> Result<Vec<Entry>, Damage> {
         entries.push(types::entry_from_wire(wire).map_err(|_| Damage::Checksum { what: what() })?);
         (whole, seen) = (Vec::new(), 0);
         if total > READ_BYTES {
-            break;
+            return Ok(entries);
         }
+    }
+    if seen > 0 {
+        return Err(Damage::Missing { what: format!("part {seen} of the last entry of the log is lost") });
     }
     Ok(entries)
 }
 
 fn entry_range_end(to: u64) -> Vec<u8> {
     if to == u64::MAX { b"f".to_vec() } else { entry_key(to) }
-}
-
-fn removals(tree: &Tree, from: u64, to: u64) -> Result<Vec<Record>, Damage> {
-    let keys = tree.range(entry_key(from)..entry_range_end(to)).keys();
-    keys.map(|key| Ok((key.map_err(sled_error)?.to_vec(), None))).collect()
 }

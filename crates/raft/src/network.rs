@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use openraft::base::{BoxFuture, BoxStream};
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
@@ -20,7 +21,6 @@ use tonic::{Code, Status};
 use xebec_rpc::raft::v1;
 use xebec_rpc::raft::v1::raft_client::RaftClient;
 
-use crate::snapshot_stream;
 use crate::state_machine::SnapshotState;
 use crate::types::{self, Member, TypeConfig, Vote};
 
@@ -29,6 +29,8 @@ type RpcError = RPCError<TypeConfig>;
 /// The largest message between masters, in bytes: an entry holds a transaction of
 /// many objects, and a batch of entries is bounded by bytes already.
 pub(crate) const MESSAGE_BYTES: usize = 64 << 20;
+/// Bytes of one message of a snapshot.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// Who we are to our peers, and how we trust them.
 #[derive(Clone)]
@@ -199,7 +201,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
             total_bytes: 0,
         };
         let header = v1::SnapshotChunk { part: Some(v1::snapshot_chunk::Part::Header(header)) };
-        let messages = std::iter::once(header).chain(snapshot_stream::pieces(snapshot.snapshot));
+        let messages = std::iter::once(header).chain(snapshot.snapshot.into_snapshot(PIECE_BYTES).map(data));
         let mut client = self.client().map_err(streaming)?;
         let sending = client.install_snapshot(futures::stream::iter(messages));
         let answer = tokio::select! {
@@ -225,6 +227,10 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         within(&option, client.transfer_leader(message)).await?;
         Ok(Ok(()))
     }
+}
+
+fn data(piece: Bytes) -> v1::SnapshotChunk {
+    v1::SnapshotChunk { part: Some(v1::snapshot_chunk::Part::Data(piece)) }
 }
 
 fn append_message(

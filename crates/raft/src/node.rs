@@ -1,39 +1,31 @@
 //! One master's part of the replicated store: the handle that everything else uses.
 //! Any master takes any request: what only the leader can do goes to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
-use openraft::errors::{ClientWriteError, ForwardToLeader, RaftError};
-use openraft::raft::ClientWriteResponse;
-use openraft::{ChangeMembers, Config, Raft, ReadPolicy, SnapshotPolicy};
+use openraft::{Config, SnapshotPolicy};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Channel, ClientTlsConfig};
-use tonic::{Code, Status};
+use tonic::transport::ClientTlsConfig;
 use xebec_rpc::raft::v1;
-use xebec_rpc::raft::v1::peer_client::PeerClient;
 use xebec_state::{Reply, State, Transaction};
 
 use crate::barrier::Barrier;
+use crate::core::{Core, OurRaft, PATIENCE, ProposeError, from_status};
 use crate::database::Damage;
 use crate::identity;
-use crate::leadership::Leadership;
+use crate::leadership::{self, Leadership};
 use crate::log_store::LogStore;
-use crate::network::{MESSAGE_BYTES, Peers};
+use crate::membership::Change;
+use crate::network::Peers;
 use crate::service::{self, PeerService, RaftService};
 use crate::state_machine::{Published, StateMachine};
 use crate::state_store::StateStore;
-use crate::types::{self, Command, Member, TypeConfig};
-
-/// The longest that a proposal or a read waits for a leader and its quorum.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-pub(crate) type OurRaft = Raft<TypeConfig, StateMachine>;
+use crate::types::Member;
 
 /// Raft's clocks, in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -97,26 +89,6 @@ pub enum StartError {
     Raft(String),
 }
 
-/// Why a proposal or a read did not happen, or may not have.
-#[derive(Debug, thiserror::Error)]
-pub enum ProposeError {
-    /// Nothing happened.
-    #[error("no leader can be reached: {0}")]
-    NoLeader(String),
-    /// It may or may not have happened: wait for a barrier and read.
-    #[error("the outcome is unknown: {0}")]
-    Unknown(String),
-    /// This master does not lead, and the proposal may not be passed on.
-    #[error("this master does not lead any more")]
-    NotLeading,
-    /// The request makes no sense.
-    #[error("{0}")]
-    Refused(String),
-    /// This master takes no part any more.
-    #[error("{0}")]
-    Stopped(String),
-}
-
 /// One member, as the cluster knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberStatus {
@@ -132,20 +104,12 @@ pub struct MemberStatus {
 
 /// A running member. Dropping it without [`Node::shutdown`] leaves tasks behind.
 pub struct Node {
-    core: Core,
+    pub(crate) core: Core,
     barrier: Barrier,
     leadership: watch::Receiver<Leadership>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
     log_closed: oneshot::Receiver<()>,
-}
-
-/// What the handle, the barrier and the services share.
-#[derive(Clone)]
-pub(crate) struct Core {
-    pub(crate) raft: OurRaft,
-    pub(crate) peers: Peers,
-    pub(crate) published: Arc<Published>,
 }
 
 impl Node {
@@ -160,6 +124,7 @@ impl Node {
             return Err(StartError::LostLog { dir: options.dir.clone() });
         }
         let (store, applied) = StateStore::open(&options.dir.join("state")).map_err(damaged)?;
+        log.agrees_with(applied.last).map_err(damaged)?;
         let published = Published::new(&applied);
         let machine = StateMachine::new(applied, store, published.clone());
         let peers = Peers::new(&options.cluster_id, options.raft_id, options.peer_tls);
@@ -174,7 +139,7 @@ impl Node {
             tokio::spawn(stop.clone().run_until_cancelled_owned(barrier_task).map_to_unit()),
             tokio::spawn(
                 stop.clone()
-                    .run_until_cancelled_owned(watch_leadership(core.raft.clone(), sender))
+                    .run_until_cancelled_owned(leadership::watch(core.raft.clone(), sender))
                     .map_to_unit(),
             ),
         ];
@@ -186,7 +151,7 @@ impl Node {
     /// # Errors
     /// [`ProposeError::Refused`] when there is a cluster already.
     pub async fn bootstrap(&self, member: Member) -> Result<(), ProposeError> {
-        let members = std::collections::BTreeMap::from([(self.core.peers.me, member)]);
+        let members = BTreeMap::from([(self.core.peers.me, member)]);
         let outcome = self.core.raft.initialize(members).await;
         outcome.map_err(|error| ProposeError::Refused(format!("no new cluster can be made here: {error}")))
     }
@@ -211,26 +176,17 @@ impl Node {
     }
 
     /// Replicates a transaction; answered once this master's own [`Node::state`] holds
-    /// it. Passed on to the leader, unless it is fenced.
+    /// it. Passed on to the leader, and waits for one for a few seconds, unless it is
+    /// fenced.
     ///
     /// # Errors
     /// [`ProposeError`].
     pub async fn propose(&self, transaction: &Transaction) -> Result<Reply, ProposeError> {
         let bytes = transaction.encode();
-        match self.core.propose_here(bytes.clone()).await {
-            Err(Elsewhere::At(..) | Elsewhere::Nobody) if transaction.fence.is_some() => {
-                Err(ProposeError::NotLeading)
-            }
-            Err(Elsewhere::At(id, member)) => self.core.propose_at(id, &member, bytes).await,
-            Err(Elsewhere::Nobody) => {
-                let (id, member) = self.wait_for_leader().await?;
-                if id == self.core.peers.me {
-                    return self.core.propose_here(bytes).await.map(|(reply, _)| reply).map_err(Into::into);
-                }
-                self.core.propose_at(id, &member, bytes).await
-            }
-            outcome => outcome.map(|(reply, _)| reply).map_err(Into::into),
+        if transaction.fence.is_some() {
+            return self.core.propose_fenced(bytes).await;
         }
+        self.core.propose(bytes).await
     }
 
     /// After this, [`Node::state`] holds every write that was answered before the call,
@@ -311,6 +267,28 @@ impl Node {
         self.change(Change::Transfer(to)).await
     }
 
+    /// Ends when this master takes no part any more, by [`Node::stop`] or because it must
+    /// not: its disk failed, or an entry cannot be applied. Says why.
+    pub async fn stopped(&self) -> String {
+        let mut metrics = self.core.raft.metrics();
+        loop {
+            if let Err(fatal) = &metrics.borrow_watched().running_state {
+                return fatal.to_string();
+            }
+            if metrics.changed().await.is_err() {
+                return "Raft has ended".to_owned();
+            }
+        }
+    }
+
+    /// Stops taking part, while others still hold this handle.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        if let Err(error) = self.core.raft.shutdown().await {
+            tracing::warn!(%error, "Raft did not stop in order");
+        }
+    }
+
     /// What the peers' port serves.
     #[must_use]
     pub fn services(&self) -> (RaftService, PeerService) {
@@ -327,7 +305,7 @@ impl Node {
             change: Some(change.to_wire()),
         };
         let mut client = self.core.peer_client(&member)?;
-        client.change_membership(request).await.map_err(|status| unknown(&status))?;
+        client.change_membership(request).await.map_err(|status| from_status(&status))?;
         Ok(())
     }
 
@@ -338,193 +316,6 @@ impl Node {
             Ok(Ok(leadership)) => Ok(leadership.leader.clone().expect("waited for one")),
             Ok(Err(_)) => Err(ProposeError::Stopped("this master is shutting down".to_owned())),
             Err(_) => Err(ProposeError::NoLeader(format!("none was elected within {PATIENCE:?}"))),
-        }
-    }
-}
-
-/// Why a proposal did not happen on this master.
-pub(crate) enum Elsewhere {
-    At(u64, Member),
-    Nobody,
-    Failed(ProposeError),
-}
-
-impl From<Elsewhere> for ProposeError {
-    fn from(elsewhere: Elsewhere) -> Self {
-        match elsewhere {
-            Elsewhere::Failed(error) => error,
-            Elsewhere::At(..) | Elsewhere::Nobody => Self::NoLeader("leadership just moved".to_owned()),
-        }
-    }
-}
-
-/// A change of membership.
-pub(crate) enum Change {
-    AddLearner(u64, Member),
-    Promote(u64),
-    Remove(u64),
-    Transfer(Option<u64>),
-}
-
-impl Change {
-    fn to_wire(&self) -> v1::change_membership_request::Change {
-        use v1::change_membership_request::{AddLearner, Change as Wire};
-        match self {
-            Self::AddLearner(id, member) => {
-                Wire::AddLearner(AddLearner { raft_id: *id, member: Some(types::member_to_wire(member)) })
-            }
-            Self::Promote(id) => Wire::Promote(*id),
-            Self::Remove(id) => Wire::Remove(*id),
-            Self::Transfer(to) => Wire::TransferTo(to.unwrap_or_default()),
-        }
-    }
-
-    pub(crate) fn from_wire(wire: v1::change_membership_request::Change) -> Option<Self> {
-        use v1::change_membership_request::Change as Wire;
-        Some(match wire {
-            Wire::AddLearner(add) => Self::AddLearner(add.raft_id, types::member_from_wire(add.member?)),
-            Wire::Promote(id) => Self::Promote(id),
-            Wire::Remove(id) => Self::Remove(id),
-            Wire::TransferTo(to) => Self::Transfer((to != 0).then_some(to)),
-        })
-    }
-}
-
-impl Core {
-    /// Proposes as the leader: the reply and the index it was applied at.
-    pub(crate) async fn propose_here(&self, bytes: bytes::Bytes) -> Result<(Reply, u64), Elsewhere> {
-        let write = self.raft.client_write(Command(bytes));
-        let outcome = tokio::time::timeout(PATIENCE, write).await;
-        let failed = |error| Err(Elsewhere::Failed(error));
-        match outcome {
-            Err(_) => failed(ProposeError::Unknown(format!("not committed within {PATIENCE:?}"))),
-            Ok(Ok(ClientWriteResponse { log_id, data: Some(reply), .. })) => Ok((reply.0, log_id.index)),
-            Ok(Ok(_)) => failed(ProposeError::Unknown("the reply is missing".to_owned())),
-            Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward)))) => {
-                Err(elsewhere(forward))
-            }
-            Ok(Err(RaftError::APIError(error))) => failed(ProposeError::Unknown(error.to_string())),
-            Ok(Err(RaftError::Fatal(error))) => failed(ProposeError::Stopped(error.to_string())),
-        }
-    }
-
-    async fn propose_at(&self, id: u64, leader: &Member, bytes: bytes::Bytes) -> Result<Reply, ProposeError> {
-        let request = v1::ProposeRequest { envelope: self.peers.envelope(id), transaction: bytes };
-        let answer = self.peer_client(leader)?.propose(request).await.map_err(|status| unknown(&status))?;
-        let answer = answer.into_inner();
-        self.wait_applied(answer.applied_index).await?;
-        Reply::decode(answer.reply).map_err(|error| ProposeError::Unknown(error.to_string()))
-    }
-
-    /// A linearizable read point: asks the leader for it, then waits to get there.
-    pub(crate) async fn read_index(&self) -> Result<(), ProposeError> {
-        let metrics = self.raft.metrics();
-        let leader = {
-            let metrics = metrics.borrow_watched();
-            let membership = metrics.membership_config.membership();
-            metrics.current_leader.and_then(|id| Some((id, membership.get_node(&id)?.clone())))
-        };
-        let index = match leader {
-            Some((id, member)) if id != self.peers.me => {
-                let request = v1::ReadIndexRequest { envelope: self.peers.envelope(id) };
-                let answer = self.peer_client(&member)?.read_index(request).await;
-                answer
-                    .map_err(|status| ProposeError::NoLeader(status.message().to_owned()))?
-                    .into_inner()
-                    .index
-            }
-            _ => self.read_index_here().await?,
-        };
-        self.wait_applied(index).await
-    }
-
-    /// The read index, as the leader.
-    pub(crate) async fn read_index_here(&self) -> Result<u64, ProposeError> {
-        let read = tokio::time::timeout(PATIENCE, self.raft.get_read_log_id(ReadPolicy::ReadIndex)).await;
-        match read {
-            Ok(Ok((id, _))) => Ok(id.index()),
-            Ok(Err(error)) => Err(ProposeError::NoLeader(error.to_string())),
-            Err(_) => Err(ProposeError::NoLeader(format!("no quorum answered within {PATIENCE:?}"))),
-        }
-    }
-
-    async fn wait_applied(&self, index: u64) -> Result<(), ProposeError> {
-        let mut applied = self.published.applied.subscribe();
-        let there = applied.wait_for(|last| last.is_some_and(|last| last.index >= index));
-        match tokio::time::timeout(PATIENCE, there).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) => Err(ProposeError::Stopped("this master is shutting down".to_owned())),
-            Err(_) => Err(ProposeError::Unknown(format!("this master did not catch up within {PATIENCE:?}"))),
-        }
-    }
-
-    pub(crate) async fn change_here(&self, change: Change) -> Result<(), ProposeError> {
-        let refused = |error: RaftError<TypeConfig, ClientWriteError<TypeConfig>>| {
-            ProposeError::Refused(format!("the membership was not changed: {error}"))
-        };
-        match change {
-            Change::AddLearner(id, member) => {
-                self.raft.add_learner(id, member, false).await.map(drop).map_err(refused)
-            }
-            Change::Promote(id) => {
-                let voters = ChangeMembers::AddVoterIds(BTreeSet::from([id]));
-                self.raft.change_membership(voters, false).await.map(drop).map_err(refused)
-            }
-            Change::Remove(id) => {
-                let voters = ChangeMembers::RemoveVoters(BTreeSet::from([id]));
-                self.raft.change_membership(voters, true).await.map_err(refused)?;
-                let nodes = ChangeMembers::RemoveNodes(BTreeSet::from([id]));
-                self.raft.change_membership(nodes, false).await.map(drop).map_err(refused)
-            }
-            Change::Transfer(to) => self.transfer_here(to).await,
-        }
-    }
-
-    async fn transfer_here(&self, to: Option<u64>) -> Result<(), ProposeError> {
-        let metrics = self.raft.metrics().borrow_watched().clone();
-        let other = metrics.membership_config.membership().voter_ids().find(|id| *id != self.peers.me);
-        let Some(to) = to.or(other) else {
-            return Err(ProposeError::Refused("there is no other voter to lead".to_owned()));
-        };
-        let outcome = self.raft.trigger().transfer_leader(to).await;
-        outcome.map_err(|error| ProposeError::Stopped(error.to_string()))
-    }
-
-    fn peer_client(&self, member: &Member) -> Result<PeerClient<Channel>, ProposeError> {
-        let channel = self.peers.channel(member);
-        let channel = channel.map_err(|e| ProposeError::NoLeader(format!("{}: {e}", member.peer_address)))?;
-        let client = PeerClient::new(channel);
-        Ok(client.max_decoding_message_size(MESSAGE_BYTES).max_encoding_message_size(MESSAGE_BYTES))
-    }
-}
-
-fn elsewhere(forward: ForwardToLeader<TypeConfig>) -> Elsewhere {
-    match (forward.leader_id, forward.leader_node) {
-        (Some(id), Some(member)) => Elsewhere::At(id, member),
-        _ => Elsewhere::Nobody,
-    }
-}
-
-/// A status of the leader, or of the way to it. Only some prove that nothing happened.
-fn unknown(status: &Status) -> ProposeError {
-    match status.code() {
-        Code::FailedPrecondition => ProposeError::NoLeader(status.message().to_owned()),
-        Code::InvalidArgument => ProposeError::Refused(status.message().to_owned()),
-        _ => ProposeError::Unknown(status.message().to_owned()),
-    }
-}
-
-async fn watch_leadership(raft: OurRaft, sender: watch::Sender<Leadership>) {
-    let mut metrics = raft.metrics();
-    loop {
-        let now = Leadership::from_metrics(&metrics.borrow_and_update());
-        sender.send_if_modified(|known| {
-            let changed = *known != now;
-            *known = now;
-            changed
-        });
-        if metrics.changed().await.is_err() {
-            return;
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a master serves on its peers' port: Raft itself, and what followers pass on.
 
+use std::future::ready;
+
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use openraft::errors::Fatal;
@@ -7,13 +9,16 @@ use openraft::raft::{
     AppendEntriesRequest, StreamAppendError, StreamAppendResult, TransferLeaderRequest, VoteRequest,
 };
 use openraft::storage::Snapshot;
+use tokio::sync::oneshot;
 use tonic::{Request, Response, Status, Streaming};
 use xebec_rpc::raft::v1;
 use xebec_rpc::raft::v1::snapshot_chunk::Part;
+use xebec_state::SnapshotReader;
 
+use crate::core::{Core, ProposeError, to_status};
+use crate::membership::Change;
 use crate::network::MESSAGE_BYTES;
-use crate::node::{Change, Core, ProposeError};
-use crate::snapshot_stream::Assembly;
+
 use crate::types::{self, Missing, SnapshotMeta, StoredMembership, TypeConfig};
 
 /// The gRPC service `xebec.raft.v1.Raft`.
@@ -39,7 +44,7 @@ pub(crate) fn peer(core: Core) -> PeerService {
 
 impl Core {
     /// Only for us, and only from our cluster.
-    fn admit(&self, envelope: Option<&v1::Envelope>) -> Result<(), Status> {
+    pub(crate) fn admit(&self, envelope: Option<&v1::Envelope>) -> Result<(), Status> {
         let envelope = envelope.ok_or_else(|| Status::invalid_argument("envelope: missing"))?;
         if *envelope.cluster_id != *self.peers.cluster_id {
             tracing::warn!(from = envelope.from, theirs = %envelope.cluster_id, "refused a master of another cluster");
@@ -62,9 +67,12 @@ impl v1::raft_server::Raft for Raft {
         request: Request<Streaming<v1::AppendEntriesRequest>>,
     ) -> Result<Response<Self::AppendEntriesStream>, Status> {
         let core = self.0.clone();
-        let requests = admitted(core.clone(), request.into_inner());
-        let answers = core.raft.stream_append(requests);
-        Ok(Response::new(answers.map(append_response).boxed()))
+        let (refusal, refused) = oneshot::channel();
+        let requests = admitted(core.clone(), request.into_inner(), refusal);
+        let answers = core.raft.stream_append(requests).map(append_response);
+        // The last answer says why the stream ended, so that the leader backs off.
+        let last = futures::stream::once(refused).filter_map(|refused| ready(refused.ok().map(Err)));
+        Ok(Response::new(answers.chain(last).boxed()))
     }
 
     async fn vote(&self, request: Request<v1::VoteRequest>) -> Result<Response<v1::VoteResponse>, Status> {
@@ -94,14 +102,14 @@ impl v1::raft_server::Raft for Raft {
             return Err(Status::invalid_argument("a snapshot starts with its header"));
         };
         self.0.admit(header.envelope.as_ref())?;
-        let mut assembly = Assembly::default();
+        let mut reader = SnapshotReader::default();
         while let Some(part) = next_part(&mut chunks).await? {
             let Part::Data(data) = part else {
                 return Err(Status::invalid_argument("a snapshot has one header"));
             };
-            assembly.add(&data).map_err(|error| Status::data_loss(error.to_string()))?;
+            reader.add(&data).map_err(|error| Status::data_loss(error.to_string()))?;
         }
-        let state = assembly.finish().map_err(|error| Status::data_loss(error.to_string()))?;
+        let state = reader.finish().map_err(|error| Status::data_loss(error.to_string()))?;
         let vote = types::vote_from_wire(header.vote.as_ref()).map_err(bad)?;
         let membership = types::membership_from_wire(header.membership.unwrap_or_default()).map_err(bad)?;
         let membership_id = header.membership_log_id.as_ref().map(types::log_id_from_wire);
@@ -140,7 +148,8 @@ impl v1::peer_server::Peer for Peer {
         let wire = request.into_inner();
         self.0.admit(wire.envelope.as_ref())?;
         let proposed = self.0.propose_here(wire.transaction).await;
-        let (reply, applied_index) = proposed.map_err(|elsewhere| status(ProposeError::from(elsewhere)))?;
+        let (reply, applied_index) =
+            proposed.map_err(|elsewhere| to_status(ProposeError::from(elsewhere)))?;
         Ok(Response::new(v1::ProposeResponse { reply: reply.encode(), applied_index }))
     }
 
@@ -149,7 +158,7 @@ impl v1::peer_server::Peer for Peer {
         request: Request<v1::ReadIndexRequest>,
     ) -> Result<Response<v1::ReadIndexResponse>, Status> {
         self.0.admit(request.get_ref().envelope.as_ref())?;
-        let index = self.0.read_index_here().await.map_err(status)?;
+        let index = self.0.read_index_here().await.map_err(to_status)?;
         Ok(Response::new(v1::ReadIndexResponse { index }))
     }
 
@@ -161,7 +170,7 @@ impl v1::peer_server::Peer for Peer {
         self.0.admit(wire.envelope.as_ref())?;
         let change = wire.change.and_then(Change::from_wire);
         let change = change.ok_or_else(|| Status::invalid_argument("change: missing"))?;
-        self.0.change_here(change).await.map_err(status)?;
+        self.0.change_here(change).await.map_err(to_status)?;
         Ok(Response::new(v1::ChangeMembershipResponse {}))
     }
 }
@@ -170,15 +179,20 @@ impl v1::peer_server::Peer for Peer {
 fn admitted(
     core: Core,
     requests: Streaming<v1::AppendEntriesRequest>,
+    refusal: oneshot::Sender<Status>,
 ) -> impl Stream<Item = AppendEntriesRequest<TypeConfig>> + Send {
+    let mut refusal = Some(refusal);
     requests
         .map(move |wire| {
-            let wire = wire.ok()?;
-            core.admit(wire.envelope.as_ref()).ok()?;
-            append_request(wire).inspect_err(|error| tracing::warn!(%error, "refused an append request")).ok()
+            let request = wire.and_then(|wire| {
+                core.admit(wire.envelope.as_ref())?;
+                append_request(wire).map_err(bad)
+            });
+            // A peer that is gone needs no reason.
+            request.map_err(|status| refusal.take().map(|refusal| refusal.send(status))).ok()
         })
-        .take_while(|request| std::future::ready(request.is_some()))
-        .filter_map(std::future::ready)
+        .take_while(|request| ready(request.is_some()))
+        .filter_map(ready)
 }
 
 fn append_request(wire: v1::AppendEntriesRequest) -> Result<AppendEntriesRequest<TypeConfig>, Missing> {
@@ -213,15 +227,4 @@ async fn next_part(chunks: &mut Streaming<v1::SnapshotChunk>) -> Result<Option<P
 
 fn bad(error: Missing) -> Status {
     Status::invalid_argument(error.to_string())
-}
-
-/// FAILED_PRECONDITION says that nothing happened; any other leaves it open.
-fn status(error: ProposeError) -> Status {
-    match error {
-        ProposeError::NoLeader(why) => Status::failed_precondition(why),
-        ProposeError::NotLeading => Status::failed_precondition("leadership moved"),
-        ProposeError::Refused(why) => Status::invalid_argument(why),
-        ProposeError::Unknown(why) => Status::unknown(why),
-        ProposeError::Stopped(why) => Status::unavailable(why),
-    }
 }

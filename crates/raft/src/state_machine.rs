@@ -57,15 +57,17 @@ impl StateMachine {
     }
 
     fn apply_entry(&mut self, entry: &Entry, dirty: &mut BTreeSet<Key>) -> io::Result<Option<Reply>> {
-        self.applied.last = Some(entry.log_id);
-        match &entry.payload {
-            EntryPayload::Blank => Ok(None),
+        let reply = match &entry.payload {
+            EntryPayload::Blank => None,
             EntryPayload::Membership(membership) => {
                 self.applied.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
-                Ok(None)
+                None
             }
-            EntryPayload::Normal(command) => self.apply_command(command, entry.log_id, dirty).map(Some),
-        }
+            EntryPayload::Normal(command) => Some(self.apply_command(command, entry.log_id, dirty)?),
+        };
+        // Only now: an entry that halted this replica must halt it again after a restart.
+        self.applied.last = Some(entry.log_id);
+        Ok(reply)
     }
 
     /// An entry that this binary cannot read must stop it: skipping would let replicas

@@ -14,6 +14,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use prost::Message;
 use sled::{Batch, Tree};
@@ -24,6 +25,8 @@ use crate::database::{self, Damage};
 use crate::types::{self, LogId, StoredMembership};
 
 const META: &[u8] = b"m";
+/// Between two writes, unless somebody waits for one: bounds what a restart replays.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// A state and where in the log it stands.
 #[derive(Clone, Default)]
@@ -69,6 +72,8 @@ struct Slot {
     handed: Option<LogId>,
     written: Option<LogId>,
     failed: Option<String>,
+    /// Who waits for `written`.
+    waiting: usize,
     ending: bool,
 }
 
@@ -117,9 +122,12 @@ impl StateStore {
     pub(crate) fn wait_written(&self) -> io::Result<()> {
         let mut slot = self.shared.lock();
         let target = slot.handed;
+        slot.waiting += 1;
+        self.shared.changed.notify_all();
         while slot.written < target && slot.failed.is_none() {
             slot = self.shared.changed.wait(slot).expect("no holder of this lock panics");
         }
+        slot.waiting -= 1;
         match &slot.failed {
             Some(why) => Err(io::Error::other(why.clone())),
             None => Ok(()),
@@ -139,21 +147,36 @@ impl Drop for StateStore {
 }
 
 impl Shared {
+    /// What is to be written next: not before [`LINGER`] is over unless somebody waits,
+    /// since every write here delays the log's own, on the same disk. `None` to end.
+    fn next(&self, last: Option<Instant>) -> Option<(Applied, BTreeSet<Key>, bool)> {
+        let mut slot = self.lock();
+        loop {
+            let due = last.map_or(Duration::ZERO, |last| LINGER.saturating_sub(last.elapsed()));
+            let hurry = slot.ending || slot.whole || slot.waiting > 0;
+            slot = match slot.next.take() {
+                Some(next) if hurry || due.is_zero() => {
+                    return Some((next, std::mem::take(&mut slot.dirty), std::mem::take(&mut slot.whole)));
+                }
+                Some(next) => {
+                    slot.next = Some(next);
+                    self.changed.wait_timeout(slot, due).expect("no holder of this lock panics").0
+                }
+                None if slot.ending => return None,
+                None => self.changed.wait(slot).expect("no holder of this lock panics"),
+            };
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Slot> {
         self.slot.lock().expect("no holder of this lock panics")
     }
 }
 
 fn run(shared: &Shared, tree: &Tree, _db: sled::Db) {
-    loop {
-        let (applied, dirty, whole) = {
-            let mut slot = shared.lock();
-            while slot.next.is_none() && !slot.ending {
-                slot = shared.changed.wait(slot).expect("no holder of this lock panics");
-            }
-            let Some(next) = slot.next.take() else { return };
-            (next, std::mem::take(&mut slot.dirty), std::mem::take(&mut slot.whole))
-        };
+    let mut last = None;
+    while let Some((applied, dirty, whole)) = shared.next(last) {
+        last = Some(Instant::now());
         let outcome = write(tree, &applied, &dirty, whole);
         let mut slot = shared.lock();
         match outcome {
