@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::sandboxes::live_identity;
-use super::{NodeRuntime, blocking};
+use super::sandboxes::{READY, live_identity};
+use super::{NodeRuntime, blocking, lease_owner};
 use crate::shim::protocol::{CONFIG, Request, ShimConfig, StartRequest};
 use crate::shim::write_whole;
 use crate::{ContainerSpec, RuntimeError, Sandbox, SandboxSpec};
@@ -34,6 +34,8 @@ impl NodeRuntime {
         if let Some(ip) = ip {
             self.inner.network.attach(&uid, identity.pid, ip).await?;
         }
+        fs::write(config.run_dir.join(READY), "")
+            .map_err(|error| RuntimeError::io("marking it ready", error))?;
         self.add(&config, identity.pid as u32).await
     }
 
@@ -41,7 +43,7 @@ impl NodeRuntime {
     async fn spawn_shim(&self, config: &ShimConfig) -> Result<(), RuntimeError> {
         let fail = |message: String| RuntimeError::Shim { pod_uid: config.spec.pod_uid.clone(), message };
         let mut command = tokio::process::Command::new("/proc/self/exe");
-        command.arg("shim").arg("--dir").arg(&config.run_dir);
+        command.arg0("xebec").arg("shim").arg("--dir").arg(&config.run_dir);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let ended = tokio::time::timeout(LAUNCH_TIMEOUT, command.output()).await;
         let output = ended
@@ -59,7 +61,7 @@ impl NodeRuntime {
     pub(super) async fn start(&self, uid: &str, spec: ContainerSpec) -> Result<(), RuntimeError> {
         self.require(uid)?;
         let (store, name) = (self.inner.store.clone(), spec.image.clone());
-        let owner = format!("{uid}.{}", spec.id);
+        let owner = lease_owner(uid, &spec.id);
         let image = blocking(move || {
             let missing = || RuntimeError::ImageNotFound { image: name.clone() };
             let found = store.find(&name)?.ok_or_else(missing)?;
@@ -103,7 +105,7 @@ impl NodeRuntime {
     }
 
     async fn forget_container(&self, uid: &str, id: &str) -> Result<(), RuntimeError> {
-        let (store, owner) = (self.inner.store.clone(), format!("{uid}.{id}"));
+        let (store, owner) = (self.inner.store.clone(), lease_owner(uid, id));
         let work = self.work_dir(uid).join(id);
         blocking(move || {
             store.release_one(&owner)?;

@@ -277,6 +277,11 @@ fn check_file_name(what: &str, id: &str) -> Result<(), RuntimeError> {
     )))
 }
 
+/// Whose lease of an image it is. No id has a `+`, so one pod's owners never begin like another's.
+fn lease_owner(pod_uid: &str, id: &str) -> String {
+    format!("{pod_uid}+{id}")
+}
+
 /// Everything in this cgroup is ours to kill, so it must not be the host's own.
 fn check_cgroup(root: &str) -> Result<(), RuntimeError> {
     let parts: Vec<&str> = root.split('/').collect();

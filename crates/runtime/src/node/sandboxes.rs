@@ -9,8 +9,11 @@ use tokio_util::sync::CancellationToken;
 use super::NodeRuntime;
 use super::client::Channel;
 use crate::shim::protocol::{CONFIG, IDENTITY, Request, Response, STATE, ShimConfig, ShimIdentity};
-use crate::shim::start_ticks;
+use crate::shim::{boot_id, start_ticks};
 use crate::{ContainerState, RuntimeError, Sandbox};
+
+/// Marks a sandbox whose launch was finished, network and all.
+pub(super) const READY: &str = "ready";
 
 /// One sandbox.
 pub(super) struct Entry {
@@ -30,9 +33,9 @@ impl NodeRuntime {
         }
         for uid in &uids {
             match read_json::<ShimConfig>(&self.run_dir(uid).join(CONFIG)) {
-                Some(config) => self.adopt_one(config).await,
-                // A start that was cut short, or a folder that a boot has emptied: nothing to tell the agent of.
-                None => self.tear_down(uid).await?,
+                Some(config) if self.run_dir(uid).join(READY).exists() => self.adopt_one(config).await,
+                // A launch that was cut short, or a folder that a boot has emptied: nothing to tell the agent of.
+                _ => self.tear_down(uid).await?,
             }
         }
         let known: Vec<String> = self.sandboxes().keys().cloned().collect();
@@ -154,7 +157,8 @@ impl NodeRuntime {
 /// The shim of a folder, if the process that wrote it is still that process.
 pub(super) fn live_identity(dir: &Path) -> Option<ShimIdentity> {
     let identity: ShimIdentity = read_json(&dir.join(IDENTITY))?;
-    (start_ticks(identity.pid) == Some(identity.start_ticks)).then_some(identity)
+    let same = identity.boot_id == boot_id() && start_ticks(identity.pid) == Some(identity.start_ticks);
+    same.then_some(identity)
 }
 
 /// A document, or nothing where it is not there or damaged: both mean that a start or a boot cut it short.

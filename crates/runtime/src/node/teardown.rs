@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::sandboxes::live_identity;
-use super::{NodeRuntime, blocking};
+use super::{NodeRuntime, blocking, lease_owner};
 use crate::RuntimeError;
 use crate::shim::protocol::Request;
 use crate::shim::start_ticks;
@@ -31,7 +31,7 @@ impl NodeRuntime {
         });
         let mut errors = vec![killed.await.err()];
         errors.push(self.inner.network.detach(uid).await.err());
-        let (store, prefix) = (self.inner.store.clone(), format!("{uid}."));
+        let (store, prefix) = (self.inner.store.clone(), lease_owner(uid, ""));
         let dirs = [self.run_dir(uid), self.work_dir(uid)];
         let cleared = blocking(move || {
             store.release(&prefix)?;

@@ -108,6 +108,7 @@ fn prepare(dir: &Path) -> io::Result<(server::Server, Vec<String>)> {
     let identity = ShimIdentity {
         pid: std::process::id() as i32,
         start_ticks: start_ticks(std::process::id() as i32).unwrap_or(0),
+        boot_id: boot_id(),
         version: VERSION,
     };
     write_whole(&dir.join(IDENTITY), &serde_json::to_vec(&identity)?)?;
@@ -130,6 +131,11 @@ pub(crate) fn start_ticks(pid: i32) -> Option<u64> {
     // The name, in parentheses, may hold anything; the 22nd field is the 20th after it.
     let (_, after) = stat.rsplit_once(") ")?;
     after.split(' ').nth(19)?.parse().ok()
+}
+
+/// Tells one boot of the host from another.
+pub(crate) fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
 /// Replaces a file: a reader sees the old one or the new one.

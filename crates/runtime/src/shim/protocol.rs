@@ -42,8 +42,10 @@ pub(crate) struct ShimConfig {
 pub(crate) struct ShimIdentity {
     /// Its process id.
     pub(crate) pid: i32,
-    /// When it started, in the kernel's ticks: with the id it names one process for ever.
+    /// When it started, in the kernel's ticks since the boot.
     pub(crate) start_ticks: u64,
+    /// Which boot: the three together name one process for ever.
+    pub(crate) boot_id: String,
     /// The protocol it speaks.
     pub(crate) version: u32,
 }

@@ -31,12 +31,14 @@ pub(crate) fn all() -> Vec<(&'static str, Case)> {
         ("identity_and_rights", || Box::pin(identity_and_rights())),
         ("mounts_and_limits", || Box::pin(mounts_and_limits())),
         ("host_network_and_privileged", || Box::pin(host_network_and_privileged())),
+        ("host_processes", || Box::pin(host_processes())),
         ("pods_survive_their_agent", || Box::pin(pods_survive_their_agent())),
         ("nothing_is_left_after_a_massacre", || Box::pin(nothing_is_left_after_a_massacre())),
         ("system_image", || Box::pin(system_image())),
         ("routes", || Box::pin(routes())),
         ("cgroups_that_are_not_mounted", || Box::pin(cgroups_that_are_not_mounted())),
         ("unified_cgroups", || Box::pin(unified_cgroups())),
+        ("many_pods_at_once", || Box::pin(many_pods_at_once())),
         ("starts_are_fast", || Box::pin(starts_are_fast())),
     ]
 }
@@ -335,6 +337,23 @@ async fn host_network_and_privileged() {
     assert_eq!(world.left_behind(), Vec::<String>::new());
 }
 
+async fn host_processes() {
+    let world = World::new().await;
+    let mut sandbox = world.sandbox("u1");
+    (sandbox.host_pid, sandbox.host_ipc) = (true, true);
+    world.node.run_sandbox(sandbox).await.expect("runs");
+    // Without a process namespace, what it started would outlive it.
+    let script = "sleep 1000 & echo $!; sleep 0.1; exit 3";
+    world.node.start_container("u1", world.container("a-0", script)).await.expect("starts");
+    assert_eq!(world.ended("u1", "a-0").await, (3, None, false));
+    let child: u32 = world.log("a-0").trim_start_matches("stdout F ").trim().parse().expect("a process id");
+    eventually(async || is_dead(child).then_some(())).await;
+    let sleeper = world.container("b-0", "sleep 1000 & exec sleep 1000");
+    world.node.start_container("u1", sleeper).await.expect("starts");
+    world.node.remove_sandbox("u1").await.expect("removes");
+    assert_eq!(world.left_behind(), Vec::<String>::new());
+}
+
 async fn system_image() {
     let world = World::new().await;
     let executable = std::env::current_exe().expect("a path");
@@ -523,6 +542,33 @@ async fn nothing_is_left_after_a_massacre() {
 fn is_dead(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_none_or(|(_, after)| after.starts_with(['Z', 'X']))
+}
+
+async fn many_pods_at_once() {
+    let world = World::new().await;
+    let at = Instant::now();
+    let start = async |round: usize| {
+        let uid = format!("u{round}");
+        world.node.run_sandbox(world.sandbox(&uid)).await.expect("runs");
+        for id in ["a", "b"] {
+            let spec = world.container(&format!("{id}-{round}"), "echo up; exec sleep 1000");
+            world.node.start_container(&uid, spec).await.expect("starts");
+        }
+        let ended = world.container(&format!("c-{round}"), "exit 2");
+        world.node.start_container(&uid, ended).await.expect("starts");
+        assert_eq!(world.ended(&uid, &format!("c-{round}")).await.0, 2);
+        uid
+    };
+    let uids = futures::future::join_all((0..20).map(start)).await;
+    eprintln!("  60 containers in 20 pods after {} ms", at.elapsed().as_millis());
+    let sandboxes = world.node.list().await.expect("lists");
+    let ips: std::collections::BTreeSet<_> = sandboxes.iter().flat_map(|sandbox| &sandbox.ips).collect();
+    assert_eq!((sandboxes.len(), ips.len()), (20, 20));
+    futures::future::join_all(uids.iter().map(async |uid| {
+        world.node.remove_sandbox(uid).await.expect("removes");
+    }))
+    .await;
+    assert_eq!(world.left_behind(), Vec::<String>::new());
 }
 
 /// Not a test of speed: it prints what it measures.

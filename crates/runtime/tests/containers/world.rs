@@ -6,6 +6,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 use xebec_runtime::image::{PackOptions, ProcessConfig, pack};
 use xebec_runtime::{
@@ -161,10 +163,36 @@ impl World {
     }
 }
 
+impl World {
+    /// A case that failed must not leave its pods running. Their containers die with them.
+    fn kill_shims(&self) {
+        for process in fs::read_dir("/proc").expect("reads").flatten() {
+            let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let run = self.dir.join("run");
+            if let Ok(pid) = process.file_name().to_string_lossy().parse()
+                && String::from_utf8_lossy(&line).contains(&*run.to_string_lossy())
+            {
+                // It may be gone already.
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
+        for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
+            let node = hierarchy.path().join("xebec-test").join(self.dir.file_name().expect("a name"));
+            let folders = walkdir::WalkDir::new(node).contents_first(true).into_iter().flatten();
+            for folder in folders.filter(|entry| entry.file_type().is_dir()) {
+                let _ = fs::remove_dir(folder.path());
+            }
+        }
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         let Some(dir) = &self._dir else { return };
         let name = dir.path().file_name().expect("a name").to_owned();
+        if std::thread::panicking() {
+            self.kill_shims();
+        }
         for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
             // The node's own cgroup outlives its pods; a test's goes with the test.
             let _ = fs::remove_dir(hierarchy.path().join("xebec-test").join(&name));

@@ -254,3 +254,91 @@ pub(super) fn exec_process(configuration: &Value, command: &[String], tty: bool)
     }
     json!({ "terminal": tty, "user": { "uid": 0, "gid": 0 }, "args": command, "env": env, "cwd": process["cwd"] })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::ProcessConfig;
+    use crate::{ContainerSpec, SandboxSpec, Security};
+    use expect_test::expect;
+
+    fn request(spec: ContainerSpec) -> StartRequest {
+        let process = ProcessConfig {
+            entrypoint: Some(vec!["/entry".into()]),
+            cmd: Some(vec!["image".into(), "args".into()]),
+            env: Some(vec!["A=image".into(), "B=image".into(), "PATH=/image".into()]),
+            working_dir: "/image".into(),
+            ..ProcessConfig::default()
+        };
+        StartRequest { spec, image_digest: String::new(), layers: Vec::new(), process }
+    }
+
+    #[test]
+    fn commands_follow_kubernetes_table() {
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let ask = |entry: &str, args: &str| {
+            let spec = ContainerSpec { command: words(entry), args: words(args), ..Default::default() };
+            command(&request(spec)).join(" ")
+        };
+        let asked = [ask("", ""), ask("", "own"), ask("/own", ""), ask("/own", "args")];
+        assert_eq!(asked, ["/entry image args", "/entry own", "/own", "/own args"]);
+    }
+
+    #[test]
+    fn a_configuration_has_what_was_asked_for() {
+        let config = ShimConfig {
+            spec: SandboxSpec { hostname: "web".into(), ..SandboxSpec::default() },
+            ips: Vec::new(),
+            cgroup: "/xebec/n1/podu1".into(),
+            run_dir: "/run/u1".into(),
+            work_dir: "/work/u1".into(),
+        };
+        let resources = Resources {
+            cpu_request_millis: Some(500),
+            cpu_limit_millis: Some(1500),
+            memory_limit_bytes: Some(64 << 20),
+            ..Resources::default()
+        };
+        let request = request(ContainerSpec {
+            id: "a-0".into(),
+            env: vec![("B".into(), "pod".into())],
+            mounts: vec![Mount::bind("/from", "/etc/hosts", true)],
+            security: Security { no_new_privileges: true, ..Security::default() },
+            ..ContainerSpec::default()
+        });
+        let user = User { uid: 1, gid: 2, groups: vec![3], home: "/home".into() };
+        let granted = Granted { names: vec!["CAP_KILL".into()], missing: Vec::new() };
+        let parts = Parts {
+            config: &config,
+            request: &request,
+            root: Path::new("/root"),
+            user: &user,
+            granted: &granted,
+            unified: true,
+            resources,
+        };
+        let built = configuration(&parts);
+        let mounts: Vec<&str> = built["mounts"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|it| it["destination"].as_str())
+            .collect();
+        expect![[r#"
+            {"args":["/entry","image","args"],"capabilities":{"bounding":["CAP_KILL"],"effective":["CAP_KILL"],"permitted":["CAP_KILL"]},"cwd":"/image","env":["PATH=/image","HOME=/home","HOSTNAME=web","A=image","B=pod"],"noNewPrivileges":true,"terminal":false,"user":{"additionalGids":[3],"gid":2,"uid":1,"umask":18}}
+            {"cpu":{"period":100000,"quota":150000,"shares":512},"devices":[{"access":"rwm","allow":false}],"memory":{"limit":67108864}}
+            [{"type":"mount"},{"type":"pid"},{"type":"cgroup"}]
+            "/xebec/n1/podu1/a-0"
+            ["/proc", "/dev", "/dev/pts", "/dev/mqueue", "/sys", "/sys/fs/cgroup", "/dev/shm", "/etc/hostname", "/etc/resolv.conf", "/etc/hosts"]
+        "#]].assert_eq(&format!(
+            "{}\n{}\n{}\n{}\n{mounts:?}\n",
+            built["process"],
+            built["linux"]["resources"],
+            built["linux"]["namespaces"],
+            built["linux"]["cgroupsPath"]
+        ));
+        // What is written for libcontainer is what it reads.
+        serde_json::from_value::<libcontainer::oci_spec::runtime::Spec>(built)
+            .expect("a runtime configuration");
+    }
+}
