@@ -1,1 +1,29 @@
-//! A master: wires raft, the apiserver and the leader's loops.
+//! A master: the replicated store, the API over it, and, on the one that leads, the
+//! loops that make the cluster what its objects say.
+//!
+//! ```text
+//! 6443  TLS, client certificate or token   Resources · Cluster · Nodes · Pods
+//! 6444  mTLS, masters only                 Raft · Peer · Sessions
+//! ```
+
+mod cluster_keys;
+pub mod config;
+mod dialer;
+mod error;
+mod identity;
+mod kubeconfig;
+mod late;
+mod leader;
+mod listen;
+mod liveness;
+mod master;
+mod pki;
+mod seal;
+mod services;
+mod sessions;
+mod store_adapter;
+mod tokens;
+
+pub use config::Config;
+pub use error::MasterError;
+pub use master::run;

@@ -30,4 +30,5 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descrip
 
 pub mod error;
 pub mod object;
+pub mod pinned;
 pub mod tls;

@@ -1,0 +1,108 @@
+//! TLS ports. Handshakes run side by side, bounded in number and time.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use xebec_rpc::tls;
+
+use crate::error::MasterError;
+use crate::pki::ServingCertificate;
+
+const HANDSHAKES: usize = 256;
+const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+
+/// Connections that shook hands.
+pub(crate) type Incoming = ReceiverStream<std::io::Result<TlsStream<TcpStream>>>;
+
+/// Binds a port.
+///
+/// # Errors
+/// [`MasterError::Listen`], naming the configuration's field.
+pub(crate) async fn bind(field: &'static str, address: &str) -> Result<TcpListener, MasterError> {
+    let listen = |source| MasterError::Listen { field, address: address.to_owned(), source };
+    let parsed: SocketAddr = address.parse().map_err(|error| listen(std::io::Error::other(error)))?;
+    let socket =
+        if parsed.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() };
+    let socket = socket.map_err(listen)?;
+    socket.set_reuseaddr(true).map_err(listen)?;
+    socket.bind(parsed).map_err(listen)?;
+    socket.listen(1024).map_err(listen)
+}
+
+/// TLS 1.3 with this certificate. Clients show one of this CA, or, where `optional`,
+/// none; what they may do without is decided later.
+///
+/// # Errors
+/// [`MasterError::Certificate`].
+pub(crate) fn server_config(
+    certificate: Arc<ServingCertificate>,
+    ca_der: &[u8],
+    optional: bool,
+) -> Result<ServerConfig, MasterError> {
+    let mut roots = RootCertStore::empty();
+    roots.add(ca_der.to_vec().into())?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), tls::provider());
+    let verifier = if optional { verifier.allow_unauthenticated() } else { verifier };
+    let verifier = verifier.build().map_err(|error| MasterError::Certificate(error.to_string()))?;
+    let mut config = ServerConfig::builder_with_provider(tls::provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(certificate);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(config)
+}
+
+/// Accepts until `stop`; the task ends with it, or when nobody takes connections.
+pub(crate) fn accept(
+    listener: TcpListener,
+    config: ServerConfig,
+    stop: CancellationToken,
+) -> (Incoming, impl Future<Output = ()>) {
+    let (ready, incoming) = mpsc::channel(64);
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let task = async move {
+        let slots = Arc::new(Semaphore::new(HANDSHAKES));
+        loop {
+            let slot = slots.clone().acquire_owned().await.expect("never closed");
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = stop.cancelled() => return,
+            };
+            let (tcp, from) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of descriptors, say: what is open goes on, and we try again.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
+            let (acceptor, ready) = (acceptor.clone(), ready.clone());
+            tokio::spawn(async move {
+                let _slot = slot;
+                let shaken = tokio::time::timeout(HANDSHAKE_TIME, shake(acceptor, tcp)).await;
+                match shaken {
+                    // Nobody takes it any more while shutting down.
+                    Ok(Ok(stream)) => drop(ready.send(Ok(stream)).await),
+                    Ok(Err(error)) => tracing::warn!(%from, %error, "refused: the TLS handshake failed"),
+                    Err(_) => tracing::debug!(%from, "a TLS handshake took too long"),
+                }
+            });
+        }
+    };
+    (ReceiverStream::new(incoming), task)
+}
+
+async fn shake(acceptor: TlsAcceptor, tcp: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+    tcp.set_nodelay(true)?;
+    acceptor.accept(tcp).await
+}

@@ -1,0 +1,312 @@
+//! One running master: what its services share, and how it starts and stops.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use xebec_api::error::Reason;
+use xebec_api::table;
+use xebec_apiserver::clock::{Clock, SystemClock};
+use xebec_apiserver::grpc::ResourcesService;
+use xebec_apiserver::{ApiServer, RequestContext, Settings, Target, system_objects};
+use xebec_raft::Node;
+use xebec_rpc::raft::v1::sessions_server::SessionsServer;
+use xebec_rpc::v1;
+
+use crate::cluster_keys::ClusterKeys;
+use crate::config::Config;
+use crate::error::MasterError;
+use crate::identity::{self, Membership, Origin};
+use crate::leader;
+use crate::listen;
+use crate::liveness::Liveness;
+use crate::pki::{Purpose, ServingCertificate, write_private};
+use crate::services::{ClusterService, NodesService, PodsService};
+use crate::sessions::Sessions;
+use crate::store_adapter::RaftStore;
+
+/// Streams that one connection may have open: informers hold many.
+const STREAMS: u32 = 4096;
+/// How long a stop may take.
+const STOPPING: Duration = Duration::from_secs(5);
+/// How long the keys of the cluster may take to arrive.
+const KEYS_PATIENCE: Duration = Duration::from_secs(60);
+/// Between two reports of sessions to the leader.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// What the services and loops of a master share.
+pub(crate) struct Shared {
+    /// Its configuration.
+    pub config: Arc<Config>,
+    /// The cluster's id.
+    pub cluster_id: String,
+    /// Its part of the replicated store.
+    pub node: Arc<Node>,
+    /// The API over it.
+    pub api: Arc<ApiServer>,
+    /// The cluster's keys.
+    pub keys: ClusterKeys,
+    /// The key that they are sealed with.
+    pub sealing_key: Vec<u8>,
+    /// The nodes' sessions here.
+    pub sessions: Sessions,
+    /// The nodes' last signs of life.
+    pub liveness: Liveness,
+    /// Ends everything.
+    pub stop: CancellationToken,
+}
+
+impl Shared {
+    /// The time.
+    #[must_use]
+    pub(crate) fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    /// The client addresses of every master, this one's first.
+    #[must_use]
+    pub(crate) fn master_addresses(&self) -> Vec<String> {
+        let mut all = vec![self.config.client_address.clone()];
+        let others = self.node.members().into_iter().map(|member| member.member.client_address);
+        all.extend(others.filter(|address| *address != self.config.client_address));
+        all
+    }
+}
+
+/// Runs a master until `stop`. It is ready once both ports answer.
+///
+/// # Errors
+/// [`MasterError`]: what happened, to what, and what to do.
+pub async fn run(config: Config, stop: CancellationToken) -> Result<(), MasterError> {
+    // Both ports first: one that is in use must not leave a half-made cluster behind.
+    let clients = listen::bind("client_address", &config.client_address).await?;
+    let peers = listen::bind("peer_address", &config.peer_address).await?;
+    let now = SystemClock.now();
+    let membership = identity::establish(&config, now).await?;
+    let sealing_key = membership.files.read("sealing.key")?;
+    let node = Arc::new(identity::start_node(&config, &membership).await?);
+    let ca = membership.files.read_text("ca.crt")?;
+    let ca_der = crate::pki::der_of(&ca)?;
+    let mut tasks = JoinSet::new();
+
+    // The peers' port serves Raft at once: without it a joiner never hears of the keys.
+    let certificate = serving(&membership, "peer", &ca)?;
+    let tls = listen::server_config(certificate, &ca_der, false)?;
+    let (peer_incoming, accepting) = listen::accept(peers, tls, stop.clone());
+    tasks.spawn(accepting);
+    let (raft, peer) = node.services();
+    let (late, sessions) = tokio::sync::oneshot::channel::<Arc<Shared>>();
+    tasks.spawn(serve_peers(peer_incoming, raft, peer, sessions, stop.clone()));
+
+    let keys = settle(&config, &membership, &node).await?;
+    let api = api(&config, &node, &keys)?;
+    let shared = Arc::new(Shared {
+        cluster_id: membership.identity.cluster_id.clone(),
+        node,
+        api,
+        keys,
+        sealing_key,
+        sessions: Sessions::default(),
+        liveness: Liveness::default(),
+        stop: stop.clone(),
+        config: Arc::new(config),
+    });
+    // The receiver waits in a task of ours; it is gone only when we stop.
+    let _ = late.send(shared.clone());
+    let certificate = renewed(&shared, &membership, &ca)?;
+    let tls = listen::server_config(certificate, &ca_der, true)?;
+    let (incoming, accepting) = listen::accept(clients, tls, stop.clone());
+    tasks.spawn(accepting);
+    tasks.spawn(serve_clients(incoming, shared.clone()));
+    tasks.spawn(report_sessions(shared.clone()));
+    tasks.spawn(leader::run(shared.clone()));
+    if matches!(membership.origin, Origin::Founder(_)) {
+        furnish(&shared).await?;
+        membership.identity.store(&shared.config.data_dir)?;
+    }
+    tracing::info!(name = shared.config.name, address = shared.config.client_address, "ready");
+    stop.cancelled().await;
+    finish(shared, tasks).await;
+    Ok(())
+}
+
+/// Raft's first steps, until this master holds the cluster's keys.
+async fn settle(config: &Config, membership: &Membership, node: &Node) -> Result<ClusterKeys, MasterError> {
+    match &membership.origin {
+        Origin::Founder(keys) => {
+            node.bootstrap(identity::member(config)).await?;
+            let transaction = keys.founding(&membership.identity.cluster_id, &membership.seal)?;
+            node.propose(&transaction).await?;
+        }
+        Origin::Joiner => {
+            // Kept before the vote: a master that may have voted must know that it did.
+            membership.identity.store(&config.data_dir)?;
+        }
+        Origin::Member => {}
+    }
+    let mut revisions = node.revisions();
+    let deadline = tokio::time::Instant::now() + KEYS_PATIENCE;
+    let keys = loop {
+        if let Some(keys) = ClusterKeys::load(&node.state(), &membership.seal)? {
+            break keys;
+        }
+        let changed = tokio::time::timeout_at(deadline, revisions.changed()).await;
+        if changed.is_err() {
+            let why = format!(
+                "the cluster's state did not arrive within {KEYS_PATIENCE:?}: are the other masters up?"
+            );
+            return Err(MasterError::Join(why));
+        }
+    };
+    if matches!(membership.origin, Origin::Joiner) {
+        node.barrier().await?;
+        node.promote(membership.identity.raft_id).await?;
+    }
+    Ok(keys)
+}
+
+fn api(config: &Config, node: &Arc<Node>, keys: &ClusterKeys) -> Result<Arc<ApiServer>, MasterError> {
+    let settings = Settings {
+        service_prefix: config.service_prefix().unwrap_or([10, 43]),
+        token_keys: Some(keys.token_keys()?),
+        ..Settings::default()
+    };
+    Ok(Arc::new(ApiServer::new(Arc::new(RaftStore(node.clone())), settings)))
+}
+
+fn serving(membership: &Membership, name: &str, ca: &str) -> Result<Arc<ServingCertificate>, MasterError> {
+    let key = membership.files.read_text(&format!("{name}.key"))?;
+    let certificate = membership.files.read_text(&format!("{name}.crt"))?;
+    ServingCertificate::new(&key, &certificate, ca)
+}
+
+/// A master issues itself fresh certificates at every start, so one that was off for a
+/// month comes back.
+fn renewed(
+    shared: &Shared,
+    membership: &Membership,
+    ca: &str,
+) -> Result<Arc<ServingCertificate>, MasterError> {
+    let (serving_purpose, peer_purpose) = identity::purposes(&shared.config);
+    for (name, purpose) in [("serving", serving_purpose), ("peer", peer_purpose)] {
+        let (key, certificate) = shared.keys.authority.issue(&purpose, shared.now())?;
+        membership.files.write(&format!("{name}.key"), key)?;
+        membership.files.write(&format!("{name}.crt"), certificate)?;
+    }
+    serving(membership, "serving", ca)
+}
+
+/// What every cluster has from its first moment, and the way in for its admin.
+async fn furnish(shared: &Arc<Shared>) -> Result<(), MasterError> {
+    let mut leadership = shared.node.leadership();
+    let leading = leadership.wait_for(|leadership| leadership.leading.is_some()).await;
+    let term = leading.ok().and_then(|leadership| leadership.leading).unwrap_or_default();
+    let context = RequestContext::system("bootstrap", term);
+    for object in system_objects::all() {
+        let row =
+            table::by_kind(object.api_version(), object.kind()).expect("system objects are of known kinds");
+        let target = Target::object(row, object.namespace(), "");
+        match shared.api.create(&context, &target, object).await {
+            Ok(_) => {}
+            Err(error) if error.reason == Reason::AlreadyExists => {}
+            Err(error) => return Err(MasterError::Refused(format!("bootstrap: {error}"))),
+        }
+    }
+    let purpose =
+        Purpose::Client { name: "xebec-admin".to_owned(), groups: vec!["system:masters".to_owned()] };
+    let (key, certificate) = shared.keys.authority.issue(&purpose, shared.now())?;
+    let servers = shared.master_addresses();
+    let text = crate::kubeconfig::admin(&servers, shared.keys.authority.certificate(), &certificate, &key);
+    let default = shared.config.data_dir.join("admin.kubeconfig");
+    write_private(shared.config.admin_kubeconfig.as_ref().unwrap_or(&default), text.as_bytes())
+}
+
+async fn serve_clients(incoming: listen::Incoming, shared: Arc<Shared>) {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(xebec_rpc::DESCRIPTORS)
+        .build_v1()
+        .expect("our own descriptors are valid");
+    let server = Server::builder()
+        .max_concurrent_streams(STREAMS)
+        .http2_keepalive_interval(Some(Duration::from_secs(5)))
+        .add_service(health_service)
+        .add_service(reflection)
+        .add_service(v1::resources_server::ResourcesServer::new(ResourcesService::new(shared.api.clone())))
+        .add_service(v1::cluster_server::ClusterServer::new(ClusterService(shared.clone())))
+        .add_service(v1::nodes_server::NodesServer::new(NodesService(shared.clone())))
+        .add_service(v1::pods_server::PodsServer::new(PodsService(shared.clone())));
+    let stop = shared.stop.clone();
+    drop(shared);
+    if let Err(error) = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await {
+        tracing::error!(%error, "the client API stopped");
+    }
+}
+
+async fn serve_peers(
+    incoming: listen::Incoming,
+    raft: xebec_raft::RaftService,
+    peer: xebec_raft::PeerService,
+    shared: tokio::sync::oneshot::Receiver<Arc<Shared>>,
+    stop: CancellationToken,
+) {
+    let sessions = crate::late::Late::new(shared);
+    let server = Server::builder()
+        .max_concurrent_streams(STREAMS)
+        .http2_keepalive_interval(Some(Duration::from_secs(1)))
+        .layer(tonic::service::InterceptorLayer::new(masters_only))
+        .add_service(raft)
+        .add_service(peer)
+        .add_service(SessionsServer::new(sessions));
+    if let Err(error) = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await {
+        tracing::error!(%error, "the peers' port stopped");
+    }
+}
+
+/// The TLS layer let in whoever has a certificate of this CA; here only masters may.
+fn masters_only(request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
+    let user = request.peer_certs().and_then(|certificates| certificates.first().cloned());
+    let user = user.and_then(|der| xebec_apiserver::authentication::certificate(&der).ok());
+    if user.as_ref().is_some_and(|user| user.groups.iter().any(|group| group == "xebec:masters")) {
+        return Ok(request);
+    }
+    tracing::warn!(user = user.map(|user| user.name), "refused on the peers' port: not a master");
+    Err(tonic::Status::permission_denied("only masters talk here"))
+}
+
+/// Tells the leader, about once a second, which nodes are heard of here.
+async fn report_sessions(shared: Arc<Shared>) {
+    let mut tick = tokio::time::interval(REPORT_EVERY);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = shared.stop.cancelled() => return,
+        }
+        let ages = shared.sessions.ages();
+        for (node, age) in &ages {
+            shared.liveness.heard(node, *age);
+        }
+        if let Err(error) = shared.node.report_sessions(&ages).await {
+            tracing::debug!(%error, "the leader did not take a report");
+        }
+    }
+}
+
+async fn finish(shared: Arc<Shared>, mut tasks: JoinSet<()>) {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOPPING, all).await.is_err() {
+        tracing::warn!("some tasks did not stop in time");
+        tasks.abort_all();
+    }
+    let node = shared.node.clone();
+    drop(shared);
+    match Arc::try_unwrap(node) {
+        Ok(node) => node.shutdown().await,
+        // Connections that outlive the stop still hold it; the process ends anyway.
+        Err(node) => node.stop().await,
+    }
+}
