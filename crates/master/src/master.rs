@@ -7,11 +7,9 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
-use xebec_api::error::Reason;
-use xebec_api::table;
 use xebec_apiserver::clock::{Clock, SystemClock};
 use xebec_apiserver::grpc::ResourcesService;
-use xebec_apiserver::{ApiServer, RequestContext, Settings, Target, system_objects};
+use xebec_apiserver::{ApiServer, RequestContext, Settings, system_objects};
 use xebec_raft::Node;
 use xebec_rpc::raft::v1::sessions_server::SessionsServer;
 use xebec_rpc::v1;
@@ -23,7 +21,7 @@ use crate::identity::{self, Membership, Origin};
 use crate::leader;
 use crate::listen;
 use crate::liveness::Liveness;
-use crate::pki::{Purpose, ServingCertificate, write_private};
+use crate::pki::{PkiFiles, Purpose, ServingCertificate, write_private};
 use crate::services::{ClusterService, NodesService, PodsService};
 use crate::sessions::Sessions;
 use crate::store_adapter::RaftStore;
@@ -36,6 +34,11 @@ const STOPPING: Duration = Duration::from_secs(5);
 const KEYS_PATIENCE: Duration = Duration::from_secs(60);
 /// Between two reports of sessions to the leader.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Between two renewals of certificates that are good for 90 days.
+const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
+
+/// Both ports, by the name of their files.
+type Ports = [(&'static str, Arc<ServingCertificate>); 2];
 
 /// What the services and loops of a master share.
 pub(crate) struct Shared {
@@ -94,6 +97,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), MasterEr
 
     // The peers' port serves Raft at once: without it a joiner never hears of the keys.
     let certificate = serving(&membership, "peer", &ca)?;
+    let peer_certificate = certificate.clone();
     let tls = listen::server_config(certificate, &ca_der, false)?;
     let (peer_incoming, accepting) = listen::accept(peers, tls, stop.clone());
     tasks.spawn(accepting);
@@ -102,7 +106,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), MasterEr
     tasks.spawn(serve_peers(peer_incoming, raft, peer, sessions, stop.clone()));
 
     let keys = settle(&config, &membership, &node).await?;
-    let api = api(&config, &node, &keys)?;
+    let api = api(&config, &node, &keys, &stop)?;
     let shared = Arc::new(Shared {
         cluster_id: membership.identity.cluster_id.clone(),
         node,
@@ -116,7 +120,10 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), MasterEr
     });
     // The receiver waits in a task of ours; it is gone only when we stop.
     let _ = late.send(shared.clone());
-    let certificate = renewed(&shared, &membership, &ca)?;
+    let certificate = serving(&membership, "serving", &ca)?;
+    let ports = [("serving", certificate.clone()), ("peer", peer_certificate)];
+    renew(&shared, &membership.files, &ports)?;
+    tasks.spawn(keep_renewed(shared.clone(), membership.files.clone(), ports));
     let tls = listen::server_config(certificate, &ca_der, true)?;
     let (incoming, accepting) = listen::accept(clients, tls, stop.clone());
     tasks.spawn(accepting);
@@ -168,10 +175,20 @@ async fn settle(config: &Config, membership: &Membership, node: &Node) -> Result
     Ok(keys)
 }
 
-fn api(config: &Config, node: &Arc<Node>, keys: &ClusterKeys) -> Result<Arc<ApiServer>, MasterError> {
+fn api(
+    config: &Config,
+    node: &Arc<Node>,
+    keys: &ClusterKeys,
+    stop: &CancellationToken,
+) -> Result<Arc<ApiServer>, MasterError> {
     let settings = Settings {
-        service_prefix: config.service_prefix().unwrap_or([10, 43]),
+        service_cidr: config
+            .cluster
+            .service_cidr
+            .parse()
+            .map_err(|error| MasterError::Refused(format!("{error}")))?,
         token_keys: Some(keys.token_keys()?),
+        shutdown: stop.clone(),
         ..Settings::default()
     };
     Ok(Arc::new(ApiServer::new(Arc::new(RaftStore(node.clone())), settings)))
@@ -183,20 +200,29 @@ fn serving(membership: &Membership, name: &str, ca: &str) -> Result<Arc<ServingC
     ServingCertificate::new(&key, &certificate, ca)
 }
 
-/// A master issues itself fresh certificates at every start, so one that was off for a
-/// month comes back.
-fn renewed(
-    shared: &Shared,
-    membership: &Membership,
-    ca: &str,
-) -> Result<Arc<ServingCertificate>, MasterError> {
+/// Issues fresh certificates for both ports, which show them from the next connection
+/// on. At every start too, so that a master that was off for a month comes back.
+fn renew(shared: &Shared, files: &PkiFiles, ports: &Ports) -> Result<(), MasterError> {
     let (serving_purpose, peer_purpose) = identity::purposes(&shared.config);
-    for (name, purpose) in [("serving", serving_purpose), ("peer", peer_purpose)] {
+    for ((name, port), purpose) in ports.iter().zip([serving_purpose, peer_purpose]) {
         let (key, certificate) = shared.keys.authority.issue(&purpose, shared.now())?;
-        membership.files.write(&format!("{name}.key"), key)?;
-        membership.files.write(&format!("{name}.crt"), certificate)?;
+        port.replace(&key, &certificate, shared.keys.authority.certificate())?;
+        files.write(&format!("{name}.key"), key)?;
+        files.write(&format!("{name}.crt"), certificate)?;
     }
-    serving(membership, "serving", ca)
+    Ok(())
+}
+
+async fn keep_renewed(shared: Arc<Shared>, files: PkiFiles, ports: Ports) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(RENEW_EVERY) => {}
+            () = shared.stop.cancelled() => return,
+        }
+        if let Err(error) = renew(&shared, &files, &ports) {
+            tracing::error!(%error, "the certificates were not renewed; tried again in a day");
+        }
+    }
 }
 
 /// What every cluster has from its first moment, and the way in for its admin.
@@ -206,14 +232,8 @@ async fn furnish(shared: &Arc<Shared>) -> Result<(), MasterError> {
     let term = leading.ok().and_then(|leadership| leadership.leading).unwrap_or_default();
     let context = RequestContext::system("bootstrap", term);
     for object in system_objects::all() {
-        let row =
-            table::by_kind(object.api_version(), object.kind()).expect("system objects are of known kinds");
-        let target = Target::object(row, object.namespace(), "");
-        match shared.api.create(&context, &target, object).await {
-            Ok(_) => {}
-            Err(error) if error.reason == Reason::AlreadyExists => {}
-            Err(error) => return Err(MasterError::Refused(format!("bootstrap: {error}"))),
-        }
+        let made = shared.api.apply_missing(&context, object).await;
+        made.map_err(|error| MasterError::Refused(format!("bootstrap: {error}")))?;
     }
     let purpose =
         Purpose::Client { name: "xebec-admin".to_owned(), groups: vec!["system:masters".to_owned()] };

@@ -89,12 +89,6 @@ impl Authority {
         &self.certificate_pem
     }
 
-    /// The CA's certificate, DER.
-    #[must_use]
-    pub(crate) fn certificate_der(&self) -> &[u8] {
-        &self.certificate_der
-    }
-
     /// The CA's key, PEM.
     #[must_use]
     pub(crate) fn key(&self) -> &str {
