@@ -30,16 +30,16 @@ pub struct Findings {
 /// # Errors
 /// The first field of a wrong type.
 pub fn strict<T: DeserializeOwned>(object: &Object) -> Result<Vec<String>, FieldError> {
-    inspect::<T>(object).map(|findings| findings.unknown.into_iter().map(|error| error.field).collect())
+    let value = Value::Object(object.as_map().clone());
+    inspect::<T>(&value).map(|findings| findings.unknown.into_iter().map(|error| error.field).collect())
 }
 
-/// Decodes an object as `T`, dropping the result.
+/// Decodes an object's JSON as `T`, dropping the result.
 ///
 /// # Errors
 /// The first field of a wrong type.
-pub fn inspect<T: DeserializeOwned>(object: &Object) -> Result<Findings, FieldError> {
-    let value = Value::Object(object.as_map().clone());
-    deserializer::walk::<T>(&value)
+pub fn inspect<T: DeserializeOwned>(value: &Value) -> Result<Findings, FieldError> {
+    deserializer::walk::<T>(value)
 }
 
 /// Makes what a client sent fit to be defaulted and stored: drops nulls (which mean "not
@@ -49,18 +49,16 @@ pub fn inspect<T: DeserializeOwned>(object: &Object) -> Result<Findings, FieldEr
 /// # Errors
 /// The first field of a wrong type.
 pub fn decode(row: &Resource, object: &mut Object) -> Result<Vec<FieldError>, FieldError> {
-    drop_nulls(object.as_map_mut());
-    let findings = (row.inspect)(object)?;
-    if !findings.quantities.is_empty() {
-        let mut value = std::mem::take(object).into_value();
-        for pointer in &findings.quantities {
-            canonical_quantity(&mut value, pointer);
-        }
-        if let Value::Object(map) = value {
-            *object = Object::from_map(map);
-        }
+    let mut value = std::mem::take(object).into_value();
+    drop_nulls_in(&mut value);
+    let findings = (row.inspect)(&value);
+    for pointer in findings.iter().flat_map(|findings| &findings.quantities) {
+        canonical_quantity(&mut value, pointer);
     }
-    Ok(findings.unknown)
+    if let Value::Object(map) = value {
+        *object = Object::from_map(map);
+    }
+    findings.map(|findings| findings.unknown)
 }
 
 fn canonical_quantity(root: &mut Value, pointer: &str) {

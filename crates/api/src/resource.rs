@@ -2,6 +2,8 @@
 //! (discovery, both faces of the API, defaulting, validation, tables) reads rows,
 //! and only rows; a new kind is a new row and a strategy file.
 
+use serde_json::Value;
+
 use crate::check::Findings;
 use crate::error::FieldError;
 use crate::name;
@@ -32,7 +34,7 @@ pub struct Resource {
     /// type does not know, or the first field of a wrong type.
     pub check: fn(&Object) -> Result<Vec<String>, FieldError>,
     /// The same, in the words to refuse it with. Callers go through [`crate::check::decode`].
-    pub inspect: fn(&Object) -> Result<Findings, FieldError>,
+    pub inspect: fn(&Value) -> Result<Findings, FieldError>,
 }
 
 impl Resource {

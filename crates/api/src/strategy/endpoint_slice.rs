@@ -14,6 +14,7 @@ use crate::object::Object;
 use crate::pod::list;
 use crate::resource::{Column, Strategy};
 
+const SERVICE_NAME: &str = "kubernetes.io/service-name";
 const MAX_ENDPOINTS: usize = 1000;
 /// So many a cell shows before it says how many more there are.
 const SHOWN: usize = 3;
@@ -40,6 +41,9 @@ impl Strategy for EndpointSlice {
         }
         for endpoint in &all {
             addresses(endpoint, kind.text(), &mut errors);
+            if !is_masters(object) && kind.text() != "FQDN" {
+                not_special(endpoint, &mut errors);
+            }
         }
         ports(object, &mut errors);
         errors
@@ -101,10 +105,23 @@ fn addresses(endpoint: &At<'_>, kind: &str, errors: &mut Vec<FieldError>) {
             errors.push(address.invalid(why));
         } else if kind == "FQDN" {
             address.obeys(name::dns_subdomain, errors);
-        } else {
+        }
+    }
+}
+
+/// A user's endpoint must not lead to what listens on the nodes' own loopback.
+fn not_special(endpoint: &At<'_>, errors: &mut Vec<FieldError>) {
+    for address in endpoint.items("addresses") {
+        if address.text().parse::<std::net::IpAddr>().is_ok() {
             address.obeys(non_special, errors);
         }
     }
+}
+
+/// The masters of a cluster in one process may well listen on loopback, and the proxy
+/// beside them reaches them there.
+fn is_masters(slice: &Object) -> bool {
+    slice.namespace() == "default" && slice.text(&["metadata", "labels", SERVICE_NAME]) == "kubernetes"
 }
 
 fn ports(object: &Object, errors: &mut Vec<FieldError>) {
