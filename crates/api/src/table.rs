@@ -39,7 +39,7 @@ macro_rules! row {
 
 static TABLE: &[Resource] = &[
     row!(core::v1::ConfigMap, "configmap", ["cm"], NAMESPACED, [], ConfigMap),
-    row!(core::v1::Endpoints, "endpoints", ["ep"], NAMESPACED, []),
+    row!(core::v1::Endpoints, "endpoints", ["ep"], NAMESPACED, [], Endpoints),
     row!(core::v1::Event, "event", ["ev"], NAMESPACED, [], Event),
     row!(core::v1::LimitRange, "limitrange", ["limits"], NAMESPACED, []),
     row!(core::v1::Namespace, "namespace", ["ns"], CLUSTER, ["status", "finalize"], Namespace),
@@ -62,7 +62,14 @@ static TABLE: &[Resource] = &[
         Pod
     ),
     row!(core::v1::PodTemplate, "podtemplate", [], NAMESPACED, []),
-    row!(core::v1::ReplicationController, "replicationcontroller", ["rc"], NAMESPACED, ["status", "scale"]),
+    row!(
+        core::v1::ReplicationController,
+        "replicationcontroller",
+        ["rc"],
+        NAMESPACED,
+        ["status", "scale"],
+        ReplicationController
+    ),
     row!(core::v1::ResourceQuota, "resourcequota", ["quota"], NAMESPACED, ["status"]),
     row!(core::v1::Secret, "secret", [], NAMESPACED, [], Secret),
     row!(core::v1::Service, "service", ["svc"], NAMESPACED, ["status"], Service),
@@ -79,13 +86,14 @@ static TABLE: &[Resource] = &[
         "horizontalpodautoscaler",
         ["hpa"],
         NAMESPACED,
-        ["status"]
+        ["status"],
+        HorizontalPodAutoscaler
     ),
     row!(networking::v1::Ingress, "ingress", ["ing"], NAMESPACED, ["status"], Ingress),
     row!(networking::v1::IngressClass, "ingressclass", [], CLUSTER, [], IngressClass),
-    row!(networking::v1::IPAddress, "ipaddress", ["ip"], CLUSTER, []),
-    row!(networking::v1::NetworkPolicy, "networkpolicy", ["netpol"], NAMESPACED, []),
-    row!(networking::v1::ServiceCIDR, "servicecidr", [], CLUSTER, ["status"]),
+    row!(networking::v1::IPAddress, "ipaddress", ["ip"], CLUSTER, [], IpAddress),
+    row!(networking::v1::NetworkPolicy, "networkpolicy", ["netpol"], NAMESPACED, [], NetworkPolicy),
+    row!(networking::v1::ServiceCIDR, "servicecidr", [], CLUSTER, ["status"], ServiceCidr),
     row!(
         policy::v1::PodDisruptionBudget,
         "poddisruptionbudget",
@@ -98,11 +106,11 @@ static TABLE: &[Resource] = &[
     row!(rbac::v1::ClusterRoleBinding, "clusterrolebinding", [], CLUSTER, [], ClusterRoleBinding),
     row!(rbac::v1::Role, "role", [], NAMESPACED, [], Role),
     row!(rbac::v1::RoleBinding, "rolebinding", [], NAMESPACED, [], RoleBinding),
-    row!(storage::v1::CSIDriver, "csidriver", [], CLUSTER, []),
+    row!(storage::v1::CSIDriver, "csidriver", [], CLUSTER, [], CsiDriver),
     row!(storage::v1::CSINode, "csinode", [], CLUSTER, []),
     row!(storage::v1::CSIStorageCapacity, "csistoragecapacity", [], NAMESPACED, []),
     row!(storage::v1::StorageClass, "storageclass", ["sc"], CLUSTER, [], StorageClass),
-    row!(storage::v1::VolumeAttachment, "volumeattachment", [], CLUSTER, ["status"]),
+    row!(storage::v1::VolumeAttachment, "volumeattachment", [], CLUSTER, ["status"], VolumeAttachment),
     row!(storage::v1::VolumeAttributesClass, "volumeattributesclass", ["vac"], CLUSTER, []),
     row!(scheduling::v1::PriorityClass, "priorityclass", ["pc"], CLUSTER, [], PriorityClass),
     row!(coordination::v1::Lease, "lease", [], NAMESPACED, [], Lease),
@@ -151,8 +159,15 @@ static TABLE: &[Resource] = &[
     row!(resource::v1::ResourceClaim, "resourceclaim", [], NAMESPACED, ["status"]),
     row!(resource::v1::ResourceClaimTemplate, "resourceclaimtemplate", [], NAMESPACED, []),
     row!(resource::v1::ResourceSlice, "resourceslice", [], CLUSTER, []),
-    row!(ext::v1::CustomResourceDefinition, "customresourcedefinition", ["crd", "crds"], CLUSTER, ["status"]),
-    row!(agg::v1::APIService, "apiservice", [], CLUSTER, ["status"]),
+    row!(
+        ext::v1::CustomResourceDefinition,
+        "customresourcedefinition",
+        ["crd", "crds"],
+        CLUSTER,
+        ["status"],
+        CustomResourceDefinition
+    ),
+    row!(agg::v1::APIService, "apiservice", [], CLUSTER, ["status"], ApiService),
 ];
 
 /// Every row.

@@ -97,6 +97,40 @@ columns_only!(
     ControllerRevision { "CONTROLLER": ["metadata", "ownerReferences", "name"], "REVISION": ["revision"] }
 );
 
+columns_only!(
+    /// The strategy of APIServices.
+    ApiService { "SERVICE": ["spec", "service", "name"], "VERSION": ["spec", "version"] }
+);
+
+columns_only!(
+    /// The strategy of VolumeAttachments.
+    VolumeAttachment {
+        "ATTACHER": ["spec", "attacher"],
+        "PV": ["spec", "source", "persistentVolumeName"],
+        "NODE": ["spec", "nodeName"],
+        "ATTACHED": ["status", "attached"],
+    }
+);
+
+columns_only!(
+    /// The strategy of CSIDrivers.
+    CsiDriver {
+        "ATTACHREQUIRED": ["spec", "attachRequired"],
+        "PODINFOONMOUNT": ["spec", "podInfoOnMount"],
+        "STORAGECAPACITY": ["spec", "storageCapacity"],
+    }
+);
+
+columns_only!(
+    /// The strategy of ServiceCIDRs.
+    ServiceCidr { "CIDRS": ["spec", "cidrs"] }
+);
+
+columns_only!(
+    /// The strategy of IPAddresses.
+    IpAddress { "PARENTREF": ["spec", "parentRef", "name"] }
+);
+
 /// A text, a number, or a list of texts; `<none>` when nothing is there. A map in a list is
 /// passed through by its first item.
 fn cell(object: &Object, path: &[&str]) -> String {

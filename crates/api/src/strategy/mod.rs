@@ -6,19 +6,24 @@ mod columns_only;
 mod config_data;
 mod config_map;
 mod cron_job;
+mod custom_resource_definition;
 mod daemon_set;
 mod defaults;
 mod deployment;
 mod endpoint_slice;
+mod endpoints;
 mod event;
+mod horizontal_pod_autoscaler;
 mod ingress;
 mod job;
 mod namespace;
+mod network_policy;
 mod node;
 mod pod;
 mod pod_spec;
 mod pod_template;
 mod replica_set;
+mod replication_controller;
 mod role;
 mod role_binding;
 mod secret;
@@ -28,21 +33,27 @@ mod stateful_set;
 
 pub(crate) use certificate_signing_request::CertificateSigningRequest;
 pub(crate) use columns_only::{
-    ControllerRevision, IngressClass, Lease, PersistentVolume, PersistentVolumeClaim, PodDisruptionBudget,
-    PriorityClass, RuntimeClass, StorageClass,
+    ApiService, ControllerRevision, CsiDriver, IngressClass, IpAddress, Lease, PersistentVolume,
+    PersistentVolumeClaim, PodDisruptionBudget, PriorityClass, RuntimeClass, ServiceCidr, StorageClass,
+    VolumeAttachment,
 };
 pub(crate) use config_map::ConfigMap;
 pub(crate) use cron_job::CronJob;
+pub(crate) use custom_resource_definition::CustomResourceDefinition;
 pub(crate) use daemon_set::DaemonSet;
 pub(crate) use deployment::Deployment;
 pub(crate) use endpoint_slice::EndpointSlice;
+pub(crate) use endpoints::Endpoints;
 pub(crate) use event::Event;
+pub(crate) use horizontal_pod_autoscaler::HorizontalPodAutoscaler;
 pub(crate) use ingress::Ingress;
 pub(crate) use job::Job;
 pub(crate) use namespace::Namespace;
+pub(crate) use network_policy::NetworkPolicy;
 pub(crate) use node::Node;
 pub(crate) use pod::Pod;
 pub(crate) use replica_set::ReplicaSet;
+pub(crate) use replication_controller::ReplicationController;
 pub(crate) use role::{ClusterRole, Role};
 pub(crate) use role_binding::{ClusterRoleBinding, RoleBinding};
 pub(crate) use secret::Secret;

@@ -291,3 +291,46 @@ fn events_secrets_and_rbac() {
         a | x | a.b |  | 80 | 2d2h"#]]
     .assert_eq(&table(&[ingress], false));
 }
+
+#[test]
+fn the_rest() {
+    let autoscaler = named(
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        json!({"spec": {"minReplicas": 1, "maxReplicas": 4,
+        "scaleTargetRef": {"kind": "Deployment", "name": "web"}, "metrics": [{"type": "Resource",
+            "resource": {"name": "cpu", "target": {"averageUtilization": 80}}}]}}),
+    );
+    expect![[r#"
+        NAME | REFERENCE | TARGETS | MINPODS | MAXPODS | REPLICAS | AGE
+        a | Deployment/web | cpu: <unknown>/80% | 1 | 4 | 0 | 2d2h"#]]
+    .assert_eq(&table(&[autoscaler], false));
+    let endpoints = named(
+        "v1",
+        "Endpoints",
+        json!({"subsets": [{"addresses": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.2"}], "ports": [{"port": 80}, {"port": 81}]}]}),
+    );
+    expect![[r#"
+        NAME | ENDPOINTS | AGE
+        a | 10.0.0.1:80,10.0.0.1:81,10.0.0.2:80 + 1 more... | 2d2h"#]]
+    .assert_eq(&table(&[endpoints], false));
+    let policy = named(
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        json!({"spec": {"podSelector": {"matchLabels": {"a": "b"}}}}),
+    );
+    expect![[r#"
+        NAME | POD-SELECTOR | AGE
+        a | a=b | 2d2h"#]]
+    .assert_eq(&table(&[policy], false));
+    let claim = named(
+        "v1",
+        "PersistentVolumeClaim",
+        json!({"spec": {"volumeName": "v", "storageClassName": "fast"},
+        "status": {"phase": "Bound", "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce", "ReadOnlyMany"]}}),
+    );
+    expect![[r#"
+        NAME | STATUS | VOLUME | CAPACITY | ACCESS MODES | STORAGECLASS | VOLUMEATTRIBUTESCLASS | AGE
+        a | Bound | v | 1Gi | RWO,ROX | fast | <none> | 2d2h"#]]
+    .assert_eq(&table(&[claim], false));
+}

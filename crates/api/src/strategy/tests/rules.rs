@@ -348,3 +348,50 @@ fn only_the_masters_may_listen_on_loopback() {
         endpoints[1].addresses[0]: Invalid value: "169.254.169.254": may not be in the link-local range (169.254.0.0/16, 224.0.0.0/24, fe80::/10, ff02::/10)
     "#]].assert_eq(&refused(&slice("other")));
 }
+
+#[test]
+fn kinds_that_no_controller_here_serves_yet() {
+    let policy = named(
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        json!({"spec": {"podSelector": {}, "policyTypes": ["Sideways"],
+        "ingress": [{"from": [{}, {"ipBlock": {"cidr": ""}, "podSelector": {}}], "ports": [{"port": 90, "endPort": 80}]}]}}),
+    );
+    expect![[r#"
+        spec.policyTypes[0]: Unsupported value: "Sideways": supported values: "Egress", "Ingress"
+        spec.ingress[0].ports[0].endPort: Invalid value: 80: must be greater than or equal to `port`
+        spec.ingress[0].from[0]: Required value: must specify a peer
+        spec.ingress[0].from[1]: Forbidden: may not specify both ipBlock and another peer
+        spec.ingress[0].from[1].ipBlock.cidr: Required value
+    "#]]
+    .assert_eq(&refused(&policy));
+    let autoscaler = named(
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        json!({"spec": {"minReplicas": 3, "maxReplicas": 2,
+        "scaleTargetRef": {"kind": "Deployment", "name": ""}}}),
+    );
+    expect![[r#"
+        spec.scaleTargetRef.name: Required value
+        spec.maxReplicas: Invalid value: 2: must be greater than or equal to `minReplicas`
+    "#]]
+    .assert_eq(&refused(&autoscaler));
+    let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "x"},
+        "spec": {"group": "a.io", "scope": "Everywhere", "names": {"plural": "boats", "kind": "Boat"}, "versions": []}});
+    expect![[r#"
+        spec.scope: Unsupported value: "Everywhere": supported values: "Cluster", "Namespaced"
+        metadata.name: Invalid value: "x": must be spec.names.plural+"."+spec.group: boats.a.io
+        spec.versions: Invalid value: []: must have exactly one version marked as storage version
+    "#]]
+    .assert_eq(&refused(&definition));
+    let controller = named(
+        "v1",
+        "ReplicationController",
+        json!({"spec": {"selector": {"a": "b"}, "template":
+        {"metadata": {"labels": {"a": "c"}}, "spec": {"containers": [{"name": "a", "image": "b"}]}}}}),
+    );
+    expect![[r#"
+        spec.template.metadata.labels: Invalid value: {"a":"c"}: `selector` does not match template `labels`
+    "#]]
+    .assert_eq(&refused(&controller));
+}
