@@ -53,6 +53,15 @@ pub enum ProxyError {
 /// no error: the proxy goes on with what it knows, and waits for them at the start.
 pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), ProxyError> {
     let client = connect(&config)?;
+    Ok(follow(client, &config, &cancel).await?)
+}
+
+/// Follows what the client's masters have, from the first whole list on.
+pub(crate) async fn follow(
+    client: Client,
+    config: &Config,
+    cancel: &CancellationToken,
+) -> Result<(), EngineError> {
     let (services, service_changes) = Cache::start(client.clone(), Selection::all(("", "services")));
     let selection = Selection::all(("discovery.k8s.io", "endpointslices"));
     let (slices, slice_changes) = Cache::start(client, selection);
@@ -62,13 +71,13 @@ pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), ProxyE
         Some(true) => {
             let feed =
                 Feed { services: &services, slices: &slices, changes: [service_changes, slice_changes] };
-            serve(&config, feed, &cancel).await
+            serve(config, feed, cancel).await
         }
         _ => Ok(()),
     };
     services.stop().await;
     slices.stop().await;
-    Ok(result?)
+    result
 }
 
 fn connect(config: &Config) -> Result<Client, ProxyError> {

@@ -1,6 +1,7 @@
 //! The whole data path on a real kernel: a node, two pods on it, a pod on another node and
 //! a client outside, each a network namespace of its own.
 
+mod follow;
 mod lab;
 
 use std::io::{ErrorKind, Read, Write};

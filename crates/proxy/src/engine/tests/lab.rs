@@ -160,26 +160,47 @@ impl Lab {
         self.try_ask(from, to).unwrap_or_else(|error| panic!("{from} to {to}: {error}"))
     }
 
+    /// Runs something on the node, on a thread and a runtime of its own.
+    pub(super) fn start_on_node<F: Future<Output = ()>>(
+        &self,
+        work: impl FnOnce() -> F + Send + 'static,
+    ) -> JoinHandle<()> {
+        let name = self.name("node");
+        std::thread::spawn(move || {
+            enter(&name);
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(work());
+        })
+    }
+
+    /// Asks again and again until the answer, or the error, is as expected; for a while.
+    pub(super) fn ask_until(&self, from: &str, to: &str, good: impl Fn(&io::Result<String>) -> bool) {
+        let start = std::time::Instant::now();
+        loop {
+            let answer = self.try_ask(from, to);
+            if good(&answer) {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "{from} to {to}: still {answer:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// The proxy's engine, on the node.
     pub(super) fn engine(&self) -> Handle {
         let (orders, mut inbox) = tokio::sync::mpsc::channel::<Vec<ServicePort>>(1);
         let (done, outbox) = mpsc::channel();
-        let name = self.name("node");
-        let thread = std::thread::spawn(move || {
-            enter(&name);
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async {
-                let network = |text: &str| text.parse().expect("a network");
-                let start = Engine::start(network("10.43.0.0/16"), network("10.42.0.0/16"), 100);
-                let mut engine = start.await.expect("started");
+        let thread = self.start_on_node(move || async move {
+            let network = |text: &str| text.parse().expect("a network");
+            let start = Engine::start(network("10.43.0.0/16"), network("10.42.0.0/16"), 100);
+            let mut engine = start.await.expect("started");
+            done.send(()).expect("awaited");
+            while let Some(ports) = inbox.recv().await {
+                engine.apply(&ports).await.expect("applied");
                 done.send(()).expect("awaited");
-                while let Some(ports) = inbox.recv().await {
-                    engine.apply(&ports).await.expect("applied");
-                    done.send(()).expect("awaited");
-                }
-                engine.stop().await.expect("stopped");
-            });
+            }
+            engine.stop().await.expect("stopped");
         });
         outbox.recv_timeout(PATIENCE).expect("the engine started");
         Handle { orders, outbox, thread }
