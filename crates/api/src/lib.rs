@@ -12,7 +12,6 @@ pub mod metadata;
 pub mod name;
 pub mod node_affinity;
 pub mod object;
-pub mod owner;
 pub mod pod;
 pub mod quantity;
 pub mod resource;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::name;
 use crate::object::Object;
 
 /// All of its requirements hold. An empty selector matches everything; what a spec
@@ -162,14 +163,13 @@ fn parse_clause(clause: &str) -> Result<Requirement, String> {
     if key.is_empty() || key.contains(|c: char| c.is_whitespace() || "()=!,".contains(c)) {
         return Err(format!("{clause:?} has no label key; write key=value, key in (a,b), key or !key"));
     }
+    name::qualified(key).map_err(|why| format!("key {key:?}: {why}"))?;
     Ok(Requirement { key: key.to_owned(), test })
 }
 
 fn one(value: &str) -> Result<String, String> {
     let value = value.trim();
-    if value.contains(|c: char| c.is_whitespace() || "()=!".contains(c)) {
-        return Err(format!("{value:?} is no label value"));
-    }
+    name::label_value(value).map_err(|why| format!("value {value:?}: {why}"))?;
     Ok(value.to_owned())
 }
 
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["=a", "a in b", "a in (b", "a b", "a=b=c"] {
+        for text in ["=a", "a in b", "a in (b", "a b", "a=b=c", "a/b/c=d", "-a", "a=b c", "a in (b/c)"] {
             assert!(LabelSelector::parse(text).is_err(), "{text}");
         }
     }
