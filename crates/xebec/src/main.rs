@@ -23,6 +23,12 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Run a node's Service proxy, as the pod kube-proxy does; configured by its environment.
+    Proxy {
+        /// Take out of the kernel what a killed proxy left there, and end.
+        #[arg(long)]
+        clean_up: bool,
+    },
     /// Pack, import and list container images.
     #[command(subcommand)]
     Image(image::Command),
@@ -38,6 +44,8 @@ enum Command {
 fn main() -> ExitCode {
     match Command::parse() {
         Command::Master { config } => process::run("master", |stop| master(config, stop)),
+        Command::Proxy { clean_up: false } => process::run("proxy", proxy),
+        Command::Proxy { clean_up: true } => process::told(clean_up_proxy()),
         Command::Image(command) => process::told(image::run(command)),
         Command::Ctl { .. } => process::told(Err(anyhow::anyhow!("xctl is not part of this build yet"))),
     }
@@ -45,4 +53,19 @@ fn main() -> ExitCode {
 
 async fn master(config: PathBuf, stop: CancellationToken) -> anyhow::Result<()> {
     Ok(xebec_master::run(xebec_master::Config::load(&config)?, stop).await?)
+}
+
+#[allow(clippy::disallowed_methods, reason = "a pod is configured by its environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+async fn proxy(stop: CancellationToken) -> anyhow::Result<()> {
+    let config = xebec_proxy::Config::from_environment(variable)?;
+    Ok(xebec_proxy::run(config, stop).await?)
+}
+
+fn clean_up_proxy() -> anyhow::Result<()> {
+    let services = variable("XEBEC_SERVICE_CIDR").unwrap_or_else(|| "10.43.0.0/16".to_owned());
+    Ok(xebec_proxy::remove_leftovers(services.parse()?)?)
 }
