@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
@@ -15,10 +17,9 @@ use nix::sys::statfs::{FsType, statfs};
 use nix::unistd::Pid;
 
 use crate::Resources;
+use crate::mount_api::Configuration;
 use crate::shim::{cpu_quota_us, cpu_shares};
 
-/// Where cgroups are by custom; `ip netns exec` hides them there, but not from the first process.
-const ROOTS: [&str; 2] = [ROOT, "/proc/1/root/sys/fs/cgroup"];
 const ROOT: &str = "/sys/fs/cgroup";
 const V1_MAGIC: FsType = FsType(0x0027_e0eb);
 const V2_MAGIC: FsType = FsType(0x6367_7270);
@@ -26,34 +27,39 @@ const V2_MAGIC: FsType = FsType(0x6367_7270);
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How this host has its cgroups.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Hierarchies {
     /// v2 alone.
-    Unified(PathBuf),
-    /// v1: a folder per controller below the root; a v2 hierarchy beside them is left alone.
-    Legacy(PathBuf, Vec<PathBuf>),
+    Unified(Hierarchy),
+    /// v1: several, each with its controllers; a v2 hierarchy beside them is left alone.
+    Legacy(Vec<Hierarchy>),
+}
+
+/// One tree of cgroups.
+#[derive(Debug, Clone)]
+pub(crate) struct Hierarchy {
+    /// Its controllers, where it is v1's.
+    controllers: Vec<String>,
+    root: PathBuf,
+    /// Keeps a mount that is attached nowhere; the root leads through its descriptor.
+    _mount: Option<Arc<OwnedFd>>,
 }
 
 impl Hierarchies {
-    /// Looks at what is mounted.
+    /// Looks at what is mounted. Where nothing is (`ip netns exec` hides it), mounts it for this process alone.
     pub(crate) fn detect() -> Hierarchies {
-        let found = ROOTS.iter().map(|root| look(Path::new(root)));
-        let empty = || Hierarchies::Legacy(ROOT.into(), Vec::new());
-        found.flatten().next().unwrap_or_else(empty)
+        // A host that has no cgroups, or none for us, runs pods without limits and says so.
+        look(Path::new(ROOT)).or_else(|| detached().ok()).unwrap_or(Hierarchies::Legacy(Vec::new()))
     }
 
     /// The controllers that limits can be set with.
     pub(crate) fn controllers(&self) -> BTreeSet<String> {
         match self {
-            Hierarchies::Unified(root) => {
-                let text = fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
+            Hierarchies::Unified(it) => {
+                let text = fs::read_to_string(it.root.join("cgroup.controllers")).unwrap_or_default();
                 text.split_whitespace().map(str::to_owned).collect()
             }
-            Hierarchies::Legacy(_, folders) => folders
-                .iter()
-                .filter_map(|folder| folder.file_name())
-                .flat_map(|name| name.to_string_lossy().split(',').map(str::to_owned).collect::<Vec<_>>())
-                .collect(),
+            Hierarchies::Legacy(all) => all.iter().flat_map(|it| it.controllers.clone()).collect(),
         }
     }
 
@@ -65,17 +71,15 @@ impl Hierarchies {
     fn folders(&self, path: &str) -> Vec<PathBuf> {
         let below = path.trim_start_matches('/');
         match self {
-            Hierarchies::Unified(root) => vec![root.join(below)],
-            Hierarchies::Legacy(_, roots) => roots.iter().map(|root| root.join(below)).collect(),
+            Hierarchies::Unified(it) => vec![it.root.join(below)],
+            Hierarchies::Legacy(all) => all.iter().map(|it| it.root.join(below)).collect(),
         }
     }
 
     fn legacy_folder(&self, controller: &str, path: &str) -> Option<PathBuf> {
-        let Hierarchies::Legacy(_, roots) = self else { return None };
-        let root = roots.iter().find(|root| {
-            root.file_name().is_some_and(|name| name.to_string_lossy().split(',').any(|it| it == controller))
-        });
-        root.map(|root| root.join(path.trim_start_matches('/')))
+        let Hierarchies::Legacy(all) = self else { return None };
+        let found = all.iter().find(|it| it.controllers.iter().any(|name| name == controller));
+        found.map(|it| it.root.join(path.trim_start_matches('/')))
     }
 
     /// Makes a pod's cgroup with its limits. What the host does not permit is said, not failed.
@@ -87,8 +91,8 @@ impl Hierarchies {
             }
         };
         match self {
-            Hierarchies::Unified(root) => {
-                note("cgroup controllers".into(), enable_below(root, path));
+            Hierarchies::Unified(it) => {
+                note("cgroup controllers".into(), enable_below(&it.root, path));
                 let folder = &self.folders(path)[0];
                 for (file, value) in unified_limits(resources) {
                     note(format!("cgroup {file}"), fs::write(folder.join(file), value));
@@ -152,14 +156,48 @@ impl Hierarchies {
 fn look(root: &Path) -> Option<Hierarchies> {
     let is = |path: &Path, magic| statfs(path).is_ok_and(|found| found.filesystem_type() == magic);
     if is(root, V2_MAGIC) {
-        return Some(Hierarchies::Unified(root.to_owned()));
+        let unified = Hierarchy { controllers: Vec::new(), root: root.to_owned(), _mount: None };
+        return Some(Hierarchies::Unified(unified));
     }
-    let entries = fs::read_dir(root).ok()?.flatten();
-    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    let mut found: Vec<PathBuf> =
-        folders.map(|entry| entry.path()).filter(|path| is(path, V1_MAGIC)).collect();
-    found.sort();
-    (!found.is_empty()).then(|| Hierarchies::Legacy(root.to_owned(), found))
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root).ok()?.flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        // `cpu` may be a link to `cpu,cpuacct`.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) && is(&path, V1_MAGIC) {
+            let controllers = name.to_string_lossy().split(',').map(str::to_owned).collect();
+            found.push(Hierarchy { controllers, root: path, _mount: None });
+        }
+    }
+    (!found.is_empty()).then_some(Hierarchies::Legacy(found))
+}
+
+/// The controllers of each v1 hierarchy, as this process is in them: `cpu,cpuacct`, `name=systemd`. Empty for v2 alone.
+fn legacy_names() -> io::Result<Vec<String>> {
+    // `5:cpu,cpuacct:/path`, `9:name=systemd:/path`, and `0::/path` for v2.
+    let text = fs::read_to_string("/proc/self/cgroup")?;
+    let names = text.lines().filter_map(|line| line.split(':').nth(1));
+    Ok(names.filter(|names| !names.is_empty()).map(str::to_owned).collect())
+}
+
+/// Mounts the host's hierarchies without attaching them anywhere: they go with this process.
+fn detached() -> io::Result<Hierarchies> {
+    let hierarchy = |mount: OwnedFd, controllers| {
+        let root = PathBuf::from(format!("/proc/self/fd/{}", mount.as_raw_fd()));
+        Hierarchy { controllers, root, _mount: Some(Arc::new(mount)) }
+    };
+    let legacy = legacy_names()?;
+    if legacy.is_empty() {
+        let unified = Configuration::of(c"cgroup2")?.mount()?;
+        return Ok(Hierarchies::Unified(hierarchy(unified, Vec::new())));
+    }
+    let mut all = Vec::new();
+    for names in legacy.iter().filter(|names| !names.starts_with("name=")) {
+        let controllers: Vec<String> = names.split(',').map(str::to_owned).collect();
+        let configuration = Configuration::of(c"cgroup")?;
+        controllers.iter().try_for_each(|controller| configuration.flag(controller))?;
+        all.push(hierarchy(configuration.mount()?, controllers));
+    }
+    Ok(Hierarchies::Legacy(all))
 }
 
 /// Mounts the host's hierarchies where libcontainer looks for them, if they are not there. Only for a process in a mount
@@ -170,17 +208,14 @@ pub(crate) fn mount_missing() -> io::Result<()> {
         return Ok(());
     }
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    let text = fs::read_to_string("/proc/self/cgroup")?;
-    // `5:cpu,cpuacct:/path`, `9:name=systemd:/path`, and `0::/path` for v2.
-    let legacy: Vec<&str> =
-        text.lines().filter_map(|line| line.split(':').nth(1)).filter(|names| !names.is_empty()).collect();
+    let legacy = legacy_names()?;
     if legacy.is_empty() {
         return Ok(mount(Some("cgroup2"), root, Some("cgroup2"), flags, None::<&str>)?);
     }
     mount(Some("tmpfs"), root, Some("tmpfs"), flags, Some("mode=755"))?;
     for names in legacy {
         let folder = root.join(names.trim_start_matches("name="));
-        let data = if names.starts_with("name=") { format!("none,{names}") } else { names.to_owned() };
+        let data = if names.starts_with("name=") { format!("none,{names}") } else { names };
         fs::create_dir(&folder)?;
         mount(Some("cgroup"), &folder, Some("cgroup"), flags, Some(data.as_str()))?;
     }

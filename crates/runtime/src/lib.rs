@@ -6,6 +6,7 @@
 
 mod cgroup;
 mod error;
+mod mount_api;
 mod network;
 mod node;
 mod shim;

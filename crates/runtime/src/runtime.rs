@@ -24,7 +24,8 @@ pub trait Runtime: Send + Sync + 'static {
     /// Starts a container and returns once its command runs. A command that cannot run is [`RuntimeError::Start`].
     async fn start_container(&self, pod_uid: &str, spec: ContainerSpec) -> Result<(), RuntimeError>;
 
-    /// Sends a signal to a container's first process; SIGKILL goes to all of them. Ended already is no error.
+    /// Sends a signal to a container's first process; the others die with it. SIGTERM is sent as the
+    /// image's stop signal, where it names one. Ended already is no error.
     async fn signal_container(&self, pod_uid: &str, id: &str, signal: i32) -> Result<(), RuntimeError>;
 
     /// Kills it where it runs, and forgets it, its mounts and its cgroup. Its log stays. Idempotent.

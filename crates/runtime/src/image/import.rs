@@ -27,6 +27,7 @@ impl Store {
         };
         let archive = Archive::open(path, &self.tmp()).map_err(fail)?;
         let _lock = self.lock()?;
+        self.clear_tmp()?;
         let found = if archive.contains("index.json") {
             oci_images(&archive)
         } else if archive.contains("manifest.json") {
@@ -86,9 +87,6 @@ impl Store {
             return Ok(());
         }
         let partial = self.tmp().join(format!("{}.layer", diff_id.hex()));
-        if partial.exists() {
-            fs::remove_dir_all(&partial)?;
-        }
         fs::create_dir(&partial)?;
         let unpacked = unpack(archive.reader(&layer.file)?, &partial)?;
         if layer.digest.as_ref().is_some_and(|digest| *digest != unpacked.digest) {

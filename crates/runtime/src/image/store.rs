@@ -101,6 +101,7 @@ impl Store {
         let parsed: ImageName =
             name.parse().map_err(|error: super::NameError| RuntimeError::Invalid(error.to_string()))?;
         let _lock = self.lock()?;
+        self.clear_tmp()?;
         let path = self.reference_path(&parsed.to_string());
         match fs::remove_file(&path) {
             Ok(()) => {}
@@ -156,6 +157,15 @@ impl Store {
         let fail = |error: io::Error| RuntimeError::io(format!("locking {}", path.display()), error);
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
         Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| fail(errno.into()))
+    }
+
+    /// Removes what an import or a removal left when it was cut short. The caller holds the lock.
+    pub(super) fn clear_tmp(&self) -> Result<(), RuntimeError> {
+        for path in self.files("tmp")?.into_iter().filter(|path| path.is_dir()) {
+            fs::remove_dir_all(&path)
+                .map_err(|error| RuntimeError::io(format!("removing {}", path.display()), error))?;
+        }
+        Ok(())
     }
 
     pub(super) fn put_blob(&self, bytes: &[u8]) -> Result<Digest, RuntimeError> {

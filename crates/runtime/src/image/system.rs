@@ -39,6 +39,7 @@ impl Store {
         if known == stamp && matches!(self.find(name), Ok(Some(_))) {
             return Ok(());
         }
+        self.clear_tmp().map_err(io::Error::other)?;
         let (diff_id, size) = layer_digest(executable)?;
         self.add_layer(executable, &diff_id)?;
         let process = ProcessConfig {
@@ -70,9 +71,6 @@ impl Store {
             return Ok(());
         }
         let partial = self.tmp().join(format!("{}.layer", diff_id.hex()));
-        if partial.exists() {
-            fs::remove_dir_all(&partial)?;
-        }
         fs::create_dir(&partial)?;
         let file = partial.join("xebec");
         fs::copy(executable, &file)?;

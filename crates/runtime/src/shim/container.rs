@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use jiff::Timestamp;
+use nix::sys::signal::Signal;
 
 use super::log::CriLog;
 use crate::{ContainerPhase, ContainerState};
@@ -19,6 +20,8 @@ pub(super) struct Container {
     pub(super) terminal: Option<File>,
     /// The writing end of its stdin, kept open.
     pub(super) stdin: Option<OwnedFd>,
+    /// What the image wants instead of SIGTERM.
+    pub(super) stop_signal: Option<Signal>,
     /// Who waits for its removal.
     pub(super) removing: Vec<u64>,
 }
@@ -38,6 +41,7 @@ impl Container {
             outputs: Vec::new(),
             terminal: None,
             stdin: None,
+            stop_signal: None,
             removing: Vec::new(),
         }
     }
@@ -86,5 +90,27 @@ impl Container {
         self.stdin = None;
         self.state.pid = 0;
         self.state.phase = ContainerPhase::Exited { code, signal, finished_at: Timestamp::now(), oom_killed };
+    }
+}
+
+/// An image's stop signal: `SIGQUIT`, `QUIT` or `3`. One that is none counts as absent.
+pub(super) fn parse_signal(text: &str) -> Option<Signal> {
+    if let Ok(number) = text.parse::<i32>() {
+        return Signal::try_from(number).ok();
+    }
+    let upper = text.to_ascii_uppercase();
+    let name = if upper.starts_with("SIG") { upper } else { format!("SIG{upper}") };
+    name.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stop_signals_are_names_or_numbers() {
+        let parsed = ["SIGQUIT", "quit", "3", "", "SIGNOPE", "0", "-1"].map(parse_signal);
+        let quit = Some(Signal::SIGQUIT);
+        assert_eq!(parsed, [quit, quit, quit, None, None, None, None]);
     }
 }

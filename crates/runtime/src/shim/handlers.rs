@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::command::Command;
-use super::container::Container;
+use super::container::{Container, parse_signal};
 use super::frame::{Frame, Kind};
 use super::helper::{self, ExecJob, Stdio};
 use super::log::CriLog;
@@ -113,6 +113,7 @@ impl Server {
             phase: ContainerPhase::Running,
         };
         let mut container = Container::new(serial, state, log);
+        container.stop_signal = parse_signal(&request.process.stop_signal);
         let stdio = container_stdio(&request, &mut container).map_err(other("making pipes"))?;
         let config = &self.config;
         let helper =
@@ -130,6 +131,10 @@ impl Server {
             None => self.fail(connection, Failure::NoContainer),
             Some(container) => {
                 if container.is_running() {
+                    let signal = match signal {
+                        Signal::SIGTERM => container.stop_signal.unwrap_or(signal),
+                        other => other,
+                    };
                     // It is this process's child and not reaped, so the id is its own; it may be dead already.
                     let _ = kill(Pid::from_raw(container.state.pid as i32), signal);
                 }

@@ -2,22 +2,14 @@
 //!
 //! Through `fsopen` where the kernel has it: each layer is its own `lowerdir+`, so that neither the length nor the
 //! characters of a path are limited. Else through `mount(2)`, with short relative paths.
-#![allow(unsafe_code, reason = "the mount calls by descriptor have no wrapper in our dependencies")]
 
-use std::ffi::{CStr, CString};
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags};
 
-use crate::image;
-
-const FSCONFIG_SET_FLAG: u32 = 0;
-const FSCONFIG_SET_STRING: u32 = 1;
-const FSCONFIG_CMD_CREATE: u32 = 6;
-const MOVE_MOUNT_F_EMPTY_PATH: u32 = 4;
+use crate::mount_api::{Configuration, attach};
 
 /// The folders of one container's root.
 pub(super) struct Root {
@@ -53,31 +45,15 @@ impl Root {
     }
 
     fn mount_by_descriptor(&self, layers: &[PathBuf]) -> io::Result<()> {
-        // SAFETY: the string is a constant.
-        let fs = unsafe { owned(libc::syscall(libc::SYS_fsopen, c"overlay".as_ptr(), 1)) }?;
+        let overlay = Configuration::of(c"overlay")?;
         for layer in layers.iter().rev() {
-            configure(&fs, FSCONFIG_SET_STRING, Some(c"lowerdir+"), Some(layer))?;
+            overlay.set("lowerdir+", layer.as_os_str())?;
         }
-        configure(&fs, FSCONFIG_SET_STRING, Some(c"upperdir"), Some(&self.upper))?;
-        configure(&fs, FSCONFIG_SET_STRING, Some(c"workdir"), Some(&self.work))?;
+        overlay.set("upperdir", self.upper.as_os_str())?;
+        overlay.set("workdir", self.work.as_os_str())?;
         // Nothing above the layers outlives the container, so nothing has to reach the disk. Older kernels refuse it.
-        let _ = configure(&fs, FSCONFIG_SET_FLAG, Some(c"volatile"), None);
-        configure(&fs, FSCONFIG_CMD_CREATE, None, None)?;
-        // SAFETY: the descriptor is open.
-        let mount = unsafe { owned(libc::syscall(libc::SYS_fsmount, fs.as_raw_fd(), 1, 0)) }?;
-        let target = image::c_string(self.merged.as_os_str())?;
-        // SAFETY: the descriptor is open and both strings live through the call.
-        let moved = unsafe {
-            libc::syscall(
-                libc::SYS_move_mount,
-                mount.as_raw_fd(),
-                c"".as_ptr(),
-                libc::AT_FDCWD,
-                target.as_ptr(),
-                MOVE_MOUNT_F_EMPTY_PATH,
-            )
-        };
-        if moved == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        let _ = overlay.flag("volatile");
+        attach(&overlay.mount()?, &self.merged)
     }
 
     fn mount_by_string(&self, layers: &[PathBuf]) -> io::Result<()> {
@@ -102,24 +78,4 @@ impl Root {
         std::env::set_current_dir(here)?;
         Ok(mounted?)
     }
-}
-
-fn configure(fs: &OwnedFd, command: u32, key: Option<&CStr>, value: Option<&Path>) -> io::Result<()> {
-    let value: Option<CString> = value.map(|value| image::c_string(value.as_os_str())).transpose()?;
-    let pointer = |text: Option<&CStr>| text.map_or(std::ptr::null(), CStr::as_ptr);
-    // SAFETY: the descriptor is open and both strings live through the call.
-    let set = unsafe {
-        libc::syscall(libc::SYS_fsconfig, fs.as_raw_fd(), command, pointer(key), pointer(value.as_deref()), 0)
-    };
-    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// # Safety
-/// `fd` is what a call that makes a descriptor has just returned.
-unsafe fn owned(fd: libc::c_long) -> io::Result<OwnedFd> {
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: as above.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }

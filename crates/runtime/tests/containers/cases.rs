@@ -16,7 +16,7 @@ use xebec_runtime::{
     Security,
 };
 
-use crate::world::{World, eventually};
+use crate::world::{World, eventually, pod_cgroups, remove_empty_cgroups};
 
 type Case = fn() -> Pin<Box<dyn Future<Output = ()>>>;
 
@@ -34,6 +34,7 @@ pub(crate) fn all() -> Vec<(&'static str, Case)> {
         ("host_processes", || Box::pin(host_processes())),
         ("pods_survive_their_agent", || Box::pin(pods_survive_their_agent())),
         ("nothing_is_left_after_a_massacre", || Box::pin(nothing_is_left_after_a_massacre())),
+        ("a_launch_cut_short_is_cleared", || Box::pin(a_launch_cut_short_is_cleared())),
         ("system_image", || Box::pin(system_image())),
         ("routes", || Box::pin(routes())),
         ("cgroups_that_are_not_mounted", || Box::pin(cgroups_that_are_not_mounted())),
@@ -99,7 +100,9 @@ async fn what_cannot_start_says_why() {
         CreateContainerConfigError: the mount at /x: /nothere/at/all is not there
     "#]]
     .assert_eq(&errors.concat());
-    world.node.start_container("u1", base).await.expect("the same id still starts");
+    world.node.start_container("u1", base.clone()).await.expect("the same id still starts");
+    let error = world.node.start_container("u1", base).await.expect_err("it is there");
+    assert_eq!(error.to_string(), "container \"a-0\" already exists");
     let error =
         world.node.start_container("u2", world.container("a-0", "true")).await.expect_err("no sandbox");
     assert_eq!(error.to_string(), "no sandbox for pod u2");
@@ -337,6 +340,23 @@ async fn host_network_and_privileged() {
     assert_eq!(world.left_behind(), Vec::<String>::new());
 }
 
+async fn a_launch_cut_short_is_cleared() {
+    let world = World::new().await;
+    for uid in ["u1", "u2", "u3"] {
+        world.node.run_sandbox(world.sandbox(uid)).await.expect("runs");
+    }
+    world.node.close().await;
+    // Before the network was there; before the shim was; before anything but a folder was.
+    fs::remove_file(world.dir.join("run/u1/ready")).expect("removes");
+    fs::write(world.dir.join("run/u2/config.json"), "{").expect("writes");
+    fs::create_dir(world.dir.join("data/pods/u4")).expect("mkdir");
+    let next = World::open(&world.dir).await;
+    let left: Vec<String> = next.node.list().await.expect("lists").into_iter().map(|it| it.pod_uid).collect();
+    assert_eq!(left, ["u3"]);
+    next.node.remove_sandbox("u3").await.expect("removes");
+    assert_eq!(next.left_behind(), Vec::<String>::new());
+}
+
 async fn host_processes() {
     let world = World::new().await;
     let mut sandbox = world.sandbox("u1");
@@ -446,6 +466,9 @@ fn again(prepare: &str, cases: &str) {
         command.map(|word| if word == "/proc/self/exe" { executable.as_os_str() } else { word.as_ref() });
     let output = Command::new("unshare").args(command).output().expect("util-linux is installed");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Seen from where everything is mounted.
+    assert_eq!(pod_cgroups(), Vec::<PathBuf>::new());
+    remove_empty_cgroups();
 }
 
 async fn cgroups_that_are_not_mounted() {

@@ -146,13 +146,12 @@ impl World {
         }
         let mounts = fs::read_to_string("/proc/self/mounts").expect("reads");
         found.extend(mounts.lines().filter(|line| line.contains(&name)).map(|line| format!("mount {line}")));
-        for hierarchy in fs::read_dir("/sys/fs/cgroup").expect("reads").flatten() {
-            let pods = fs::read_dir(hierarchy.path().join("xebec-test").join(&name));
-            found.extend(pods.into_iter().flatten().flatten().filter_map(|entry| {
-                let is_pod = entry.file_name().to_string_lossy().starts_with("pod");
-                is_pod.then(|| format!("cgroup {}", entry.path().display()))
-            }));
-        }
+        found.extend(
+            pod_cgroups()
+                .into_iter()
+                .filter(|path| path.to_string_lossy().contains(&name))
+                .map(|path| format!("cgroup {}", path.display())),
+        );
         let links = fs::read_to_string("/proc/net/dev").expect("reads");
         found.extend(links.lines().filter(|line| line.contains("xbc")).map(|line| format!("link {line}")));
         for dir in ["run", "data/pods", "data/images/leases"] {
@@ -176,8 +175,8 @@ impl World {
                 let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
             }
         }
-        for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
-            let node = hierarchy.path().join("xebec-test").join(self.dir.file_name().expect("a name"));
+        for hierarchy in hierarchies() {
+            let node = hierarchy.join("xebec-test").join(self.dir.file_name().expect("a name"));
             let folders = walkdir::WalkDir::new(node).contents_first(true).into_iter().flatten();
             for folder in folders.filter(|entry| entry.file_type().is_dir()) {
                 let _ = fs::remove_dir(folder.path());
@@ -193,12 +192,43 @@ impl Drop for World {
         if std::thread::panicking() {
             self.kill_shims();
         }
-        for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
+        for hierarchy in hierarchies() {
             // The node's own cgroup outlives its pods; a test's goes with the test.
-            let _ = fs::remove_dir(hierarchy.path().join("xebec-test").join(&name));
-            let _ = fs::remove_dir(hierarchy.path().join("xebec-test"));
+            let _ = fs::remove_dir(hierarchy.join("xebec-test").join(&name));
+            let _ = fs::remove_dir(hierarchy.join("xebec-test"));
         }
     }
+}
+
+/// Where cgroups may be: the v2 hierarchy, or the v1 hierarchies beside one another.
+fn hierarchies() -> Vec<PathBuf> {
+    let root = PathBuf::from("/sys/fs/cgroup");
+    let below = fs::read_dir(&root).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut all: Vec<PathBuf> = below.filter(|path| path.join("cgroup.procs").exists()).collect();
+    all.push(root);
+    all
+}
+
+/// Removes the cgroups of nodes whose own test could not see them.
+pub(crate) fn remove_empty_cgroups() {
+    for root in hierarchies() {
+        for node in fs::read_dir(root.join("xebec-test")).into_iter().flatten().flatten() {
+            // Files, and nodes that have pods, stay.
+            let _ = fs::remove_dir(node.path());
+        }
+        let _ = fs::remove_dir(root.join("xebec-test"));
+    }
+}
+
+/// The cgroups of pods of any test.
+pub(crate) fn pod_cgroups() -> Vec<PathBuf> {
+    let nodes = hierarchies()
+        .into_iter()
+        .flat_map(|root| fs::read_dir(root.join("xebec-test")).into_iter().flatten());
+    let pods = nodes.flatten().flat_map(|node| fs::read_dir(node.path()).into_iter().flatten()).flatten();
+    pods.map(|entry| entry.path())
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("pod")))
+        .collect()
 }
 
 /// Asks until there is an answer, for as long as anything may take.
