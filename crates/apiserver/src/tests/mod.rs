@@ -1,5 +1,7 @@
 //! The server on a store in memory, with a clock that stands and ids that count.
 
+mod matrix;
+mod samples;
 mod verbs;
 
 use serde_json::Value;
@@ -8,9 +10,12 @@ use xebec_api::object::Object;
 use xebec_api::table;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
 
 use crate::testing::Fixture;
-use crate::{ApiServer, Patch, RequestContext, Target, User};
+use crate::{ApiServer, Patch, RequestContext, Target, User, WatchKind, WatchOptions};
 
 /// The server first, as most tests need nothing else.
 struct Api(Arc<ApiServer>);
@@ -54,4 +59,22 @@ impl Api {
     async fn patch(&self, target: &Target, patch: Value) -> Object {
         self.0.patch(&admin(), target, &Patch::Merge(patch)).await.expect("patched")
     }
+}
+
+/// What a watch from a revision sees until nothing more comes.
+async fn events(api: &Api, target: &Target, labels: &str, after: u64) -> Vec<(WatchKind, String)> {
+    let options = WatchOptions {
+        label_selector: labels.into(),
+        resource_version: after.to_string(),
+        timeout: Some(Duration::from_secs(1)),
+        ..WatchOptions::default()
+    };
+    let stream = api.0.watch(&admin(), target, &options).await.expect("a watch");
+    stream
+        .map(|event| {
+            let event = event.expect("no error");
+            (event.kind, event.object.name().to_owned())
+        })
+        .collect()
+        .await
 }
