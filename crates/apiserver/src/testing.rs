@@ -26,6 +26,7 @@ struct Inner {
     applied: Arc<State>,
     term: u64,
     faults: VecDeque<Fault>,
+    delayed: Option<Transaction>,
 }
 
 /// What happens to the next proposal.
@@ -35,14 +36,21 @@ pub enum Fault {
     AnswerLost,
     /// It does not happen, and the answer is lost.
     ProposalLost,
+    /// The answer is lost, and it happens just before the next proposal.
+    Delayed,
     /// Nobody leads.
     NoLeader,
 }
 
 impl Default for MemoryStore {
     fn default() -> Self {
-        let inner =
-            Inner { latest: State::default(), applied: Arc::default(), term: 1, faults: VecDeque::new() };
+        let inner = Inner {
+            latest: State::default(),
+            applied: Arc::default(),
+            term: 1,
+            faults: VecDeque::new(),
+            delayed: None,
+        };
         Self { inner: Mutex::new(inner), revisions: watch::Sender::new(0) }
     }
 }
@@ -57,6 +65,12 @@ impl MemoryStore {
     pub fn propose_elsewhere(&self, transaction: &Transaction) -> Reply {
         let inner = &mut *self.lock();
         apply(&mut inner.latest, transaction, inner.term)
+    }
+
+    /// What the cluster agreed on, whatever this process has applied.
+    #[must_use]
+    pub fn latest(&self) -> State {
+        self.lock().latest.clone()
     }
 
     /// Another term begins: fences of the old one no longer hold.
@@ -82,7 +96,14 @@ fn apply(state: &mut State, transaction: &Transaction, term: u64) -> Reply {
 impl Store for MemoryStore {
     async fn propose(&self, transaction: Transaction) -> Result<Reply, StoreError> {
         let inner = &mut *self.lock();
+        if let Some(delayed) = inner.delayed.take() {
+            apply(&mut inner.latest, &delayed, inner.term);
+        }
         match inner.faults.pop_front() {
+            Some(Fault::Delayed) => {
+                inner.delayed = Some(transaction);
+                return Err(StoreError::Unknown("a test says so".into()));
+            }
             Some(Fault::NoLeader) => return Err(StoreError::NoLeader("a test says so".into())),
             Some(Fault::ProposalLost) => return Err(StoreError::Unknown("a test says so".into())),
             Some(Fault::AnswerLost) => {

@@ -1,6 +1,5 @@
 //! Stage 5: what the server adds or keeps beside what the user wrote.
 
-use serde_json::json;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
 
@@ -12,18 +11,10 @@ pub(crate) fn run(work: &Work<'_>, new: &mut Object, old: Option<&Object>) -> Re
         None => row.strategy.prepare_create(new),
         Some(old) => row.strategy.prepare_update(new, old),
     }
-    match (row.storage_name().as_str(), old) {
-        ("pods", None) => admit_pod(work, new),
-        ("namespaces", None) => {
-            new_namespace(new);
-            Ok(())
-        }
-        ("namespaces", Some(old)) => {
-            keep_namespace_finalizers(new, old);
-            Ok(())
-        }
-        _ => Ok(()),
+    if old.is_none() && row.storage_name() == "pods" {
+        admit_pod(work, new)?;
     }
+    Ok(())
 }
 
 /// A pod runs as its namespace's ServiceAccount `default` unless it names another.
@@ -40,26 +31,5 @@ fn admit_pod(work: &Work<'_>, pod: &mut Object) -> Result<(), ApiError> {
     }
     let name = pod.text(&["spec", "serviceAccountName"]).to_owned();
     pod.set(&["spec", "serviceAccount"], name);
-    if pod.text(&["status", "phase"]).is_empty() {
-        pod.set(&["status", "phase"], "Pending");
-    }
     Ok(())
-}
-
-/// The finalizer `kubernetes` holds a namespace until its content is gone.
-fn new_namespace(namespace: &mut Object) {
-    namespace.set(&["spec", "finalizers"], json!(["kubernetes"]));
-    namespace.set(&["status"], json!({"phase": "Active"}));
-    let name = namespace.name().to_owned();
-    namespace.set(&["metadata", "labels", "kubernetes.io/metadata.name"], name);
-}
-
-/// Only the subresource `finalize` changes them.
-fn keep_namespace_finalizers(new: &mut Object, old: &Object) {
-    match old.get(&["spec", "finalizers"]) {
-        Some(finalizers) => new.set(&["spec", "finalizers"], finalizers.clone()),
-        None => {
-            new.remove(&["spec", "finalizers"]);
-        }
-    }
 }

@@ -69,16 +69,12 @@ impl ApiServer {
         ctx: &RequestContext,
         mut decide: impl FnMut(&Arc<State>) -> Result<Decision<T>, ApiError> + Send,
     ) -> Result<T, ApiError> {
-        let mut pending: Option<Attempt<T>> = None;
+        let mut unknown: Vec<Attempt<T>> = Vec::new();
         let mut fresh = false;
         for _ in 0..MAX_ATTEMPTS {
             let state = self.state();
-            if let Some(attempt) = pending.take() {
-                match landed(&state, &attempt.transaction, attempt.base) {
-                    Landed::Yes(revisions) => return Ok((attempt.finish)(&revisions)),
-                    Landed::Lost => return Err(unknown_outcome("its events are gone")),
-                    Landed::No => pending = Some(attempt),
-                }
+            if let Some(answer) = settle(&state, &mut unknown)? {
+                return Ok(answer);
             }
             let decision = match decide(&state) {
                 Ok(decision) => decision,
@@ -100,7 +96,7 @@ impl ApiServer {
                 Round::Moved => self.barrier().await?,
                 Round::Unknown(attempt, why) => {
                     self.store().barrier().await.map_err(|_| unknown_outcome(&why))?;
-                    pending = Some(attempt);
+                    unknown.push(attempt);
                 }
             }
             fresh = true;
@@ -126,6 +122,18 @@ impl ApiServer {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The answer of the first proposal of unknown outcome that turns out to have happened.
+fn settle<T>(state: &State, unknown: &mut Vec<Attempt<T>>) -> Result<Option<T>, ApiError> {
+    for index in 0..unknown.len() {
+        match landed(state, &unknown[index].transaction, unknown[index].base) {
+            Landed::Yes(revisions) => return Ok(Some((unknown.swap_remove(index).finish)(&revisions))),
+            Landed::Lost => return Err(unknown_outcome("its events are gone")),
+            Landed::No => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a proposal happened.

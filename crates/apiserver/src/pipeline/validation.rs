@@ -17,20 +17,25 @@ pub(crate) fn run(work: &Work<'_>, new: &Object, old: Option<&Object>) -> Result
     causes.extend(row.strategy.validate(new));
     if let Some(old) = old {
         causes.extend(row.strategy.validate_update(new, old));
-        check_node_restriction(work, new, old)?;
     }
+    check_node_restriction(work, new, old)?;
     if !causes.is_empty() {
         return Err(ApiError::invalid(row.group, row.kind, new.name(), causes));
     }
     escalation::check(work, new)
 }
 
-/// A node may not take its own taints away, nor give itself labels that isolate workloads.
-fn check_node_restriction(work: &Work<'_>, new: &Object, old: &Object) -> Result<(), ApiError> {
+/// A node makes no node but itself, may not take its own taints away, nor give itself
+/// labels that isolate workloads.
+fn check_node_restriction(work: &Work<'_>, new: &Object, old: Option<&Object>) -> Result<(), ApiError> {
     let Some(node) = work.ctx.user.node() else { return Ok(()) };
-    if work.target.row.storage_name() != "nodes" {
-        return Ok(());
+    let own = matches!(work.target.row.storage_name().as_str(), "nodes" | "coordination.k8s.io/leases");
+    if own && new.name() != node {
+        let message =
+            format!("node {node:?} is not allowed to write {} {:?}", work.target.qualified(), new.name());
+        return Err(ApiError::new(Reason::Forbidden, message));
     }
+    let Some(old) = old.filter(|_| work.target.row.kind == "Node") else { return Ok(()) };
     let isolating = |object: &Object| -> Vec<(String, String)> {
         let labels = object.labels().filter(|(key, _)| key.contains("node-restriction.kubernetes.io/"));
         labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()

@@ -1,7 +1,12 @@
 //! The server on a store in memory, with a clock that stands and ids that count.
 
+mod allocation;
+mod lists;
 mod matrix;
+mod outcomes;
+mod rbac;
 mod samples;
+mod tokens;
 mod verbs;
 
 use serde_json::Value;

@@ -67,13 +67,23 @@ fn body(row: &Resource) -> Value {
             "hostPath": {"path": "/tmp"}}})
         }
         "RoleBinding" | "ClusterRoleBinding" => json!({"roleRef": role_ref, "subjects": []}),
-        "Event" if row.group.is_empty() => json!({"involvedObject": {"namespace": "default", "name": "a", "kind": "Pod"}}),
+        "Event" if row.group.is_empty() => {
+            json!({"involvedObject": {"namespace": "default", "name": "a", "kind": "Pod"}})
+        }
         "HorizontalPodAutoscaler" => json!({"spec": {"maxReplicas": 3,
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"}}}),
         "Ingress" => json!({"spec": {"defaultBackend": {"service": {"name": "a", "port": {"number": 80}}}}}),
         "NetworkPolicy" => json!({"spec": {"podSelector": {}}}),
         "StorageClass" => json!({"provisioner": "example.com/p"}),
         "PriorityClass" => json!({"value": 7}),
+        "CertificateSigningRequest" => {
+            json!({"spec": {"request": "LS0tLS1CRUdJTg==", "usages": ["client auth"],
+            "signerName": "kubernetes.io/kube-apiserver-client"}})
+        }
+        "CustomResourceDefinition" => json!({"spec": {"group": "example.com", "scope": "Namespaced",
+            "names": {"plural": "firsts", "singular": "first", "kind": "First", "listKind": "FirstList"},
+            "versions": [{"name": "v1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {"type": "object"}}}]}}),
         "RuntimeClass" => json!({"handler": "h"}),
         _ => json!({}),
     }
@@ -86,6 +96,8 @@ pub(super) fn status(row: &Resource, name: &str) -> Value {
         json!({"phase": "Failed"}),
         json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}),
         json!({"conditions": [{"type": "T", "status": "True"}]}),
+        json!({"conditions": [{"type": "T", "status": "True", "reason": "R", "message": "",
+            "lastTransitionTime": "2026-11-24T10:00:00Z"}]}),
         json!({"lastScheduleTime": "2026-11-24T10:00:00Z"}),
         json!({"attached": true}),
         json!({"hard": {"pods": "3"}}),
