@@ -58,7 +58,19 @@ pub fn decode(row: &Resource, object: &mut Object) -> Result<Vec<FieldError>, Fi
     if let Value::Object(map) = value {
         *object = Object::from_map(map);
     }
-    findings.map(|findings| findings.unknown)
+    findings.map(|findings| findings.unknown).map_err(|error| without_secrets(row, error))
+}
+
+/// An error repeats the value that is wrong, which a Secret's must not be.
+fn without_secrets(row: &Resource, error: FieldError) -> FieldError {
+    let inside = error.field.starts_with("data[") || error.field.starts_with("stringData[");
+    if row.kind == "Secret" && inside && error.message.starts_with("invalid ") {
+        return FieldError {
+            message: "invalid type: expected a string; put quotes around it".to_owned(),
+            ..error
+        };
+    }
+    error
 }
 
 fn canonical_quantity(root: &mut Value, pointer: &str) {
@@ -154,7 +166,12 @@ mod tests {
 
     #[test]
     fn plain_text_where_base64_belongs_is_explained_and_not_repeated() {
-        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"a": "pa$$word"}});
-        expect!["refused: data[a]: not base64 (Invalid symbol 36, offset 2.): encode it, or for a Secret write plain text under `stringData`"].assert_eq(&decoded(secret));
+        let secret = |field: &str, value: Value| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, field: {"a": value}});
+        expect![
+            "refused: data[a]: not base64: encode it, or for a Secret write plain text under `stringData`"
+        ]
+        .assert_eq(&decoded(secret("data", json!("pa$$word"))));
+        expect!["refused: stringData[a]: invalid type: expected a string; put quotes around it"]
+            .assert_eq(&decoded(secret("stringData", json!(4711))));
     }
 }

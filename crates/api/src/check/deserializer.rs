@@ -35,9 +35,8 @@ fn explained(message: String) -> String {
         "Invalid padding",
     ];
     if base64.iter().any(|start| message.starts_with(start)) {
-        return format!(
-            "not base64 ({message}): encode it, or for a Secret write plain text under `stringData`"
-        );
+        // The decoder's own words hold a byte of what may be a secret.
+        return "not base64: encode it, or for a Secret write plain text under `stringData`".to_owned();
     }
     message
 }
