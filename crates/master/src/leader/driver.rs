@@ -1,0 +1,163 @@
+//! Drives the controllers: events to keys, keys to plans, plans to writes. Reconciling
+//! happens in this one task, on a view that holds everything written so far; writes of
+//! different keys go on side by side.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use xebec_api::error::{ApiError, Reason};
+use xebec_api::object::Object;
+use xebec_controllers::{Controller, ObjectKey, Plan, View as _};
+
+use crate::leader::Term;
+use crate::leader::execute::execute;
+use crate::leader::feed::{self, News};
+use crate::leader::index::Index;
+use crate::leader::view::StateView;
+use crate::leader::work_queue::{Ended, WorkQueue};
+
+/// Plans that are carried out at the same time.
+const MOST_PLANS: usize = 32;
+/// Keys reconciled before others get the thread.
+const TURN: usize = 64;
+
+/// A controller, by its place, and one of its keys.
+type Work = (usize, ObjectKey);
+
+struct Driver {
+    controllers: Vec<Box<dyn Controller>>,
+    view: StateView,
+    queue: WorkQueue<Work>,
+    plans: JoinSet<(Work, Ended)>,
+}
+
+/// Drives until the term is over. Plans under way are dropped then.
+pub(crate) async fn run(term: Term, controllers: Vec<Box<dyn Controller>>) {
+    let over = term.over.clone();
+    let returned = term.around.returned.clone();
+    let store = term.around.api.store().clone();
+    let mut revisions = store.revisions();
+    let state = store.state();
+    let view = StateView { index: Index::of(&state), state, term };
+    let mut driver = Driver { controllers, view, queue: WorkQueue::default(), plans: JoinSet::new() };
+    driver.add_all();
+    loop {
+        revisions.borrow_and_update();
+        driver.refresh();
+        let more = driver.work(Instant::now());
+        let due = driver.queue.next_due().unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
+        tokio::select! {
+            biased;
+            () = over.cancelled() => break,
+            () = tokio::task::yield_now(), if more => {}
+            Some(ended) = driver.plans.join_next(), if !driver.plans.is_empty() => driver.finish(ended),
+            changed = revisions.changed() => if changed.is_err() { break },
+            () = returned.notified() => driver.add_nodes(),
+            () = tokio::time::sleep_until(due) => {}
+        }
+    }
+    driver.plans.shutdown().await;
+}
+
+impl Driver {
+    fn add_all(&mut self) {
+        for (place, controller) in self.controllers.iter().enumerate() {
+            for key in controller.initial(&self.view) {
+                self.queue.add((place, key));
+            }
+        }
+    }
+
+    /// Looks at every node again: one that was silent is heard of.
+    fn add_nodes(&mut self) {
+        for node in self.view.list("nodes", None) {
+            self.add("nodes", &node);
+        }
+    }
+
+    fn add(&mut self, resource: &str, object: &Object) {
+        for (place, controller) in self.controllers.iter().enumerate() {
+            for key in controller.keys(&self.view, resource, object) {
+                self.queue.add((place, key));
+            }
+        }
+    }
+
+    /// Goes on to the newest state, and queues what changed on the way.
+    fn refresh(&mut self) {
+        let state = self.view.term.around.api.store().state();
+        let seen = self.view.state.revision();
+        if state.revision() == seen {
+            return;
+        }
+        match feed::since(&state, seen) {
+            News::Changes(changes) => {
+                for change in &changes {
+                    self.view.index.follow(change);
+                }
+                self.view.state = state;
+                for change in &changes {
+                    self.add(&change.resource, &change.object);
+                }
+            }
+            News::Everything => {
+                self.view.index = Index::of(&state);
+                self.view.state = state;
+                self.add_all();
+            }
+        }
+    }
+
+    /// Reconciles what is ready, a turn at most; true when there may be more.
+    fn work(&mut self, now: Instant) -> bool {
+        for _ in 0..TURN {
+            if self.plans.len() >= MOST_PLANS {
+                return false;
+            }
+            let Some(work) = self.queue.pop(now) else { return false };
+            let (controller, key) = (&self.controllers[work.0], &work.1);
+            let plan = controller.reconcile(&self.view, key, self.view.term.around.clock.now());
+            if plan.actions.is_empty() {
+                self.queue.finish(work, Ended::Done(plan.requeue_after), now);
+            } else {
+                self.carry_out(work, controller.name(), plan);
+            }
+        }
+        true
+    }
+
+    fn carry_out(&mut self, work: Work, controller: &'static str, plan: Plan) {
+        let term = self.view.term.clone();
+        self.plans.spawn(async move {
+            let again = plan.requeue_after;
+            let ended = match execute(&term, controller, plan.actions).await {
+                Ok(()) => Ended::Done(again),
+                Err(error) => {
+                    tell(controller, &work.1, &error);
+                    Ended::Failed
+                }
+            };
+            (work, ended)
+        });
+    }
+
+    fn finish(&mut self, ended: Result<(Work, Ended), tokio::task::JoinError>) {
+        match ended {
+            Ok((work, ended)) => self.queue.finish(work, ended, Instant::now()),
+            // Its key would count as running for ever: end this term's loops, they start again.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+/// Conflicts are how loops meet other writers; everything else is worth a line.
+fn tell(controller: &str, key: &ObjectKey, error: &ApiError) {
+    let (resource, namespace, name) = (&key.resource, &key.namespace, &key.name);
+    match error.reason {
+        Reason::Conflict | Reason::AlreadyExists | Reason::ServiceUnavailable => {
+            tracing::debug!(controller, resource, namespace, name, "tried again later: {error}");
+        }
+        _ => tracing::warn!(controller, resource, namespace, name, "tried again later: {error}"),
+    }
+}

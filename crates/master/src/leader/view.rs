@@ -1,0 +1,59 @@
+//! The applied state as controllers see it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use xebec_api::object::Object;
+use xebec_controllers::{ClusterSettings, View};
+use xebec_state::{Key, State};
+
+use crate::leader::Term;
+use crate::leader::feed;
+use crate::leader::index::Index;
+
+/// One state, with the index that belongs to it.
+pub(crate) struct StateView {
+    pub(crate) term: Term,
+    pub(crate) state: Arc<State>,
+    pub(crate) index: Index,
+}
+
+impl StateView {
+    fn read(&self, key: &Key) -> Option<Object> {
+        self.state.get(key).and_then(feed::of_entry)
+    }
+}
+
+impl View for StateView {
+    fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Object> {
+        self.read(&Key::new(resource, namespace, name))
+    }
+
+    fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Object> {
+        self.state.list(resource, namespace).filter_map(|(_, _, entry)| feed::of_entry(entry)).collect()
+    }
+
+    fn owned_by(&self, uid: &str) -> Vec<Object> {
+        self.index.owned_by(uid).filter_map(|key| self.read(key)).collect()
+    }
+
+    fn pods_on(&self, node: &str) -> Vec<Object> {
+        self.index.pods_on(node).filter_map(|key| self.read(key)).collect()
+    }
+
+    fn last_seen(&self, node: &str) -> Option<Timestamp> {
+        (self.term.around.last_seen)(node)
+    }
+
+    fn leading_since(&self) -> Timestamp {
+        self.term.since
+    }
+
+    fn settings(&self) -> &ClusterSettings {
+        &self.term.around.settings
+    }
+
+    fn masters(&self) -> Vec<String> {
+        (self.term.around.masters)()
+    }
+}
