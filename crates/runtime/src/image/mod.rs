@@ -22,5 +22,6 @@ pub use manifest::{ImageConfig, ProcessConfig};
 pub use name::{ImageName, NameError};
 pub use pack::{PackOptions, pack};
 pub(crate) use rooted::{RootedDir, c_string};
+pub(crate) use store::private_dir;
 pub use store::{Image, Store};
 pub use system::{SYSTEM_ENTRYPOINT, system_image_name};

@@ -15,6 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -54,6 +55,8 @@ impl Store {
     /// Opens the store below `data_dir/images`, made where it is not there.
     pub fn open(data_dir: &Path) -> Result<Store, RuntimeError> {
         let store = Store { root: data_dir.join("images") };
+        private_dir(&store.root)
+            .map_err(|error| RuntimeError::io(format!("making {}", store.root.display()), error))?;
         for dir in ["blobs", "layers", "refs", "leases", "tmp"] {
             let path = store.root.join(dir);
             fs::create_dir_all(&path)
@@ -292,6 +295,13 @@ impl Store {
         fs::rename(path, &aside).map_err(fail)?;
         Ok(aside)
     }
+}
+
+/// Makes a folder that only root can look into: images have programs that make their caller root, and containers'
+/// configurations have Secrets.
+pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
 }
 
 fn remove_file(path: &Path) -> Result<(), RuntimeError> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::sandboxes::{READY, live_identity};
 use super::{NodeRuntime, blocking, lease_owner};
+use crate::image::private_dir;
 use crate::shim::protocol::{CONFIG, Request, ShimConfig, StartRequest};
 use crate::shim::write_whole;
 use crate::{ContainerSpec, RuntimeError, Sandbox, SandboxSpec};
@@ -121,9 +122,8 @@ impl NodeRuntime {
 }
 
 fn prepare(config: &ShimConfig) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
     for dir in [&config.run_dir, &config.work_dir] {
-        fs::DirBuilder::new().recursive(true).mode(0o711).create(dir)?;
+        private_dir(dir)?;
     }
     fs::create_dir_all(&config.spec.log_dir)?;
     write_whole(&config.run_dir.join(CONFIG), &serde_json::to_vec(config)?)

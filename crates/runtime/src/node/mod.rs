@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use self::client::ShimClient;
 use self::sandboxes::Entry;
 use crate::cgroup::Hierarchies;
-use crate::image::Store;
+use crate::image::{Store, private_dir};
 use crate::network::PodNetwork;
 use crate::shim::protocol::{Request, Response};
 use crate::{
@@ -68,7 +68,7 @@ impl NodeRuntime {
     pub async fn open(config: RuntimeConfig) -> Result<NodeRuntime, RuntimeError> {
         check_cgroup(&config.cgroup_root)?;
         for dir in [config.data_dir.join("pods"), config.run_dir.clone()] {
-            std::fs::create_dir_all(&dir)
+            private_dir(&dir)
                 .map_err(|error| RuntimeError::io(format!("making {}", dir.display()), error))?;
         }
         let config = RuntimeConfig {

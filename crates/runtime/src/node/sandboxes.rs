@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,10 @@ use crate::{ContainerState, RuntimeError, Sandbox};
 
 /// Marks a sandbox whose launch was finished, network and all.
 pub(super) const READY: &str = "ready";
+
+/// How often a shim that lives and does not answer is tried again, and how long after one another.
+const WATCH_TRIES: usize = 10;
+const WATCH_PAUSE: Duration = Duration::from_millis(100);
 
 /// One sandbox.
 pub(super) struct Entry {
@@ -115,7 +120,10 @@ impl NodeRuntime {
                         runtime.update(&uid, revision, containers);
                     }
                     Ok(Some(_)) => {}
-                    Ok(None) | Err(_) => return runtime.lost(&uid),
+                    Ok(None) | Err(_) => match runtime.watch_again(&uid, &stop).await {
+                        Some(again) => channel = again,
+                        None => return runtime.lost(&uid, &stop),
+                    },
                 }
             }
         });
@@ -135,8 +143,27 @@ impl NodeRuntime {
         self.hint(uid);
     }
 
-    /// Its shim is gone without having been told to go.
-    fn lost(&self, uid: &str) {
+    /// The connection ended: while the shim's process lives, another is tried.
+    async fn watch_again(&self, uid: &str, stop: &CancellationToken) -> Option<Channel> {
+        for _ in 0..WATCH_TRIES {
+            live_identity(&self.run_dir(uid))?;
+            if let Ok((channel, Response::State { revision, containers })) = self.watch(uid).await {
+                self.update(uid, revision, containers);
+                return Some(channel);
+            }
+            tokio::select! {
+                () = stop.cancelled() => return None,
+                () = tokio::time::sleep(WATCH_PAUSE) => {}
+            }
+        }
+        None
+    }
+
+    /// Its shim is gone, unless it was told to go.
+    fn lost(&self, uid: &str, stop: &CancellationToken) {
+        if stop.is_cancelled() {
+            return;
+        }
         tracing::warn!(pod_uid = uid, "the pod's shim is gone");
         if let Some(entry) = self.sandboxes().get_mut(uid) {
             entry.sandbox.alive = false;

@@ -62,18 +62,13 @@ impl NodeRuntime {
         }
         // Its mounts go with it: what is below them can be removed once it is dead.
         for _ in 0..1000 {
-            if start_ticks(identity.pid) != Some(identity.start_ticks) || is_zombie(identity.pid) {
+            if start_ticks(identity.pid) != Some(identity.start_ticks) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let _ = kill(Pid::from_raw(identity.pid), Signal::SIGKILL);
     }
-}
-
-fn is_zombie(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_none_or(|(_, after)| after.starts_with(['Z', 'X']))
 }
 
 fn remove_dir(dir: &PathBuf) -> Result<(), RuntimeError> {

@@ -166,6 +166,9 @@ impl Server {
         stdin: bool,
         tty: bool,
     ) -> Result<(), Failure> {
+        if self.connections.get(&connection).is_none_or(|it| it.exec.is_some()) {
+            return Err(Failure::Invalid("a connection runs one command".into()));
+        }
         let runs = |it: &Container| it.state.id == container && it.is_running();
         if !self.containers.iter().any(runs) {
             return Err(Failure::NoContainer);

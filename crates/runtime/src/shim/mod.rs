@@ -125,11 +125,14 @@ fn detach_stdio() -> io::Result<()> {
     Ok(())
 }
 
-/// When a process started, in the kernel's ticks; nothing where there is no such process.
+/// When a process started, in the kernel's ticks; nothing where there is no such process or only its remains.
 pub(crate) fn start_ticks(pid: i32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in parentheses, may hold anything; the 22nd field is the 20th after it.
     let (_, after) = stat.rsplit_once(") ")?;
+    if after.starts_with(['Z', 'X']) {
+        return None;
+    }
     after.split(' ').nth(19)?.parse().ok()
 }
 

@@ -252,6 +252,9 @@ impl Server {
         let bytes = serde_json::to_vec(&response).expect("a state has only string keys");
         // A full disk must not stop the pod; the agent asks over the socket first.
         let _ = write_whole(&self.config.run_dir.join(STATE), &bytes);
+        // Who does not read any more is let go; it may come again.
+        let stuck = |connection: &Connection| connection.watching && connection.pending() > OUTPUT_BYTES;
+        self.connections.retain(|_, connection| !stuck(connection));
         for connection in self.connections.values_mut().filter(|connection| connection.watching) {
             connection.respond(&response);
         }

@@ -34,6 +34,7 @@ pub(crate) fn all() -> Vec<(&'static str, Case)> {
         ("host_processes", || Box::pin(host_processes())),
         ("pods_survive_their_agent", || Box::pin(pods_survive_their_agent())),
         ("nothing_is_left_after_a_massacre", || Box::pin(nothing_is_left_after_a_massacre())),
+        ("an_idle_shim_sleeps", || Box::pin(an_idle_shim_sleeps())),
         ("a_launch_cut_short_is_cleared", || Box::pin(a_launch_cut_short_is_cleared())),
         ("system_image", || Box::pin(system_image())),
         ("routes", || Box::pin(routes())),
@@ -336,6 +337,41 @@ async fn host_network_and_privileged() {
     // Its network is the node's: here, the test's own.
     assert_eq!(fs::read_to_string("/proc/sys/net/ipv4/ip_forward").expect("reads"), "0\n");
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("writes");
+    world.node.remove_sandbox("u1").await.expect("removes");
+    assert_eq!(world.left_behind(), Vec::<String>::new());
+}
+
+async fn an_idle_shim_sleeps() {
+    let world = World::new().await;
+    let shim = world.node.run_sandbox(world.sandbox("u1")).await.expect("runs").pid;
+    // Every kind of descriptor that could be ready for ever: closed streams, terminals, stdin, gone connections.
+    let mut spec = world.container("a-0", "exec sleep 1000 >&- 2>&-");
+    spec.stdin = true;
+    world.node.start_container("u1", spec).await.expect("starts");
+    let mut spec = world.container("b-0", "exec sleep 1000");
+    spec.tty = true;
+    world.node.start_container("u1", spec).await.expect("starts");
+    let options = ExecOptions { stdin: true, tty: true };
+    let command = vec!["sleep".into(), "1000".into()];
+    let held = world.node.exec("u1", "a-0", command.clone(), options.clone()).await.expect("runs");
+    drop(world.node.exec("u1", "a-0", command, options).await.expect("runs"));
+    world.exec("u1", "a-0", "true").await;
+    let calls = || {
+        let status = fs::read_to_string(format!("/proc/{shim}/status")).expect("reads");
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        let ticks = fs::read_to_string(format!("/proc/{shim}/stat")).expect("reads");
+        let used: u64 =
+            ticks.split(' ').skip(13).take(2).map(|it| it.parse::<u64>().expect("a number")).sum();
+        (line.map(str::to_owned), used)
+    };
+    // What is under way may end first; then nothing happens any more.
+    eventually(async || {
+        let before = calls();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        (calls() == before).then_some(())
+    })
+    .await;
+    drop(held);
     world.node.remove_sandbox("u1").await.expect("removes");
     assert_eq!(world.left_behind(), Vec::<String>::new());
 }
