@@ -43,6 +43,16 @@ impl Change {
 }
 
 impl Core {
+    /// The only voter need not wait for an election timeout after a restart.
+    pub(crate) async fn lead_if_alone(&self) -> Result<(), ProposeError> {
+        let membership = self.raft.metrics().borrow_watched().membership_config.clone();
+        if membership.membership().voter_ids().eq([self.peers.me]) {
+            let elected = self.raft.trigger().elect(false).await;
+            elected.map_err(|error| ProposeError::Stopped(error.to_string()))?;
+        }
+        Ok(())
+    }
+
     /// Changes the membership as the leader.
     pub(crate) async fn change_here(&self, change: Change) -> Result<(), ProposeError> {
         let raft = &self.raft;

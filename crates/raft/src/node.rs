@@ -132,6 +132,7 @@ impl Node {
         let raft = OurRaft::new(options.raft_id, config, peers.clone(), log, machine).await;
         let raft = raft.map_err(|error| StartError::Raft(error.to_string()))?;
         let core = Core { raft, peers, published };
+        core.lead_if_alone().await.map_err(|error| StartError::Raft(error.to_string()))?;
         let (barrier, barrier_task) = Barrier::new(core.clone());
         let (sender, leadership) = watch::channel(Leadership::default());
         let stop = CancellationToken::new();
@@ -332,6 +333,10 @@ fn config(timings: Timings) -> Result<Config, openraft::ConfigError> {
         replication_lag_threshold: 5_000,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(5_000),
         max_in_snapshot_log_to_keep: 1_000,
+        // A leader that restarts must win a new term: with the old one it would count as
+        // leading before it has applied the end of its own log, and a fence of the
+        // process before it would still hold.
+        enable_leader_restore: Some(false),
         ..Config::default()
     };
     config.validate()
