@@ -6,10 +6,16 @@
 //! | `e` + index + chunk number | an entry, cut to chunks |
 //! | `mvote`, `mpurged`, `mcommitted` | one sealed record each |
 //!
+//! Records reach the disk in the order they are written, and a power loss leaves a prefix
+//! of them. So a purge first says what it purges, then removes it from the front; a
+//! truncation removes from the end; and only the last entry may be there in part, which
+//! was acknowledged to nobody. Opening the log finishes such work. Anything else that is
+//! missing is damage.
+//!
 //! Entries are readable as soon as they are appended: recent ones stay in memory,
 //! bounded by bytes, and those that are not on disk yet are never evicted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};
@@ -81,6 +87,7 @@ impl LogStore {
             purged: read::<v1::LogId>(&tree, PURGED)?.map(|id| types::log_id_from_wire(&id)),
             ..Recent::default()
         };
+        finish_interrupted(&tree, recent.purged)?;
         recent.last = verify(&tree, recent.purged)?;
         let writer = LogWriter::start(tree.clone())
             .map_err(|error| Damage::Sled { what: "start the log's writer".into(), source: error.into() })?;
@@ -120,18 +127,17 @@ impl LogStore {
         Ok(())
     }
 
-    /// What removes a range of entries, on the disk and in the queue to it.
+    /// What removes a range of entries, on the disk and in the queue to it, in order.
     fn removals(&self, recent: &Recent, from: u64, to: u64) -> Result<Vec<Record>, Damage> {
-        let keys = self.0.tree.range(entry_key(from)..entry_range_end(to)).keys();
-        let mut records = keys
-            .map(|key| Ok((key.map_err(sled_error)?.to_vec(), None)))
-            .collect::<Result<Vec<Record>, Damage>>()?;
-        for (index, entry) in recent.entries.range(from..to) {
-            let length = types::entry_to_wire(entry).encoded_len();
-            let chunks = database::chunks_of(length);
-            records.extend((0..chunks).map(|n| (database::chunk_key(&entry_key(*index), n), None)));
+        let mut keys = BTreeSet::new();
+        for key in self.0.tree.range(entry_key(from)..entry_range_end(to)).keys() {
+            keys.insert(key.map_err(sled_error)?.to_vec());
         }
-        Ok(records)
+        for (index, entry) in recent.entries.range(from..to) {
+            let chunks = database::chunks_of(types::entry_to_wire(entry).encoded_len());
+            keys.extend((0..chunks).map(|number| database::chunk_key(&entry_key(*index), number)));
+        }
+        Ok(keys.into_iter().map(|key| (key, None)).collect())
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {
@@ -232,7 +238,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let from = last_log_id.map_or(0, |id| id.index + 1);
         let records = {
             let mut recent = self.recent();
-            let records = self.removals(&recent, from, u64::MAX)?;
+            let mut records = self.removals(&recent, from, u64::MAX)?;
+            records.reverse();
             recent.truncate(from);
             if recent.last.is_some_and(|last| last.index >= from) {
                 recent.last = last_log_id.or(recent.purged);
@@ -246,8 +253,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let purged = database::seal(&types::log_id_to_wire(&log_id).encode_to_vec());
         let records = {
             let mut recent = self.recent();
-            let mut records = self.removals(&recent, 0, log_id.index + 1)?;
-            records.push((PURGED.to_vec(), Some(purged)));
+            let mut records = vec![(PURGED.to_vec(), Some(purged))];
+            records.extend(self.removals(&recent, 0, log_id.index + 1)?);
             recent.purge(log_id.index);
             recent.purged = Some(log_id);
             if recent.last.is_none_or(|last| last.index < log_id.index) {
@@ -340,14 +347,39 @@ fn index_of(key: &IVec) -> u64 {
     u64::from_be_bytes(key[1..9].try_into().expect("an entry's key has eight bytes of index"))
 }
 
+/// Removes what a purge had already given up, and an entry that is there in part at the
+/// end: both are what a power loss leaves of a write that nobody was told of.
+fn finish_interrupted(tree: &Tree, purged: Option<LogId>) -> Result<(), Damage> {
+    let purged_end = purged.map_or(0, |purged| purged.index + 1);
+    let mut stale: Vec<IVec> = Vec::new();
+    for key in tree.range(entry_key(0)..entry_key(purged_end)).keys() {
+        stale.push(key.map_err(sled_error)?);
+    }
+    if let Some((key, record)) =
+        tree.range(entry_key(0)..entry_range_end(u64::MAX)).next_back().transpose().map_err(sled_error)?
+    {
+        let index = index_of(&key);
+        let what = || format!("entry {index} of the log");
+        let (count, _) = database::unseal_chunk(&record, &what)?;
+        if key[..] != database::chunk_key(&entry_key(index), count.saturating_sub(1)) {
+            for key in tree.range(entry_key(index)..entry_range_end(u64::MAX)).keys() {
+                stale.push(key.map_err(sled_error)?);
+            }
+        }
+    }
+    for key in stale {
+        tree.remove(key).map_err(sled_error)?;
+    }
+    Ok(())
+}
+
 /// Reads the whole log once: every checksum holds, and no entry is missing between what
 /// was purged and the last one. Gives the last one.
 fn verify(tree: &Tree, purged: Option<LogId>) -> Result<Option<LogId>, Damage> {
     let mut last = purged;
     loop {
         let next = last.map_or(0, |last| last.index + 1);
-        let from = if last == purged { 0 } else { next };
-        let part = read_entries(tree, from, u64::MAX)?;
+        let part = read_entries(tree, next, u64::MAX)?;
         if part.is_empty() {
             return Ok(last);
         }
