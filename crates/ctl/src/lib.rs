@@ -1,1 +1,66 @@
-//! The command line.
+//! The command line, `xctl`: one file per command under `commands/`, one module that
+//! prints, and one way for every error to the user: a line that says what to do next.
+
+mod advice;
+mod asked;
+mod cli;
+mod commands;
+mod config;
+mod durations;
+mod manifest;
+mod merge;
+mod output;
+mod session;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser as _;
+
+use cli::Cli;
+use output::Out;
+
+/// What an error exits with.
+const FAILED: u8 = 1;
+
+/// Runs one command; the first argument is the program's name, as in `std::env::args_os`.
+#[must_use]
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        // Help and version are no failures; clap knows where each is printed.
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { FAILED } else { 0 });
+        }
+    };
+    let mut out = Out::real();
+    let outcome = run(cli, &mut out);
+    match outcome {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            out.error(&advice::line(&error));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(cli: Cli, out: &mut Out) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let code = runtime.block_on(commands::run(cli, out));
+    // A read of the terminal that is still under way must not hold the exit up.
+    runtime.shutdown_background();
+    code
+}
+
+/// Who reads our output has seen enough, as `head` does.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

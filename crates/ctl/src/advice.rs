@@ -1,0 +1,55 @@
+//! An error as one line, with what to do next. The server's words are kept; what a user can
+//! do about them is added.
+
+use xebec_client::{ApiError, Reason};
+
+/// The line for stderr.
+pub(crate) fn line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    let next = error.chain().find_map(|cause| cause.downcast_ref::<ApiError>()).and_then(next);
+    let line = match next {
+        Some(next) => format!("{text}; {next}"),
+        None => text,
+    };
+    line.split('\n').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// What helps against an error of the server, where it does not say so itself.
+pub(crate) fn next(error: &ApiError) -> Option<String> {
+    let detail = |key: &str| error.details.get(key).and_then(|value| value.as_str()).unwrap_or_default();
+    match error.reason {
+        Reason::NotFound if !detail("kind").is_empty() => {
+            Some(format!("`xctl get {}` shows what there is", detail("kind")))
+        }
+        Reason::AlreadyExists => Some("`xctl apply` changes what is there already".to_owned()),
+        Reason::Unauthorized => Some(
+            "use a kubeconfig of this cluster, with a certificate or token that is still valid".to_owned(),
+        ),
+        Reason::Forbidden => Some(
+            "ask who administers the cluster for a role binding, or use --kubeconfig of another user".into(),
+        ),
+        Reason::ServiceUnavailable => {
+            Some("check that a majority of the masters runs, then try again".to_owned())
+        }
+        Reason::TooManyRequests => Some("try again in a moment".to_owned()),
+        Reason::InternalError => Some("this is a defect of the server: see its log".to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_that_says_what_to_do() {
+        let error = Err::<(), _>(ApiError::not_found("apps", "deployments", "web"))
+            .context("scale")
+            .expect_err("an error");
+        let words = "scale: deployments.apps \"web\" not found; `xctl get deployments` shows what there is";
+        assert_eq!(line(&error), words);
+        assert_eq!(line(&anyhow::anyhow!("first\n  second\n")), "first second");
+    }
+}

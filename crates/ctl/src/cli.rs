@@ -1,0 +1,74 @@
+//! What may be typed: the options that every command takes, and the list of commands.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::*;
+use crate::durations;
+
+/// Talks to a Xebec cluster.
+#[derive(Parser)]
+#[command(name = "xctl", version, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Args)]
+pub(crate) struct Global {
+    /// The kubeconfig; else $KUBECONFIG, /etc/xebec/admin.kubeconfig, ~/.kube/config
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// The namespace; else the kubeconfig's
+    #[arg(short, long, global = true)]
+    pub(crate) namespace: Option<String>,
+    /// How long to wait for an answer
+    #[arg(long, global = true, value_parser = durations::parse, default_value = "10s")]
+    pub(crate) request_timeout: Duration,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Show objects
+    Get(get::GetArgs),
+    /// Show everything about objects, with their events
+    Describe(describe::DescribeArgs),
+    /// Make the cluster's objects be as files say
+    Apply(apply::ApplyArgs),
+    /// Make objects
+    Create(create::CreateArgs),
+    /// Delete objects and wait until they are gone
+    Delete(delete::DeleteArgs),
+    /// Show what a pod's containers print
+    Logs(logs::LogsArgs),
+    /// Run a command in a container
+    Exec(exec::ExecArgs),
+    /// Set how many replicas there are
+    Scale(scale::ScaleArgs),
+    /// Follow, restart or take back a rollout
+    #[command(subcommand)]
+    Rollout(rollout::RolloutCommand),
+    /// Set or remove labels
+    Label(label::LabelArgs),
+    /// Set or remove annotations
+    Annotate(label::LabelArgs),
+    /// Let no new pods onto nodes
+    Cordon(cordon::CordonArgs),
+    /// Let pods onto nodes again
+    Uncordon(cordon::CordonArgs),
+    /// Tokens by which nodes and masters join
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// The cluster's own state
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
+    /// List the kinds of objects
+    ApiResources,
+    /// Show the versions of client and server
+    Version,
+}

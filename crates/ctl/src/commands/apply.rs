@@ -1,0 +1,140 @@
+//! `apply`: makes the cluster's objects be as manifests say. Every document is tried and
+//! told of; one that fails fails the command, and stops no other.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use xebec_api::object::Object;
+use xebec_api::resource::Resource;
+use xebec_client::{ApiError, Reason};
+
+use crate::output::Out;
+use crate::session::{Session, reference};
+use crate::{advice, manifest, merge};
+
+/// How often a change is made anew because somebody else was faster.
+const MOST_CONFLICTS: usize = 5;
+
+/// What to apply.
+#[derive(Args)]
+pub(crate) struct ApplyArgs {
+    /// Files and folders, or - for standard input
+    #[arg(short, long, required = true, value_name = "FILE")]
+    pub(crate) filename: Vec<PathBuf>,
+    /// Folders within folders too
+    #[arg(short = 'R', long)]
+    pub(crate) recursive: bool,
+}
+
+/// What became of one document.
+enum Applied {
+    Created,
+    Configured,
+    Unchanged,
+}
+
+/// Applies every document.
+pub(crate) async fn run(session: &Session, args: &ApplyArgs, out: &mut Out) -> Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
+    for document in manifest::read(session, &args.filename, args.recursive)? {
+        let outcome = match &document {
+            Ok((row, object)) => {
+                one(session, row, object).await.map_err(|error| explain(row, object, &error))
+            }
+            Err(error) => Err(error.clone()),
+        };
+        match outcome {
+            Ok((name, applied)) => {
+                let what = match applied {
+                    Applied::Created => "created",
+                    Applied::Configured => "configured",
+                    Applied::Unchanged => "unchanged",
+                };
+                out.line(format!("{name} {what}"))?;
+            }
+            Err(error) => {
+                out.error(&error);
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// An error of one document, with the document's name where it does not stand in it.
+pub(crate) fn explain(row: &Resource, object: &Object, error: &ApiError) -> String {
+    let next = advice::next(error).map(|next| format!("; {next}")).unwrap_or_default();
+    format!("{}: {error}{next}", reference(row, object.name()))
+}
+
+async fn one(
+    session: &Session,
+    row: &'static Resource,
+    manifest: &Object,
+) -> Result<(String, Applied), ApiError> {
+    if manifest.name().is_empty() {
+        return Err(ApiError::new(
+            Reason::BadRequest,
+            "metadata.name: missing: `xctl create` takes generateName",
+        ));
+    }
+    let manifest = &encoded(row, manifest);
+    let name = reference(row, manifest.name());
+    let mut conflicts = 0;
+    loop {
+        let outcome = match session.client.find(row, manifest.namespace(), manifest.name()).await? {
+            None => {
+                session.client.create(row, &merge::with_annotation(manifest)).await.map(|_| Applied::Created)
+            }
+            Some(live) => change(session, row, manifest, &live).await,
+        };
+        match outcome {
+            Err(error)
+                if matches!(error.reason, Reason::Conflict | Reason::AlreadyExists)
+                    && conflicts < MOST_CONFLICTS =>
+            {
+                conflicts += 1;
+            }
+            outcome => return outcome.map(|applied| (name, applied)),
+        }
+    }
+}
+
+async fn change(
+    session: &Session,
+    row: &'static Resource,
+    manifest: &Object,
+    live: &Object,
+) -> Result<Applied, ApiError> {
+    let wanted = merge::apply(manifest, live);
+    if wanted == *live {
+        return Ok(Applied::Unchanged);
+    }
+    let now = session.client.update(row, &wanted).await?;
+    let same = now.resource_version() == live.resource_version();
+    Ok(if same { Applied::Unchanged } else { Applied::Configured })
+}
+
+/// A Secret's `stringData` as the server keeps it, so that what is unchanged looks unchanged.
+fn encoded(row: &Resource, manifest: &Object) -> Object {
+    use base64::Engine as _;
+    let mut manifest = manifest.clone();
+    if row.kind != "Secret" || !row.group.is_empty() {
+        return manifest;
+    }
+    if let Some(serde_json::Value::Object(texts)) = manifest.remove(&["stringData"]) {
+        for (key, value) in texts {
+            let value = match value {
+                serde_json::Value::String(text) => {
+                    base64::engine::general_purpose::STANDARD.encode(text).into()
+                }
+                // No text: the server says so, by the field's name.
+                other => other,
+            };
+            manifest.set(&["data", &key], value);
+        }
+    }
+    manifest
+}

@@ -1,0 +1,104 @@
+//! `label` and `annotate`: `KEY=VALUE` sets, `KEY-` removes.
+
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::{Map, Value, json};
+use xebec_api::object::Object;
+use xebec_api::resource::Resource;
+use xebec_client::{ListParams, Patch};
+
+use crate::asked;
+use crate::output::Out;
+use crate::session::{Session, reference};
+
+/// What to change on what.
+#[derive(Args)]
+pub(crate) struct LabelArgs {
+    /// TYPE NAME… or TYPE/NAME…, then KEY=VALUE… and KEY-…
+    #[arg(required = true)]
+    pub(crate) words: Vec<String>,
+    /// Replace values that are there
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Every object of the kind in the namespace
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Every object with these labels
+    #[arg(short = 'l', long, default_value = "")]
+    pub(crate) selector: String,
+}
+
+/// Changes `metadata.<field>` of each.
+pub(crate) async fn run(session: &Session, field: &str, args: &LabelArgs, out: &mut Out) -> Result<()> {
+    let is_change = |word: &String| word.contains('=') || word.ends_with('-');
+    let (changes, words): (Vec<String>, Vec<String>) = args.words.iter().cloned().partition(is_change);
+    if changes.is_empty() {
+        bail!("say what to change: KEY=VALUE sets, KEY- removes");
+    }
+    let changes = read(&changes)?;
+    for (row, object) in objects(session, args, &words).await? {
+        one(session, field, args, row, &object, &changes, out).await?;
+    }
+    Ok(())
+}
+
+fn read(changes: &[String]) -> Result<Map<String, Value>> {
+    let mut map = Map::new();
+    for change in changes {
+        let (key, value) = match change.split_once('=') {
+            Some((key, value)) => (key, Value::String(value.to_owned())),
+            None => (change.trim_end_matches('-'), Value::Null),
+        };
+        if key.is_empty() {
+            bail!("{change:?}: write KEY=VALUE or KEY-");
+        }
+        map.insert(key.to_owned(), value);
+    }
+    Ok(map)
+}
+
+async fn objects(
+    session: &Session,
+    args: &LabelArgs,
+    words: &[String],
+) -> Result<Vec<(&'static Resource, Object)>> {
+    let mut objects = Vec::new();
+    if args.all || !args.selector.is_empty() {
+        for asked in asked::parse(words)? {
+            let params = ListParams { label_selector: args.selector.clone(), ..ListParams::default() };
+            let list = session.client.list(asked.row, session.namespace_of(asked.row), &params).await?;
+            objects.extend(list.items.into_iter().map(|object| (asked.row, object)));
+        }
+        return Ok(objects);
+    }
+    for (row, name) in asked::parse_named(words)? {
+        objects.push((row, session.client.get(row, session.namespace_of(row), &name).await?));
+    }
+    Ok(objects)
+}
+
+async fn one(
+    session: &Session,
+    field: &str,
+    args: &LabelArgs,
+    row: &'static Resource,
+    object: &Object,
+    changes: &Map<String, Value>,
+    out: &mut Out,
+) -> Result<()> {
+    let name = reference(row, object.name());
+    let now = |key: &String| object.get(&["metadata", field, key]);
+    for (key, value) in changes {
+        if !args.overwrite && !value.is_null() && now(key).is_some_and(|now| now != value) {
+            bail!("{name} has {key} already: say --overwrite to replace its value");
+        }
+    }
+    let word = if field == "labels" { "labeled" } else { "annotated" };
+    if changes.iter().all(|(key, value)| now(key).unwrap_or(&Value::Null) == value) {
+        out.line(format!("{name} not {word}"))?;
+        return Ok(());
+    }
+    let patch = Patch::Merge(json!({"metadata": {field: changes}}));
+    session.client.patch(row, object.namespace(), object.name(), &patch).await?;
+    Ok(out.line(format!("{name} {word}"))?)
+}

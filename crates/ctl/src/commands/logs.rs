@@ -1,0 +1,191 @@
+//! `logs`: what containers print, of one pod or of all that a selector or a workload names.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use clap::Args;
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
+use serde_json::Value;
+use xebec_api::object::Object;
+use xebec_client::{ApiError, ListParams};
+use xebec_rpc::error::from_status;
+use xebec_rpc::v1::LogsRequest;
+use xebec_rpc::v1::pods_client::PodsClient;
+
+use crate::output::Out;
+use crate::session::Session;
+use crate::{asked, durations};
+
+/// Pods that are read from at once, as a selector may name many.
+const MOST_STREAMS: usize = 20;
+/// Lines of each pod when a selector names them.
+const TAIL_OF_MANY: i64 = 10;
+
+/// Whose logs, and which part of them.
+#[derive(Args)]
+pub(crate) struct LogsArgs {
+    /// POD or TYPE/NAME, such as deployment/web
+    #[arg(required_unless_present = "selector")]
+    pub(crate) name: Option<String>,
+    /// Of the pods with these labels
+    #[arg(short = 'l', long, conflicts_with = "name")]
+    pub(crate) selector: Option<String>,
+    /// Go on as more is printed
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Which container; else the first
+    #[arg(short, long, default_value = "")]
+    pub(crate) container: String,
+    /// Of every container
+    #[arg(long, conflicts_with = "container")]
+    pub(crate) all_containers: bool,
+    /// Of the container's run before this one
+    #[arg(short, long)]
+    pub(crate) previous: bool,
+    /// Lines from the end; -1 for all
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) tail: Option<i64>,
+    /// No older than this
+    #[arg(long, value_parser = durations::parse)]
+    pub(crate) since: Option<Duration>,
+    /// Put the time before each line
+    #[arg(long)]
+    pub(crate) timestamps: bool,
+    /// Put pod and container before each line
+    #[arg(long)]
+    pub(crate) prefix: bool,
+}
+
+type Chunk = Result<(String, Vec<u8>), ApiError>;
+
+/// Prints them.
+pub(crate) async fn run(session: &Session, args: &LogsArgs, out: &mut Out) -> Result<()> {
+    let pods = pods(session, args).await?;
+    let sources: Vec<(String, String)> = pods.iter().flat_map(|pod| sources(args, pod, out)).collect();
+    if sources.len() > MOST_STREAMS {
+        bail!("that is {} containers, more than {MOST_STREAMS}: narrow the selector", sources.len());
+    }
+    let mut streams = Vec::new();
+    for (pod, container) in sources {
+        streams.push(open(session, args, &pod, &container).await.with_context(|| format!("logs of {pod}"))?);
+    }
+    let mut chunks = if args.follow {
+        stream::select_all(streams).boxed()
+    } else {
+        stream::iter(streams).flatten().boxed()
+    };
+    while let Some(chunk) = chunks.next().await {
+        let (prefix, data) = chunk.context("the stream of logs broke: run it again, with --since 10s")?;
+        out.raw(&prefixed(&prefix, &data))?;
+    }
+    Ok(())
+}
+
+async fn pods(session: &Session, args: &LogsArgs) -> Result<Vec<Object>> {
+    let row = asked::row("pods")?;
+    let namespace = session.namespace.as_str();
+    let Some(name) = &args.name else {
+        let label_selector = args.selector.clone().unwrap_or_default();
+        return listed(session, label_selector).await;
+    };
+    let Some((kind, name)) = name.split_once('/') else {
+        return Ok(vec![session.client.get(row, namespace, name).await?]);
+    };
+    let owner = asked::row(kind)?;
+    let object = session.client.get(owner, session.namespace_of(owner), name).await?;
+    if owner.kind == "Pod" {
+        return Ok(vec![object]);
+    }
+    let selector = object.get(&["spec", "selector"]);
+    let labels = selector.and_then(|selector| selector.get("matchLabels").or(Some(selector)));
+    let labels = labels.and_then(Value::as_object).filter(|labels| !labels.is_empty());
+    let labels = labels.ok_or_else(|| anyhow!("{} have no pods of their own", owner.plural))?;
+    let pairs = labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
+    let mut pods = listed(session, pairs.collect::<Vec<_>>().join(",")).await?;
+    pods.truncate(1);
+    Ok(pods)
+}
+
+async fn listed(session: &Session, label_selector: String) -> Result<Vec<Object>> {
+    let params = ListParams { label_selector, ..ListParams::default() };
+    let pods = session.client.list(asked::row("pods")?, &session.namespace, &params).await?.items;
+    if pods.is_empty() {
+        bail!(
+            "no pod matches in namespace {}: `xctl get pods --show-labels` shows what there is",
+            session.namespace
+        );
+    }
+    Ok(pods)
+}
+
+/// Pod and container, for each that is meant.
+fn sources(args: &LogsArgs, pod: &Object, out: &mut Out) -> Vec<(String, String)> {
+    let containers = pod.get(&["spec", "containers"]).and_then(Value::as_array);
+    let names = containers.into_iter().flatten().filter_map(|container| container.get("name")?.as_str());
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    let named = |container: String| (pod.name().to_owned(), container);
+    if args.all_containers {
+        return names.into_iter().map(named).collect();
+    }
+    if !args.container.is_empty() {
+        return vec![named(args.container.clone())];
+    }
+    let first = names.first().cloned().unwrap_or_default();
+    if names.len() > 1 && args.selector.is_none() {
+        // stderr that is gone is no reason to show no logs.
+        let _ = out.note(format!("Defaulted container {first:?} out of: {}", names.join(", ")));
+    }
+    vec![named(first)]
+}
+
+async fn open(
+    session: &Session,
+    args: &LogsArgs,
+    pod: &str,
+    container: &str,
+) -> Result<BoxStream<'static, Chunk>, ApiError> {
+    let many = args.selector.is_some();
+    let tail = args.tail.or(many.then_some(TAIL_OF_MANY)).and_then(|lines| u32::try_from(lines).ok());
+    let seconds = args.since.map(|since| u32::try_from(since.as_secs().max(1)).unwrap_or(u32::MAX));
+    let request = LogsRequest {
+        namespace: session.namespace.clone(),
+        pod: pod.to_owned(),
+        container: container.to_owned(),
+        follow: args.follow,
+        previous: args.previous,
+        tail_lines: tail,
+        since_seconds: seconds,
+        timestamps: args.timestamps,
+        limit_bytes: None,
+    };
+    let mut pods = PodsClient::new(session.client.channel().await?);
+    let answer = pods.logs(request).await.map_err(|status| from_status(&status))?.into_inner();
+    let prefix = if args.prefix { format!("[pod/{pod}/{container}] ") } else { String::new() };
+    Ok(answer
+        .map(move |chunk| {
+            let chunk = chunk.map_err(|status| from_status(&status))?;
+            Ok((prefix.clone(), chunk.data.into()))
+        })
+        .boxed())
+}
+
+/// The prefix before each line of a chunk; chunks end with lines.
+fn prefixed(prefix: &str, data: &[u8]) -> Vec<u8> {
+    if prefix.is_empty() {
+        return data.to_vec();
+    }
+    let lines = data.split_inclusive(|byte| *byte == b'\n');
+    lines.flat_map(|line| [prefix.as_bytes(), line].concat()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_gets_the_prefix() {
+        assert_eq!(prefixed("[p] ", b"a\nb\n"), b"[p] a\n[p] b\n");
+        assert_eq!(prefixed("", b"a"), b"a");
+    }
+}

@@ -1,0 +1,151 @@
+//! `rollout`: follow one, start one anew, or go back to an older template.
+
+mod progress;
+mod undo;
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::timeout;
+use xebec_api::resource::Resource;
+use xebec_client::{Cache, Patch, Selection};
+
+use crate::output::Out;
+use crate::session::{Session, reference};
+use crate::{asked, durations};
+use progress::Progress;
+
+/// What `kubectl rollout restart` sets too.
+const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+
+#[derive(Subcommand)]
+pub(crate) enum RolloutCommand {
+    /// Follow a rollout to its end
+    Status(StatusArgs),
+    /// Replace every pod, by and by
+    Restart(WordsArgs),
+    /// Go back to an older template
+    Undo(UndoArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct WordsArgs {
+    /// TYPE NAME… or TYPE/NAME…
+    #[arg(required = true)]
+    pub(crate) words: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) what: WordsArgs,
+    /// Wait for the end
+    #[arg(short, long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub(crate) watch: bool,
+    /// How long to wait at most; 0 for ever
+    #[arg(long, value_parser = durations::parse, default_value = "0s")]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Args)]
+pub(crate) struct UndoArgs {
+    #[command(flatten)]
+    pub(crate) what: WordsArgs,
+    /// Which one; 0 for the one before
+    #[arg(long, default_value_t = 0)]
+    pub(crate) to_revision: i64,
+}
+
+/// Runs it.
+pub(crate) async fn run(session: &Session, command: &RolloutCommand, out: &mut Out) -> Result<()> {
+    match command {
+        RolloutCommand::Status(args) => {
+            for (row, name) in named(&args.what.words)? {
+                let followed = status(session, args.watch, row, &name, out);
+                if args.timeout.is_zero() {
+                    followed.await?;
+                } else {
+                    let late = || {
+                        anyhow!("{} is not rolled out yet: `xctl describe` says why", reference(row, &name))
+                    };
+                    timeout(args.timeout, followed).await.map_err(|_| late())??;
+                }
+            }
+        }
+        RolloutCommand::Restart(args) => {
+            for (row, name) in named(&args.words)? {
+                restart(session, row, &name).await?;
+                out.line(format!("{} restarted", reference(row, &name)))?;
+            }
+        }
+        RolloutCommand::Undo(args) => {
+            for (row, name) in named(&args.what.words)? {
+                if row.kind != "Deployment" {
+                    bail!("undo: only deployments keep their older templates so far");
+                }
+                let done = undo::run(session, row, &name, args.to_revision).await?;
+                out.line(format!("{} {done}", reference(row, &name)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn named(words: &[String]) -> Result<Vec<(&'static Resource, String)>> {
+    let named = asked::parse_named(words)?;
+    for (row, _) in &named {
+        if row.group != "apps" || !matches!(row.kind, "Deployment" | "DaemonSet" | "StatefulSet") {
+            bail!("{} have no rollouts: deployments, daemonsets and statefulsets do", row.plural);
+        }
+    }
+    Ok(named)
+}
+
+async fn restart(session: &Session, row: &'static Resource, name: &str) -> Result<()> {
+    let now = xebec_api::time::rfc3339(jiff::Timestamp::now());
+    let annotations = json!({RESTARTED_AT: now});
+    let patch = Patch::Merge(json!({"spec": {"template": {"metadata": {"annotations": annotations}}}}));
+    session.client.patch(row, &session.namespace, name, &patch).await?;
+    Ok(())
+}
+
+async fn status(
+    session: &Session,
+    watch: bool,
+    row: &'static Resource,
+    name: &str,
+    out: &mut Out,
+) -> Result<()> {
+    let object = session.client.get(row, &session.namespace, name).await?;
+    if !watch {
+        let (Progress::Waiting(text) | Progress::Done(text) | Progress::Failed(text)) = progress::of(&object);
+        return Ok(out.line(text)?);
+    }
+    let selection = Selection {
+        namespace: session.namespace.clone(),
+        field_selector: format!("metadata.name={name}"),
+        ..Selection::all(row)
+    };
+    let (cache, mut changes) = Cache::start(session.client.clone(), selection);
+    cache.synced().await;
+    let mut live = out.progress();
+    let outcome = loop {
+        let Some(object) = cache.get(&session.namespace, name) else {
+            break Err(anyhow!("{} was deleted meanwhile", reference(row, name)));
+        };
+        match progress::of(&object) {
+            Progress::Waiting(text) => live.tell(out, text)?,
+            Progress::Done(text) => break Ok(text),
+            Progress::Failed(text) => break Err(anyhow!("{text}: `xctl describe` says why")),
+        }
+        if let Err(RecvError::Closed) = changes.recv().await {
+            break Err(anyhow!("the watch ended: run it again"));
+        }
+    };
+    live.finish();
+    cache.stop().await;
+    Ok(out.line(outcome?)?)
+}

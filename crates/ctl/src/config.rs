@@ -1,0 +1,87 @@
+//! Which cluster is meant: `--kubeconfig`, `$KUBECONFIG`, or one of the usual places.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+use xebec_client::{Client, Kubeconfig, Settings};
+
+use crate::cli::Global;
+use crate::session::Session;
+
+/// Where a master leaves its administrator's kubeconfig.
+const SYSTEM: &str = "/etc/xebec/admin.kubeconfig";
+
+/// The name under which writes are recorded; kubectl's own, so that both can take turns.
+const FIELD_MANAGER: &str = "kubectl-client-side-apply";
+
+/// Connects (lazily) as the options say.
+pub(crate) fn session(global: &Global) -> Result<Session> {
+    let path = locate(global.kubeconfig.as_deref(), &environment())?;
+    let config = Kubeconfig::read(&path)?;
+    let settings = Settings {
+        deadline: global.request_timeout,
+        field_manager: FIELD_MANAGER.to_owned(),
+        ..Settings::default()
+    };
+    let client = Client::new(config.servers, &config.credentials)
+        .with_context(|| format!("kubeconfig {}", path.display()))?
+        .with_settings(settings)
+        .on_warning(crate::output::warning);
+    Ok(Session {
+        client,
+        namespace: global.namespace.clone().unwrap_or(config.namespace),
+        namespace_is_forced: global.namespace.is_some(),
+    })
+}
+
+struct Environment {
+    kubeconfig: Option<String>,
+    home: Option<PathBuf>,
+}
+
+#[allow(clippy::disallowed_methods, reason = "a command line reads its environment, here only")]
+fn environment() -> Environment {
+    Environment {
+        kubeconfig: std::env::var("KUBECONFIG").ok().filter(|value| !value.is_empty()),
+        home: std::env::var_os("HOME").map(PathBuf::from),
+    }
+}
+
+fn locate(option: Option<&Path>, environment: &Environment) -> Result<PathBuf> {
+    if let Some(path) = option {
+        return Ok(path.to_owned());
+    }
+    let mut places: Vec<PathBuf> = match &environment.kubeconfig {
+        Some(list) => list.split(':').filter(|path| !path.is_empty()).map(PathBuf::from).collect(),
+        None => vec![PathBuf::from(SYSTEM)],
+    };
+    if environment.kubeconfig.is_none()
+        && let Some(home) = &environment.home
+    {
+        places.push(home.join(".kube/config"));
+    }
+    places.iter().find(|path| path.exists()).cloned().ok_or_else(|| {
+        let looked: Vec<String> = places.iter().map(|path| path.display().to_string()).collect();
+        anyhow!("no kubeconfig at {}: name one with --kubeconfig FILE or KUBECONFIG", looked.join(" or "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_option_wins_then_the_environment_then_the_usual_places() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("config");
+        std::fs::write(&file, "").expect("written");
+        let environment = |kubeconfig: Option<String>| Environment { kubeconfig, home: None };
+        let option = Path::new("/given");
+        assert_eq!(locate(Some(option), &environment(None)).expect("given"), option);
+        let list = format!("/nowhere:{}", file.display());
+        assert_eq!(locate(None, &environment(Some(list))).expect("the second exists"), file);
+        let error = locate(None, &environment(Some("/nowhere".into()))).expect_err("it is not there");
+        let words = "no kubeconfig at /nowhere: name one with --kubeconfig FILE or KUBECONFIG";
+        assert_eq!(error.to_string(), words);
+    }
+}

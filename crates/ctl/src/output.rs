@@ -1,0 +1,106 @@
+//! The one module that prints. Colours and live lines only where a person looks on.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use owo_colors::{OwoColorize as _, Style};
+use std::time::Duration;
+
+/// Where a command's words go.
+pub(crate) struct Out {
+    stdout: Box<dyn Write>,
+    stderr: Box<dyn Write>,
+    /// A person looks at what goes to stderr.
+    live: bool,
+}
+
+impl Out {
+    /// The process's own streams. Colours are taken out where no terminal reads them.
+    pub(crate) fn real() -> Self {
+        Self {
+            stdout: Box::new(anstream::stdout()),
+            stderr: Box::new(anstream::stderr()),
+            live: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Streams of a test.
+    #[cfg(test)]
+    pub(crate) fn to(stdout: Box<dyn Write>, stderr: Box<dyn Write>) -> Self {
+        Self { stdout, stderr, live: false }
+    }
+
+    /// One line of the answer.
+    pub(crate) fn line(&mut self, text: impl Display) -> io::Result<()> {
+        writeln!(self.stdout, "{text}")
+    }
+
+    /// The answer's own bytes.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stdout.write_all(bytes)?;
+        self.stdout.flush()
+    }
+
+    /// Bytes of somebody's stderr.
+    pub(crate) fn raw_error(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stderr.write_all(bytes)?;
+        self.stderr.flush()
+    }
+
+    /// A remark that is not part of the answer.
+    pub(crate) fn note(&mut self, text: impl Display) -> io::Result<()> {
+        writeln!(self.stderr, "{text}")
+    }
+
+    /// What went wrong, and what to do next.
+    pub(crate) fn error(&mut self, text: &str) {
+        // Who cannot be told cannot be told that either.
+        let _ = writeln!(self.stderr, "{} {text}", "error:".style(Style::new().red().bold()));
+    }
+
+    /// A line that changes in place on a terminal, and is printed once per change elsewhere.
+    pub(crate) fn progress(&self) -> Progress {
+        let bar = self.live.then(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg}");
+            let bar = ProgressBar::new_spinner()
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        Progress { bar, last: String::new() }
+    }
+}
+
+/// See [`Out::progress`].
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    last: String,
+}
+
+impl Progress {
+    /// How far it is.
+    pub(crate) fn tell(&mut self, out: &mut Out, text: String) -> io::Result<()> {
+        match &self.bar {
+            Some(bar) => bar.set_message(text),
+            None if self.last == text => {}
+            None => {
+                out.line(&text)?;
+                self.last = text;
+            }
+        }
+        Ok(())
+    }
+
+    /// It is over: the live line goes.
+    pub(crate) fn finish(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A server's warning, which may come at any time.
+pub(crate) fn warning(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{} {text}", "warning:".style(Style::new().yellow()));
+}

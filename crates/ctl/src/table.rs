@@ -1,0 +1,79 @@
+//! Tables as kubectl prints them: columns three spaces apart, no lines. Colour says how
+//! things are, and never changes the text.
+
+use owo_colors::{OwoColorize as _, Style};
+
+/// Lines of a table; `headers` come first unless empty.
+pub(crate) fn lines(headers: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let mut widths: Vec<usize> = headers.iter().map(|header| header.chars().count()).collect();
+    for row in rows {
+        widths.resize(widths.len().max(row.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut lines = Vec::new();
+    if !headers.is_empty() {
+        let cells: Vec<String> = headers.iter().map(|&header| header.to_owned()).collect();
+        lines.push(line(&widths, &cells, |_, _| Style::new().bold()));
+    }
+    lines.extend(rows.iter().map(|row| line(&widths, row, |index, cell| style(headers.get(index), cell))));
+    lines
+}
+
+fn line(widths: &[usize], cells: &[String], style: impl Fn(usize, &str) -> Style) -> String {
+    let mut line = String::new();
+    for (index, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        line.push_str(&cell.style(style(index, cell)).to_string());
+        if index + 1 < cells.len() {
+            line.push_str(&" ".repeat(width - cell.chars().count() + 3));
+        }
+    }
+    line
+}
+
+/// Columns whose words say whether all is well.
+const STATES: &[&str] = &["STATUS", "PHASE", "CONDITION", "TYPE", "REACHABLE"];
+
+fn style(header: Option<&&str>, cell: &str) -> Style {
+    if !header.is_some_and(|header| STATES.contains(header)) {
+        return Style::new();
+    }
+    match cell.split([',', ' ']).next().unwrap_or_default() {
+        "Running" | "Ready" | "Active" | "Bound" | "Completed" | "Complete" | "Succeeded" | "yes" => {
+            Style::new().green()
+        }
+        "Pending" | "ContainerCreating" | "PodInitializing" | "Terminating" | "Warning" => {
+            Style::new().yellow()
+        }
+        "Error" | "CrashLoopBackOff" | "Failed" | "NotReady" | "ImagePullBackOff" | "ErrImagePull"
+        | "Unknown" | "Evicted" | "OOMKilled" | "ErrImageNeverPull" | "no" => Style::new().red(),
+        _ => Style::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn plain(lines: &[String]) -> String {
+        anstream::adapter::strip_str(&lines.join("\n")).to_string()
+    }
+
+    #[test]
+    fn columns_stand_under_each_other() {
+        let rows = vec![
+            vec!["web-1".to_owned(), "Running".to_owned(), "5s".to_owned()],
+            vec!["größer".to_owned(), "Error".to_owned(), String::new()],
+        ];
+        let lines = lines(&["NAME", "STATUS", "AGE"], &rows);
+        expect![[r"
+            NAME     STATUS    AGE
+            web-1    Running   5s
+            größer   Error     "]]
+        .assert_eq(&plain(&lines));
+        assert!(lines[1].contains("\u{1b}[32mRunning"), "{:?}", lines[1]);
+    }
+}
