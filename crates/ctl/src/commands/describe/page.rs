@@ -76,8 +76,13 @@ impl Page {
         self.field("Annotations", pairs(annotations));
         self.optional("Created", object.text(&["metadata", "creationTimestamp"]));
         self.optional("Deleted", object.text(&["metadata", "deletionTimestamp"]));
-        if let Some(owner) = xebec_api::owner::controller(object) {
-            self.field("Controlled By", format!("{}/{}", owner.kind, owner.name));
+        let owners = object.get(&["metadata", "ownerReferences"]).and_then(Value::as_array);
+        let controls = |owner: &&Value| owner.get("controller") == Some(&Value::Bool(true));
+        if let Some(owner) = owners.into_iter().flatten().find(controls) {
+            self.field(
+                "Controlled By",
+                format!("{}/{}", scalar(owner.get("kind")), scalar(owner.get("name"))),
+            );
         }
     }
 
