@@ -8,6 +8,7 @@ use xebec_api::name::generated;
 use xebec_api::object::Object;
 use xebec_api::time::rfc3339;
 
+use crate::Target;
 use crate::clock::suffix;
 use crate::pipeline::Work;
 
@@ -22,6 +23,9 @@ const KEPT: &[&str] = &[
     "generateName",
 ];
 
+/// How many names are drawn for one `generateName`.
+const MOST_DRAWS: usize = 8;
+
 /// Completes the metadata of a new object.
 pub(crate) fn on_create(work: &Work<'_>, object: &mut Object) -> Result<(), ApiError> {
     if !object.resource_version().is_empty() {
@@ -33,12 +37,9 @@ pub(crate) fn on_create(work: &Work<'_>, object: &mut Object) -> Result<(), ApiE
     {
         object.remove(&["metadata", field]);
     }
-    if object.name().is_empty() {
-        let base = object.text(&["metadata", "generateName"]);
-        if !base.is_empty() {
-            let name = generated(base, &suffix(work.settings().ids.random()));
-            object.set(&["metadata", "name"], name);
-        }
+    if object.name().is_empty() && !object.text(&["metadata", "generateName"]).is_empty() {
+        let name = draw_name(work, object.text(&["metadata", "generateName"]));
+        object.set(&["metadata", "name"], name);
     }
     object.set(&["metadata", "uid"], work.settings().ids.uid());
     object.set(&["metadata", "creationTimestamp"], rfc3339(work.now));
@@ -48,6 +49,19 @@ pub(crate) fn on_create(work: &Work<'_>, object: &mut Object) -> Result<(), ApiE
         object.remove(&["status"]);
     }
     Ok(())
+}
+
+/// A name that is free in this state; after a few draws the last one, which is refused as taken.
+fn draw_name(work: &Work<'_>, base: &str) -> String {
+    let mut name = String::new();
+    for _ in 0..MOST_DRAWS {
+        name = generated(base, &suffix(work.settings().ids.random()));
+        let target = Target::object(work.target.row, &work.target.namespace, &name);
+        if work.state.get(&target.key()).is_none() {
+            break;
+        }
+    }
+    name
 }
 
 /// Keeps what an update of the object itself cannot change.

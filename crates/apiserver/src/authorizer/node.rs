@@ -28,6 +28,7 @@ fn decide(state: &State, node: &str, wanted: &Attributes<'_>) -> bool {
             "get" | "delete" => runs(state, node, wanted.namespace, wanted.name),
             _ => false,
         },
+        ("", "pods/eviction") => wanted.verb == "create" && runs(state, node, wanted.namespace, wanted.name),
         ("", "pods/status") => change && runs(state, node, wanted.namespace, wanted.name),
         ("", "secrets" | "configmaps") if read => {
             let name = wanted.object_name();
@@ -48,9 +49,11 @@ fn decide(state: &State, node: &str, wanted: &Attributes<'_>) -> bool {
     }
 }
 
+/// Whether a pod is bound to a node. One that is gone counts: an agent that reports on it
+/// must learn that it is gone, which gives nothing away.
 fn runs(state: &State, node: &str, namespace: &str, name: &str) -> bool {
-    let pod = state.get(&Key::new("pods", namespace, name)).and_then(|entry| stored::decode(entry).ok());
-    pod.is_some_and(|pod| pod.text(&["spec", "nodeName"]) == node)
+    let entry = state.get(&Key::new("pods", namespace, name));
+    entry.is_none_or(|entry| stored::decode(entry).is_ok_and(|pod| pod.text(&["spec", "nodeName"]) == node))
 }
 
 /// The pods of a namespace that are bound to a node. Only those that have its name

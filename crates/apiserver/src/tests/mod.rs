@@ -1,6 +1,8 @@
 //! The server on a store in memory, with a clock that stands and ids that count.
 
 mod allocation;
+mod deletion;
+mod grpc;
 mod lists;
 mod matrix;
 mod outcomes;
