@@ -91,14 +91,16 @@ fn roles() -> Vec<Object> {
         role("system:public-info-viewer", vec![urls(&["/healthz", "/livez", "/readyz", "/version"])]),
         role("system:basic-user", vec![self_reviews, who_am_i]),
         role("system:node", node_rules()),
-        role(
-            "system:node-proxier",
-            vec![
-                rule(&[""], &["services", "nodes"], READ),
-                rule(&["discovery.k8s.io"], &["endpointslices"], READ),
-                rule(&["", "events.k8s.io"], &["events"], &["create", "patch", "update"]),
-            ],
-        ),
+        role("system:node-proxier", proxy_rules()),
+    ]
+}
+
+/// What the proxy's pods read, and the events they write.
+fn proxy_rules() -> Vec<Value> {
+    vec![
+        rule(&[""], &["services", "nodes"], READ),
+        rule(&["discovery.k8s.io"], &["endpointslices"], READ),
+        rule(&["", "events.k8s.io"], &["events"], &["create", "patch", "update"]),
     ]
 }
 

@@ -7,6 +7,7 @@ use xebec_api::error::{ApiError, FieldError, Reason};
 use xebec_api::object::Object;
 use xebec_api::table;
 use xebec_api::time::rfc3339;
+use xebec_state::State;
 
 use super::read;
 use crate::service_account::{self, BoundPod, Claims, TokenKeys};
@@ -45,16 +46,7 @@ impl ApiServer {
         let mut account = target.clone();
         account.subresource.clear();
         let account = read(&state, &account)?;
-        let pod = match bound_pod(target, request)? {
-            Some(name) => {
-                let row = table::find("", "pods").expect("pods are in the table");
-                Some(read(&state, &Target::object(row, &target.namespace, &name))?)
-            }
-            None => None,
-        };
-        if let Some(pod) = &pod {
-            check_pod(target, request, pod)?;
-        }
+        let pod = find_pod(&state, target, request)?;
         check_node(ctx, pod.as_ref())?;
         let now = self.settings().clock.now();
         let expires = now.checked_add(SignedDuration::from_secs(lifetime(target, request)?)).unwrap_or(now);
@@ -107,6 +99,15 @@ fn audiences(request: &Object, issuer: &str) -> Vec<String> {
     let asked: Vec<String> =
         asked.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
     if asked.is_empty() { vec![issuer.to_owned()] } else { asked }
+}
+
+/// The pod that the token is to be bound to, checked.
+fn find_pod(state: &State, target: &Target, request: &Object) -> Result<Option<Object>, ApiError> {
+    let Some(name) = bound_pod(target, request)? else { return Ok(None) };
+    let row = table::find("", "pods").expect("pods are in the table");
+    let pod = read(state, &Target::object(row, &target.namespace, &name))?;
+    check_pod(target, request, &pod)?;
+    Ok(Some(pod))
 }
 
 /// The name of the pod that the token is to be bound to.
