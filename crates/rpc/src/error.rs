@@ -44,13 +44,46 @@ pub fn reason(code: Code) -> Reason {
     }
 }
 
-/// An API error as a gRPC status with the Kubernetes `Status` beside it.
+/// Bytes of text that fit into trailers: both ends take 16 KiB of headers, the text goes
+/// twice (as the message and inside of the JSON), and either form is encoded.
+const MOST_TEXT_BYTES: usize = 2048;
+
+/// An API error as a gRPC status with the Kubernetes `Status` beside it. What is too long
+/// for a trailer is cut, so that the client gets an error and not a broken connection.
 #[must_use]
 pub fn to_status(error: &ApiError) -> Status {
+    let error = fitted(error);
     let mut metadata = MetadataMap::new();
     let json = error.to_status_json();
     metadata.insert_bin(STATUS_TRAILER, BinaryMetadataValue::from_bytes(&json));
     Status::with_metadata(code(error.reason), &error.message, metadata)
+}
+
+fn fitted(error: &ApiError) -> ApiError {
+    let mut error = error.clone();
+    cut(&mut error.message, MOST_TEXT_BYTES);
+    for detail in error.details.values_mut() {
+        if let serde_json::Value::String(text) = detail {
+            cut(text, MOST_TEXT_BYTES / 2);
+        }
+    }
+    let mut left = MOST_TEXT_BYTES;
+    error.causes.retain_mut(|cause| {
+        cut(&mut cause.message, MOST_TEXT_BYTES / 4);
+        cut(&mut cause.field, MOST_TEXT_BYTES / 4);
+        let size = cause.field.len() + cause.message.len() + cause.reason.len();
+        let fits = size <= left;
+        left -= if fits { size } else { left };
+        fits
+    });
+    error
+}
+
+fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most - '…'.len_utf8()));
+        text.push('…');
+    }
 }
 
 /// The API error inside a gRPC status; from the code and message alone when the
@@ -77,6 +110,19 @@ mod tests {
             error.causes.push(FieldError::invalid("spec.replicas", "must not be negative"));
             assert_eq!(from_status(&to_status(&error)), error);
         }
+    }
+
+    #[test]
+    fn a_long_error_fits_into_trailers() {
+        let mut error = ApiError::new(Reason::Invalid, "é".repeat(100_000));
+        error.causes = (0..1000).map(|n| FieldError::invalid(format!("f{n}"), "x".repeat(n))).collect();
+        let status = to_status(&error);
+        let json = status.metadata().get_bin(STATUS_TRAILER).expect("a trailer").to_bytes().expect("bytes");
+        // A byte of the message takes three as a header, of the JSON four thirds.
+        assert!(status.message().len() * 3 + json.len() * 4 / 3 < 15_000, "{}", json.len());
+        let read = from_status(&status);
+        assert!(read.message.ends_with('…') && !read.causes.is_empty());
+        assert_eq!(read.reason, Reason::Invalid);
     }
 
     #[test]
