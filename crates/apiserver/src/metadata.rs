@@ -72,17 +72,10 @@ pub(crate) fn on_update(work: &Work<'_>, new: &mut Object, old: &Object) {
     }
 }
 
-/// What an update of the subresource `status` makes of the stored object.
-pub(crate) fn with_status(old: &Object, new: &Object) -> Object {
+/// The stored object with one part of another: what an update of a subresource makes.
+pub(crate) fn with_part(old: &Object, new: &Object, part: &[&str]) -> Object {
     let mut merged = old.clone();
-    copy(&mut merged, new, &["status"]);
-    merged
-}
-
-/// What an update of a namespace's subresource `finalize` makes of it.
-pub(crate) fn with_finalizers(old: &Object, new: &Object) -> Object {
-    let mut merged = old.clone();
-    copy(&mut merged, new, &["spec", "finalizers"]);
+    copy(&mut merged, new, part);
     merged
 }
 

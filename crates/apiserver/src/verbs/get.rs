@@ -19,7 +19,7 @@ impl ApiServer {
             self.barrier().await?;
             let object = read(&self.state(), target)?;
             match target.subresource.as_str() {
-                "" | "status" => Ok(object),
+                "" | "status" | "approval" => Ok(object),
                 "scale" => Ok(scale::of(&object)),
                 _ => Err(method_not_allowed(target, "get")),
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch::error::RecvError;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::field_selector::FieldSelector;
 use xebec_api::object::Object;
@@ -76,9 +77,15 @@ impl ApiServer {
     /// Waits until this master has applied a revision.
     pub(super) async fn wait_for(&self, revision: u64) -> Result<(), ApiError> {
         let mut revisions = self.store().revisions();
-        let reached = revisions.wait_for(|_| self.state().revision() >= revision);
+        let reached = async {
+            // The state is read outside of the channel's lock, which the store may hold.
+            while self.state().revision() < revision {
+                revisions.changed().await?;
+            }
+            Ok::<(), RecvError>(())
+        };
         match tokio::time::timeout(PATIENCE, reached).await {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(ApiError::new(Reason::ServiceUnavailable, "this master is stopping")),
             Err(_) => {
                 let current = self.state().revision();

@@ -11,7 +11,7 @@ use crate::{ApiServer, RequestContext, Target, Verb, metadata};
 
 impl ApiServer {
     /// Replaces an object; with `metadata.resourceVersion` set, only that version of it.
-    /// Through `status`, `scale` and `finalize` only that part is taken from `object`.
+    /// Through `status`, `scale`, `finalize` and `approval` only that part is taken from `object`.
     ///
     /// # Errors
     /// [`ApiError`]; `Conflict` when the object is another or another version.
@@ -40,7 +40,7 @@ impl ApiServer {
 pub(super) fn check_body(object: &mut Object, target: &Target) -> Result<(), ApiError> {
     match target.subresource.as_str() {
         "scale" => scale::check(object, target),
-        "" | "status" | "finalize" => decode::run(object, target),
+        "" | "status" | "finalize" | "approval" => decode::run(object, target),
         _ => Err(method_not_allowed(target, "update")),
     }
 }
@@ -49,8 +49,9 @@ pub(super) fn check_body(object: &mut Object, target: &Target) -> Result<(), Api
 pub(super) fn decide(work: &Work<'_>, request: Object, old: &Object) -> Result<Decision<Object>, ApiError> {
     metadata::check_preconditions(work, &request, old)?;
     let mut new = match work.target.subresource.as_str() {
-        "status" => metadata::with_status(old, &request),
-        "finalize" => metadata::with_finalizers(old, &request),
+        "status" => metadata::with_part(old, &request, &["status"]),
+        "finalize" => metadata::with_part(old, &request, &["spec", "finalizers"]),
+        "approval" => metadata::with_part(old, &request, &["status", "conditions"]),
         "scale" => scale::apply(old, &request),
         _ => {
             let mut new = request;
