@@ -15,6 +15,8 @@ const FSCONFIG_SET_FLAG: u32 = 0;
 const FSCONFIG_SET_STRING: u32 = 1;
 const FSCONFIG_CMD_CREATE: u32 = 6;
 const MOVE_MOUNT_F_EMPTY_PATH: u32 = 4;
+const OPEN_TREE_CLONE: u32 = 1;
+const MOUNT_ATTR_RDONLY: u64 = 1;
 
 /// A file system that is being configured.
 pub(crate) struct Configuration {
@@ -68,6 +70,36 @@ pub(crate) fn attach(mount: &OwnedFd, target: &Path) -> io::Result<()> {
         )
     };
     if moved == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// A file as a mount of its own that cannot be written through, attached nowhere.
+pub(crate) fn read_only_clone(path: &CStr) -> io::Result<OwnedFd> {
+    let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC as u32;
+    // SAFETY: the string lives through the call.
+    let mount = unsafe { owned(libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags)) }?;
+    let attributes = MountAttributes { set: MOUNT_ATTR_RDONLY, ..MountAttributes::default() };
+    // SAFETY: the descriptor is open, both pointers live through the call, and the size is the struct's.
+    let set = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            &attributes,
+            size_of::<MountAttributes>(),
+        )
+    };
+    if set == 0 { Ok(mount) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The kernel's `struct mount_attr`.
+#[repr(C)]
+#[derive(Default)]
+struct MountAttributes {
+    set: u64,
+    clear: u64,
+    propagation: u64,
+    user_namespace: u64,
 }
 
 /// # Safety

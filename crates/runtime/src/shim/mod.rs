@@ -17,6 +17,7 @@ mod paths;
 pub(crate) mod protocol;
 mod reap;
 mod sandbox;
+mod seal;
 mod server;
 
 use std::ffi::OsString;
@@ -41,7 +42,15 @@ const READY: &str = "ready\n";
 pub fn shim_main(args: impl Iterator<Item = OsString>) -> i32 {
     let args: Vec<OsString> = args.collect();
     let launched = match args.as_slice() {
-        [flag, dir] if flag == "--dir" => launch(Path::new(dir)),
+        [flag, dir] if flag == "--dir" => {
+            // It does not return unless it fails.
+            let error = seal::run_sealed(dir);
+            launch(
+                Path::new(dir),
+                vec![format!("this executable is not sealed against its containers: {error}")],
+            )
+        }
+        [flag, dir, sealed] if flag == "--dir" && sealed == seal::FLAG => launch(Path::new(dir), Vec::new()),
         _ => Err(io::Error::other("usage: shim --dir FOLDER (started by the node agent only)")),
     };
     let (text, code) = match launched {
@@ -55,7 +64,7 @@ pub fn shim_main(args: impl Iterator<Item = OsString>) -> i32 {
 
 /// Forks the shim off and waits until it serves; returns its warnings, a line each.
 #[allow(unsafe_code, reason = "fork, in a process with one thread")]
-fn launch(dir: &Path) -> io::Result<String> {
+fn launch(dir: &Path, warnings: Vec<String>) -> io::Result<String> {
     let dir = fs::canonicalize(dir)?;
     let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
     // SAFETY: this process has one thread.
@@ -72,18 +81,19 @@ fn launch(dir: &Path) -> io::Result<String> {
         }
         ForkResult::Child => {
             drop(read);
-            let code = i32::from(serve(&dir, write).is_err());
+            let code = i32::from(serve(&dir, write, warnings).is_err());
             std::process::exit(code)
         }
     }
 }
 
 /// Makes the sandbox, says so through `ready`, serves until it is shut down.
-fn serve(dir: &Path, ready: OwnedFd) -> io::Result<()> {
+fn serve(dir: &Path, ready: OwnedFd, mut warnings: Vec<String>) -> io::Result<()> {
     let mut ready = File::from(ready);
     let prepared = prepare(dir);
     match prepared {
-        Ok((server, warnings)) => {
+        Ok((server, more)) => {
+            warnings.extend(more);
             let lines: String = warnings.iter().map(|warning| format!("{warning}\n")).collect();
             // An agent that is gone already finds the shim by its folder.
             let _ = ready.write_all(format!("{READY}{lines}").as_bytes());

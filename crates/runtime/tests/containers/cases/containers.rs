@@ -227,6 +227,17 @@ pub(super) async fn system_image() {
     world.node.start_container("u1", spec).await.expect("starts");
     assert_eq!(world.ended("u1", "a-0").await, (0, None, false));
     assert_eq!(world.log("a-0"), "stderr F hello from /xebec\n");
+    // Whatever may run as this executable in a container, the file on the host cannot be written through it.
+    let sandbox = world.node.list().await.expect("lists").remove(0);
+    let read_only = |pid: u32| {
+        let found = nix::sys::statvfs::statvfs(format!("/proc/{pid}/exe").as_str()).expect("reads");
+        found.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY)
+    };
+    assert!(read_only(sandbox.pid) && !read_only(std::process::id()));
+    let mut spec = world.container("b-0", "");
+    spec.command = ["/proc/self/exe", "greet"].map(String::from).to_vec();
+    world.node.start_container("u1", spec).await.expect("starts");
+    assert_eq!(world.ended("u1", "b-0").await, (0, None, false));
     let images = world.node.list_images().await.expect("lists");
     let names: Vec<&str> = images.iter().flat_map(|image| &image.names).map(String::as_str).collect();
     assert_eq!(names, ["docker.io/library/busybox:latest", "xebec.local/system:test"]);
