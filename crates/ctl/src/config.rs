@@ -31,6 +31,7 @@ pub(crate) fn session(global: &Global) -> Result<Session> {
         client,
         namespace: global.namespace.clone().unwrap_or(config.namespace),
         namespace_is_forced: global.namespace.is_some(),
+        now: || jiff::Timestamp::now().as_second(),
     })
 }
 

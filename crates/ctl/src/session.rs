@@ -11,6 +11,8 @@ pub(crate) struct Session {
     pub(crate) namespace: String,
     /// It came from `-n`: a manifest may not name another one.
     pub(crate) namespace_is_forced: bool,
+    /// Unix seconds, for ages.
+    pub(crate) now: fn() -> i64,
 }
 
 impl Session {
@@ -24,11 +26,6 @@ impl Session {
 pub(crate) fn reference(row: &Resource, name: &str) -> String {
     let dot = if row.group.is_empty() { "" } else { "." };
     format!("{}{dot}{}/{name}", row.singular, row.group)
-}
-
-/// Now, in Unix seconds, for ages.
-pub(crate) fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
 }
 
 /// Takes out what only machines read.

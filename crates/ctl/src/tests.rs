@@ -1,5 +1,7 @@
 //! Commands against a fake master, from their words to what they print.
 
+mod real;
+
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -8,6 +10,7 @@ use clap::Parser as _;
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 use xebec_api::object::Object;
+use xebec_client::Client;
 use xebec_client::fake::{Fake, client_of};
 
 use crate::cli::Cli;
@@ -31,14 +34,20 @@ impl Write for Sink {
 
 /// Everything printed by one command line, with what it exits with at the end.
 async fn xctl(fake: &Fake, words: &str) -> String {
+    typed(client_of(&[fake]), words).await
+}
+
+async fn typed(client: Client, words: &str) -> String {
     let sink = Sink::default();
     let mut out = Out::to(Box::new(sink.clone()), Box::new(sink.clone()));
     let cli =
         Cli::try_parse_from(std::iter::once("xctl").chain(words.split_whitespace())).expect("a command");
     let session = Session {
-        client: client_of(&[fake]),
+        client,
         namespace: cli.global.namespace.clone().unwrap_or_else(|| "default".to_owned()),
         namespace_is_forced: cli.global.namespace.is_some(),
+        // Five seconds after the time at which the apiserver's fixture stands.
+        now: || xebec_api::time::parse("2026-11-24T10:00:05Z").map_or(0, |time| time.as_second()),
     };
     let outcome = commands::execute(&session, cli.command, &mut out).await;
     let code = outcome.unwrap_or_else(|error| {

@@ -72,6 +72,6 @@ async fn one(session: &Session, row: &'static Resource, object: &Object) -> Resu
         _ => generic::describe(object, &mut page),
     }
     let events = events::of(session, object).await?;
-    events::describe(&events, crate::session::now(), &mut page);
+    events::describe(&events, (session.now)(), &mut page);
     Ok(page.finish())
 }

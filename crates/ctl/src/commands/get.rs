@@ -14,7 +14,7 @@ use xebec_client::{Cache, Change, ListParams, Selection};
 use crate::advice;
 use crate::asked::{self, Asked};
 use crate::output::Out;
-use crate::session::{Session, now, reference, without_managed_fields};
+use crate::session::{Session, reference, without_managed_fields};
 use crate::table;
 
 /// What to show, and how.
@@ -174,7 +174,8 @@ fn print_tables(
         if index > 0 {
             out.line("")?;
         }
-        let mut cells: Vec<Vec<String>> = objects.iter().map(|object| cells(args, row, object)).collect();
+        let mut cells: Vec<Vec<String>> =
+            objects.iter().map(|object| cells(session, args, row, object)).collect();
         if groups.len() > 1 {
             let name = usize::from(args.all_namespaces && row.namespaced);
             for (cells, object) in cells.iter_mut().zip(objects) {
@@ -199,9 +200,9 @@ fn headers(args: &GetArgs, row: &Resource) -> Vec<&'static str> {
     headers
 }
 
-fn cells(args: &GetArgs, row: &Resource, object: &Object) -> Vec<String> {
+fn cells(session: &Session, args: &GetArgs, row: &Resource, object: &Object) -> Vec<String> {
     let wide = args.output == Some(Format::Wide);
-    let mut cells = table_view::cells(row, object, wide, args.all_namespaces, now());
+    let mut cells = table_view::cells(row, object, wide, args.all_namespaces, (session.now)());
     if args.show_labels {
         let labels: Vec<String> = object.labels().map(|(key, value)| format!("{key}={value}")).collect();
         cells.push(if labels.is_empty() { "<none>".to_owned() } else { labels.join(",") });
@@ -233,7 +234,7 @@ async fn watch(session: &Session, args: &GetArgs, asked: &Asked, out: &mut Out) 
     for object in &first {
         seen.insert(object.uid().to_owned(), object.resource_version().to_owned());
     }
-    print_watched(args, asked.row, &first, true, out)?;
+    print_watched(session, args, asked.row, &first, true, out)?;
     loop {
         let object = match changes.recv().await {
             Ok(Change::Applied(object) | Change::Deleted(object)) => object,
@@ -244,11 +245,12 @@ async fn watch(session: &Session, args: &GetArgs, asked: &Asked, out: &mut Out) 
         if seen.insert(object.uid().to_owned(), version.clone()) == Some(version) {
             continue;
         }
-        print_watched(args, asked.row, std::slice::from_ref(object.as_ref()), false, out)?;
+        print_watched(session, args, asked.row, std::slice::from_ref(object.as_ref()), false, out)?;
     }
 }
 
 fn print_watched(
+    session: &Session,
     args: &GetArgs,
     row: &Resource,
     objects: &[Object],
@@ -272,7 +274,8 @@ fn print_watched(
         Some(Format::Wide) | None => {
             // Later rows keep at least the headings' widths.
             let headers = headers(args, row);
-            let rows: Vec<Vec<String>> = objects.iter().map(|object| cells(args, row, object)).collect();
+            let rows: Vec<Vec<String>> =
+                objects.iter().map(|object| cells(session, args, row, object)).collect();
             let lines = table::lines(&headers, &rows);
             let skip = usize::from(!first && !headers.is_empty());
             for line in lines.into_iter().skip(skip) {
