@@ -1,1 +1,26 @@
-//! The node agent: pod machine, pod workers, probes, status and the session.
+//! The node agent: keeps one session with any master, and makes the pods that the API
+//! binds to this node run.
+//!
+//! ```text
+//! API ─► pod source (list + watch) ─► worker, one a pod ─► machine (pure) ─► Runtime
+//!                                        ▲        └─► status ─► API
+//!                       runtime events, probes, timers
+//! ```
+
+mod config;
+mod environment;
+mod error;
+mod events;
+mod join;
+mod logs;
+mod node_object;
+mod node_service;
+mod pod;
+mod probe;
+mod run;
+mod session;
+mod volumes;
+
+pub use config::Config;
+pub use error::AgentError;
+pub use run::run;

@@ -23,6 +23,12 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Run a node's agent.
+    Node {
+        /// Its configuration, TOML.
+        #[arg(long)]
+        config: PathBuf,
+    },
     /// Run a node's Service proxy, as the pod kube-proxy does; configured by its environment.
     Proxy {
         /// Take out of the kernel what a killed proxy left there, and end.
@@ -42,8 +48,14 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == "shim") {
+        let code = xebec_runtime::shim_main(words);
+        return ExitCode::from(u8::try_from(code).unwrap_or(1));
+    }
     match Command::parse() {
         Command::Master { config } => process::run("master", |stop| master(config, stop)),
+        Command::Node { config } => process::run("node", |stop| node(config, stop)),
         Command::Proxy { clean_up: false } => process::run("proxy", proxy),
         Command::Proxy { clean_up: true } => process::told(clean_up_proxy()),
         Command::Image(command) => process::told(image::run(command)),
@@ -53,6 +65,10 @@ fn main() -> ExitCode {
 
 async fn master(config: PathBuf, stop: CancellationToken) -> anyhow::Result<()> {
     Ok(xebec_master::run(xebec_master::Config::load(&config)?, stop).await?)
+}
+
+async fn node(config: PathBuf, stop: CancellationToken) -> anyhow::Result<()> {
+    Ok(xebec_agent::run(xebec_agent::Config::load(&config)?, stop).await?)
 }
 
 #[allow(clippy::disallowed_methods, reason = "a pod is configured by its environment")]

@@ -1,0 +1,94 @@
+//! A node's configuration, one TOML file. An unknown key is an error that names it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::AgentError;
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The node's name, unique in the cluster.
+    pub name: String,
+    /// Where it keeps everything; `${NAME}` is taken from the environment.
+    pub data_dir: PathBuf,
+    /// The address that other nodes reach it by.
+    pub address: IpAddr,
+    /// Client addresses of masters, host:port; one is enough to find the others.
+    pub masters: Vec<String>,
+    /// A file with a node token, for the first start.
+    #[serde(default)]
+    pub token_file: Option<PathBuf>,
+    /// A folder of image archives that are imported at start.
+    #[serde(default)]
+    pub images_dir: Option<PathBuf>,
+    /// Labels that the node gives itself.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`AgentError::Config`] naming the field.
+    pub fn load(path: &Path) -> Result<Self, AgentError> {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|source| AgentError::Io { path: path.to_owned(), source })?;
+        Self::parse(&text, &environment).map_err(|why| AgentError::Config { path: path.to_owned(), why })
+    }
+
+    fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let text = expand(text, lookup)?;
+        let config: Self = toml::from_str(&text).map_err(|error| error.to_string().trim().to_owned())?;
+        xebec_api::name::dns_subdomain(&config.name)
+            .map_err(|why| format!("name = {:?}: {why}", config.name))?;
+        if config.masters.is_empty() {
+            return Err("masters: name at least one, such as [\"10.0.0.1:6443\"]".into());
+        }
+        Ok(config)
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a configuration may name its environment")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Replaces `${NAME}`; one that is not set is an error, never an empty text.
+fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, tail) = after.split_once('}').ok_or("a \"${\" without its \"}\"")?;
+        out.push_str(before);
+        out.push_str(&lookup(name).ok_or_else(|| format!("${{{name}}}: the environment has no {name}"))?);
+        rest = tail;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_named() {
+        let good =
+            "name = \"n1\"\ndata_dir = \"/d\"\naddress = \"10.0.0.1\"\nmasters = [\"10.0.0.2:6443\"]\n";
+        assert_eq!(Config::parse(good, &|_| None).expect("good").name, "n1");
+        for (text, wanted) in [
+            (format!("{good}lables = {{}}\n"), "unknown field `lables`"),
+            (good.replace("\"10.0.0.2:6443\"", ""), "masters: name at least one"),
+            (good.replace("n1", "N 1"), "name = \"N 1\""),
+        ] {
+            let error = Config::parse(&text, &|_| None).expect_err(wanted);
+            assert!(error.contains(wanted), "{error}");
+        }
+    }
+}

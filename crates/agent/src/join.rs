@@ -1,0 +1,129 @@
+//! How a node comes into the cluster: by a token that pins the CA, for a certificate
+//! that it keeps under `pki/` and renews with itself.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rcgen::{CertificateParams, KeyPair};
+use xebec_client::{Client, Credentials, Identity, Trust};
+use xebec_rpc::v1;
+use xebec_rpc::v1::nodes_client::NodesClient;
+
+use crate::config::Config;
+use crate::error::AgentError;
+
+/// How long a joining node looks for a master that answers.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The node's own files.
+pub(crate) struct Pki(PathBuf);
+
+impl Pki {
+    pub(crate) fn open(data_dir: &Path) -> Result<Self, AgentError> {
+        let path = data_dir.join("pki");
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
+        made.map_err(|source| AgentError::Io { path: path.clone(), source })?;
+        Ok(Self(path))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.join(name).exists()
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, AgentError> {
+        let path = self.0.join(name);
+        fs::read(&path).map_err(|source| AgentError::Io { path, source })
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), AgentError> {
+        let path = self.0.join(name);
+        let part = path.with_extension("part");
+        let write = || {
+            let mut file =
+                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&part, &path)
+        };
+        write().map_err(|source| AgentError::Io { path: path.clone(), source })
+    }
+
+    /// What the node shows and trusts.
+    pub(crate) fn credentials(&self) -> Result<Credentials, AgentError> {
+        let identity =
+            Identity::Certificate { certificate: self.read("node.crt")?, key: self.read("node.key")? };
+        Ok(Credentials { trust: Trust::Ca(self.read("ca.crt")?), identity })
+    }
+}
+
+/// Joins, unless the node did before.
+pub(crate) async fn join(config: &Config, pki: &Pki) -> Result<(), AgentError> {
+    if ["node.key", "node.crt", "ca.crt"].iter().all(|name| pki.has(name)) {
+        return Ok(());
+    }
+    let path = config.token_file.as_ref().ok_or_else(|| {
+        AgentError::Join("token_file: name a file with a node token (`xctl token create`)".to_owned())
+    })?;
+    let text = fs::read_to_string(path).map_err(|source| AgentError::Io { path: path.clone(), source })?;
+    let token = text.trim();
+    let ca_hash = token.strip_prefix("xbc1").and_then(|rest| rest.split('.').next()).unwrap_or_default();
+    let (key, csr) = key_and_csr()?;
+    let request = v1::JoinNodeRequest { token: token.to_owned(), node_name: config.name.clone(), csr };
+    let answer = ask_any(&config.masters, ca_hash, request).await?;
+    pki.write("node.key", key.as_bytes())?;
+    pki.write("ca.crt", answer.ca_certificate.as_bytes())?;
+    pki.write("node.crt", answer.certificate.as_bytes())?;
+    tracing::info!(node = config.name, "joined");
+    Ok(())
+}
+
+async fn ask_any(
+    masters: &[String],
+    ca_hash: &str,
+    request: v1::JoinNodeRequest,
+) -> Result<v1::JoinNodeResponse, AgentError> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mut last = String::new();
+    while tokio::time::Instant::now() < deadline {
+        for master in masters {
+            let channel = match xebec_rpc::pinned::connect(master, ca_hash).await {
+                Ok(channel) => channel,
+                Err(error) => {
+                    last = format!("{master}: {error:?}");
+                    continue;
+                }
+            };
+            match NodesClient::new(channel).join(request.clone()).await {
+                Ok(answer) => return Ok(answer.into_inner()),
+                Err(status) if status.code() == tonic::Code::Unavailable => {
+                    last = status.message().to_owned()
+                }
+                Err(status) => return Err(AgentError::Join(format!("{master}: {}", status.message()))),
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Err(AgentError::Join(format!("no master answered within {PATIENCE:?}: {last}")))
+}
+
+/// A fresh certificate by the present one.
+pub(crate) async fn renew(client: &Client, pki: &Pki) -> Result<(), AgentError> {
+    let (key, csr) = key_and_csr()?;
+    let refused = |why: String| AgentError::Join(format!("renewal: {why}"));
+    let channel = client.channel().await.map_err(|error| refused(error.to_string()))?;
+    let answer = NodesClient::new(channel).renew(v1::RenewNodeRequest { csr }).await;
+    let answer = answer.map_err(|status| refused(status.message().to_owned()))?.into_inner();
+    pki.write("node.key", key.as_bytes())?;
+    pki.write("node.crt", answer.certificate.as_bytes())?;
+    client.set_credentials(&pki.credentials()?).map_err(|error| refused(error.to_string()))
+}
+
+fn key_and_csr() -> Result<(String, String), AgentError> {
+    let certificate = |error: rcgen::Error| AgentError::Certificate(error.to_string());
+    let key = KeyPair::generate().map_err(certificate)?;
+    let csr = CertificateParams::default().serialize_request(&key).map_err(certificate)?;
+    Ok((key.serialize_pem(), csr.pem().map_err(certificate)?))
+}

@@ -1,0 +1,98 @@
+//! The pods that the API binds to this node, one worker each. What the runtime still
+//! has and the API does not is removed, but only after a whole list from the API.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use xebec_api::object::Object;
+use xebec_api::table;
+use xebec_client::{Cache, Change, Selection};
+
+use crate::pod::worker::{self, Wanted};
+use crate::run::Agent;
+
+/// Follows the pods until the agent stops.
+pub(crate) async fn run(agent: Arc<Agent>) {
+    let row = table::find("", "pods").expect("a built-in kind");
+    let mut selection = Selection::all(row);
+    selection.field_selector = format!("spec.nodeName={}", agent.config.name);
+    let (cache, mut changes) = Cache::start(agent.client.clone(), selection);
+    let mut workers = Workers { agent: agent.clone(), by_uid: BTreeMap::new(), tasks: JoinSet::new() };
+    tokio::select! {
+        synced = cache.synced() => if !synced { return },
+        () = agent.stop.cancelled() => return,
+    }
+    workers.adopt(&cache).await;
+    loop {
+        tokio::select! {
+            change = changes.recv() => match change {
+                Ok(Change::Applied(pod)) => workers.want(&pod),
+                Ok(Change::Deleted(pod)) => workers.gone(pod.uid()),
+                // Some were missed: the whole says what they were.
+                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => workers.adopt(&cache).await,
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+            },
+            Some(ended) = workers.tasks.join_next() => match ended {
+                Ok(uid) => drop(workers.by_uid.remove(&uid)),
+                Err(error) => tracing::error!(%error, "a pod's worker failed"),
+            },
+            () = agent.stop.cancelled() => break,
+        }
+    }
+    // The pods go on; only their workers end.
+    while workers.tasks.join_next().await.is_some() {}
+}
+
+struct Workers {
+    agent: Arc<Agent>,
+    by_uid: BTreeMap<String, watch::Sender<Wanted>>,
+    tasks: JoinSet<String>,
+}
+
+impl Workers {
+    fn want(&mut self, pod: &Arc<Object>) {
+        let wanted = Wanted::Run(pod.clone());
+        match self.by_uid.get(pod.uid()) {
+            Some(worker) => drop(worker.send_replace(wanted)),
+            None => self.start(pod.uid(), wanted),
+        }
+    }
+
+    fn gone(&mut self, uid: &str) {
+        if let Some(worker) = self.by_uid.get(uid) {
+            worker.send_replace(Wanted::Gone);
+        }
+    }
+
+    fn start(&mut self, uid: &str, wanted: Wanted) {
+        let (sender, receiver) = watch::channel(wanted);
+        self.by_uid.insert(uid.to_owned(), sender);
+        self.tasks.spawn(worker::run(self.agent.clone(), uid.to_owned(), receiver));
+    }
+
+    /// Brings the workers in line with the whole list, and removes what nobody wants.
+    async fn adopt(&mut self, cache: &Cache) {
+        let pods = cache.list();
+        for pod in &pods {
+            self.want(pod);
+        }
+        let wanted = |uid: &str| pods.iter().any(|pod| pod.uid() == uid);
+        let unwanted: Vec<String> = self.by_uid.keys().filter(|uid| !wanted(uid)).cloned().collect();
+        for uid in unwanted {
+            self.gone(&uid);
+        }
+        match self.agent.runtime.list().await {
+            Ok(sandboxes) => {
+                for sandbox in sandboxes.iter().filter(|sandbox| !wanted(&sandbox.pod_uid)) {
+                    tracing::info!(pod = sandbox.name, "removed: the API does not know it any more");
+                    if !self.by_uid.contains_key(&sandbox.pod_uid) {
+                        self.start(&sandbox.pod_uid, Wanted::Gone);
+                    }
+                }
+            }
+            Err(error) => tracing::error!(%error, "the runtime does not say what it runs"),
+        }
+    }
+}

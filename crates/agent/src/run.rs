@@ -1,0 +1,121 @@
+//! One running agent, from joining to its stop. A stop leaves the pods running.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use xebec_api::table;
+use xebec_client::{Cache, Client, Selection, Server};
+use xebec_runtime::image::Store;
+use xebec_runtime::{NodeNetwork, NodeRuntime, Runtime, RuntimeConfig};
+
+use crate::config::Config;
+use crate::error::AgentError;
+use crate::join::{self, Pki};
+use crate::{node_object, pod, session};
+
+/// How long a stop may take.
+const STOPPING: Duration = Duration::from_secs(5);
+/// Between two renewals of a certificate that is good for 90 days.
+const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
+
+/// What the parts of an agent share.
+pub(crate) struct Agent {
+    pub(crate) config: Config,
+    pub(crate) client: Client,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) stop: CancellationToken,
+    /// Kept whole: every pod gets variables of its namespace's Services.
+    pub(crate) services: Arc<Cache>,
+}
+
+/// Runs an agent until `stop`.
+///
+/// # Errors
+/// [`AgentError`]: what happened, to what, and what to do.
+pub async fn run(config: Config, stop: CancellationToken) -> Result<(), AgentError> {
+    let pki = Pki::open(&config.data_dir)?;
+    join::join(&config, &pki).await?;
+    let servers = servers(&config.masters)?;
+    let client = Client::new(servers, &pki.credentials()?);
+    let client = client.map_err(|error| AgentError::Certificate(error.to_string()))?;
+    import_images(&config)?;
+    let runtime = NodeRuntime::open(RuntimeConfig {
+        data_dir: config.data_dir.clone(),
+        run_dir: config.data_dir.join("run"),
+        cgroup_root: format!("/xebec/{}", config.name),
+        system_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+    });
+    let runtime: Arc<dyn Runtime> = Arc::new(runtime.await?);
+    let row = |group, plural| table::find(group, plural).expect("a built-in kind");
+    let (services, _) = Cache::start(client.clone(), Selection::all(row("", "services")));
+    let agent = Arc::new(Agent { config, client, runtime, stop: stop.clone(), services });
+    let mut tasks = JoinSet::new();
+    tasks.spawn(session::run(agent.clone()));
+    tasks.spawn(node_object::keep(agent.clone()));
+    tasks.spawn(network(agent.clone()));
+    tasks.spawn(pod::source::run(agent.clone()));
+    tasks.spawn(keep_renewed(agent.clone(), pki));
+    stop.cancelled().await;
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOPPING, all).await.is_err() {
+        tracing::warn!("some tasks did not stop in time");
+    }
+    Ok(())
+}
+
+pub(crate) fn servers(addresses: &[String]) -> Result<Vec<Server>, AgentError> {
+    let parse = |address: &String| {
+        let url = format!("https://{address}");
+        url.parse().map_err(|error| AgentError::Join(format!("masters: {address:?}: {error}")))
+    };
+    addresses.iter().map(parse).collect()
+}
+
+fn import_images(config: &Config) -> Result<(), AgentError> {
+    let Some(dir) = &config.images_dir else { return Ok(()) };
+    let store = Store::open(&config.data_dir)?;
+    for (path, outcome) in store.import_dir(dir) {
+        match outcome {
+            Ok(names) => tracing::info!(path = %path.display(), ?names, "imported"),
+            // One broken archive is no reason to be no node.
+            Err(error) => tracing::warn!(path = %path.display(), %error, "not imported"),
+        }
+    }
+    Ok(())
+}
+
+/// Tells the runtime which addresses its pods get and how the other nodes' are reached.
+async fn network(agent: Arc<Agent>) {
+    let nodes = table::find("", "nodes").expect("a built-in kind");
+    let (cache, mut changes) = Cache::start(agent.client.clone(), Selection::all(nodes));
+    let mut known = NodeNetwork::default();
+    loop {
+        let now = node_object::network(&agent.config.name, &cache.list());
+        if cache.is_synced() && now != known {
+            match agent.runtime.set_network(now.clone()).await {
+                Ok(()) => known = now,
+                Err(error) => tracing::error!(%error, "the pod network was not set"),
+            }
+        }
+        tokio::select! {
+            // Whether one came or some were missed: the whole is looked at again.
+            _ = changes.recv() => {}
+            () = tokio::time::sleep(Duration::from_secs(1)), if !cache.is_synced() || known.pod_cidrs.is_empty() => {}
+            () = agent.stop.cancelled() => return,
+        }
+    }
+}
+
+async fn keep_renewed(agent: Arc<Agent>, pki: Pki) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(RENEW_EVERY) => {}
+            () = agent.stop.cancelled() => return,
+        }
+        if let Err(error) = join::renew(&agent.client, &pki).await {
+            tracing::error!(%error, "the certificate was not renewed; tried again in a day");
+        }
+    }
+}
