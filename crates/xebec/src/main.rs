@@ -48,6 +48,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    if called.file_name().is_some_and(|name| name == "xctl") {
+        return xctl(std::env::args_os().skip(1).collect());
+    }
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|word| word == "shim") {
         let code = xebec_runtime::shim_main(words);
@@ -59,8 +63,12 @@ fn main() -> ExitCode {
         Command::Proxy { clean_up: false } => process::run("proxy", proxy),
         Command::Proxy { clean_up: true } => process::told(clean_up_proxy()),
         Command::Image(command) => process::told(image::run(command)),
-        Command::Ctl { .. } => process::told(Err(anyhow::anyhow!("xctl is not part of this build yet"))),
+        Command::Ctl { args } => xctl(args.into_iter().map(Into::into).collect()),
     }
+}
+
+fn xctl(args: Vec<std::ffi::OsString>) -> ExitCode {
+    xebec_ctl::main(std::iter::once("xctl".into()).chain(args))
 }
 
 async fn master(config: PathBuf, stop: CancellationToken) -> anyhow::Result<()> {
