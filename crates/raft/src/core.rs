@@ -76,6 +76,8 @@ pub(crate) struct Core {
     pub(crate) raft: OurRaft,
     pub(crate) peers: Peers,
     pub(crate) published: Arc<Published>,
+    /// Held over a change of membership: two at once refuse each other.
+    pub(crate) changing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Core {

@@ -55,6 +55,7 @@ impl Core {
 
     /// Changes the membership as the leader.
     pub(crate) async fn change_here(&self, change: Change) -> Result<(), ProposeError> {
+        let _alone = self.changing.lock().await;
         let raft = &self.raft;
         let outcome = match change {
             Change::AddLearner(id, member) => raft.add_learner(id, member, false).await,

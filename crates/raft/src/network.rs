@@ -151,15 +151,21 @@ impl RaftNetworkV2<TypeConfig> for Peer {
 
     fn stream_append<'s, S>(
         &'s mut self,
-        input: S,
+        mut input: S,
         _option: RPCOption,
     ) -> BoxFuture<'s, Result<BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RpcError>>, RpcError>>
     where
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
     {
         let (peers, target) = (self.peers.clone(), self.target);
-        let messages = input.map(move |request| append_message(&peers, target, &request));
         Box::pin(async move {
+            // openraft's back-off is inside the input: a peer that is down must not be
+            // dialled before the first request is there, or nothing slows the dialling.
+            let Some(first) = input.next().await else {
+                return Ok(Box::pin(futures::stream::empty()) as BoxStream<'s, _>);
+            };
+            let requests = futures::stream::iter([first]).chain(input);
+            let messages = requests.map(move |request| append_message(&peers, target, &request));
             let mut client = self.client()?;
             let answers = client.append_entries(messages).await.map_err(rpc_error)?.into_inner();
             let results = answers.map(|answer| append_result(&answer.map_err(rpc_error)?));

@@ -16,7 +16,7 @@ where
     F: Future<Output = anyhow::Result<()>>,
 {
     let filter =
-        EnvFilter::try_from_env("XEBEC_LOG").unwrap_or_else(|_| EnvFilter::new("info,openraft=warn"));
+        EnvFilter::try_from_env("XEBEC_LOG").unwrap_or_else(|_| EnvFilter::new("info,openraft=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     xebec_rpc::tls::install_provider();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
