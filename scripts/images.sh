@@ -39,9 +39,8 @@ redis_root() {
 
 busybox_root() {
     install -D "$2" "$1/bin/busybox"
-    "$2" --install -s "$1/bin" 2>/dev/null || true
     local applet
-    for applet in $("$2" --list); do ln -sf busybox "$1/bin/$applet"; done
+    for applet in $("$2" --list); do [ "$applet" = busybox ] || ln -sf busybox "$1/bin/$applet"; done
     mkdir -p "$1/www"
     printf '<h1>Xebec</h1><p>A website served by busybox.</p>\n' >"$1/www/index.html"
 }
