@@ -4,6 +4,7 @@
 //! [`CHUNK_BYTES`]: sled moves a page of more than a quarter of a segment into a file
 //! that it never syncs, and a leaf splits by count (16), not by size.
 
+use std::fs::File;
 use std::path::Path;
 
 use sled::IVec;
@@ -43,6 +44,12 @@ pub enum Damage {
         /// The format found.
         found: u8,
     },
+    /// sled gave up on it.
+    #[error("{what}: its files make no sense to sled")]
+    Panicked {
+        /// Which database.
+        what: String,
+    },
     /// Something that should be there is not.
     #[error("{what}")]
     Missing {
@@ -57,6 +64,13 @@ impl From<Damage> for std::io::Error {
     }
 }
 
+/// Opens and reads a database. sled panics over some damage where it should not.
+pub(crate) fn guarded<T>(path: &Path, open: impl FnOnce() -> Result<T, Damage>) -> Result<T, Damage> {
+    // Nothing that was opened half survives the panic.
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(open));
+    outcome.unwrap_or_else(|_| Err(Damage::Panicked { what: path.display().to_string() }))
+}
+
 /// Opens a database; it is made when it is not there.
 pub(crate) fn open(path: &Path) -> Result<sled::Db, Damage> {
     sled::Config::default()
@@ -67,6 +81,19 @@ pub(crate) fn open(path: &Path) -> Result<sled::Db, Damage> {
         .flush_every_ms(None)
         .open()
         .map_err(|source| Damage::Sled { what: format!("open {}", path.display()), source })
+}
+
+/// Puts on the disk what the database's files hold, and that they are there: what an
+/// earlier process wrote and did not sync is only in the page cache, and sled never syncs
+/// a folder.
+pub(crate) fn sync(db: &sled::Db, path: &Path) -> Result<(), Damage> {
+    let error = |source: sled::Error| Damage::Sled { what: format!("sync {}", path.display()), source };
+    db.flush().map_err(error)?;
+    let folders = [Some(path), path.parent(), path.parent().and_then(Path::parent)];
+    for path in folders.into_iter().flatten().filter(|path| !path.as_os_str().is_empty()) {
+        File::open(path).and_then(|folder| folder.sync_all()).map_err(|source| error(source.into()))?;
+    }
+    File::open(path.join("db")).and_then(|file| file.sync_all()).map_err(|source| error(source.into()))
 }
 
 /// A record's bytes with magic, version and checksum in front.

@@ -15,8 +15,11 @@ mod database;
 mod durable;
 pub mod identity;
 mod leadership;
+mod log_check;
+mod log_layout;
 mod log_store;
 mod log_writer;
+mod mark;
 mod membership;
 mod network;
 mod node;
@@ -28,6 +31,8 @@ mod types;
 
 #[cfg(test)]
 mod cluster_test;
+#[cfg(test)]
+mod damage_test;
 #[cfg(test)]
 mod suite_test;
 

@@ -1,11 +1,6 @@
 //! The Raft log in the database `log/`: entries, the vote, what was purged and what
 //! was committed.
 //!
-//! | key | value |
-//! |---|---|
-//! | `e` + index + chunk number | an entry, cut to chunks |
-//! | `mvote`, `mpurged`, `mcommitted` | one sealed record each |
-//!
 //! Records reach the disk in the order they are written, and a power loss leaves a prefix
 //! of them. So a purge first says what it purges, then removes it from the front; a
 //! truncation removes from the end; and only the last entry may be there in part, which
@@ -25,22 +20,20 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use openraft::storage::{IOFlushed, RaftLogReader, RaftLogStorage};
 use openraft::{LogState, OptionalSend};
 use prost::Message;
-use sled::{IVec, Tree};
+use sled::Tree;
 use tokio::sync::oneshot;
 use xebec_rpc::raft::v1;
 
 use crate::database::{self, Damage};
+use crate::log_check::{self, Found};
+use crate::log_layout::{COMMITTED, PURGED, READ_BYTES, TRUNCATIONS, VOTE};
+use crate::log_layout::{entry_key, entry_range_end, read, read_entries, sled_error};
 use crate::log_writer::{Done, LogWriter, Record, Write};
+use crate::mark::{Reached, SharedMark};
 use crate::types::{self, Entry, LogId, TypeConfig, Vote};
 
 /// Bytes of entries kept in memory for replication and apply.
 const CACHE_BYTES: usize = 8 << 20;
-/// Bytes of entries that one read gives, so that no message grows without bound.
-const READ_BYTES: usize = 2 << 20;
-
-const VOTE: &[u8] = b"mvote";
-const PURGED: &[u8] = b"mpurged";
-const COMMITTED: &[u8] = b"mcommitted";
 
 /// The log. Clones read the same log.
 #[derive(Clone)]
@@ -66,6 +59,7 @@ struct Recent {
     committed: Option<LogId>,
     purged: Option<LogId>,
     last: Option<LogId>,
+    truncations: u64,
 }
 
 impl LogStore {
@@ -85,11 +79,16 @@ impl LogStore {
             vote: read::<v1::Vote>(&tree, VOTE)?.and_then(|vote| types::vote_from_wire(Some(&vote)).ok()),
             committed: read::<v1::LogId>(&tree, COMMITTED)?.map(|id| types::log_id_from_wire(&id)),
             purged: read::<v1::LogId>(&tree, PURGED)?.map(|id| types::log_id_from_wire(&id)),
+            truncations: read::<v1::LogId>(&tree, TRUNCATIONS)?.map_or(0, |count| count.index),
             ..Recent::default()
         };
-        finish_interrupted(&tree, recent.purged)?;
-        recent.last = verify(&tree, recent.purged)?;
-        let writer = LogWriter::start(tree.clone())
+        log_check::finish_interrupted(&tree, recent.purged)?;
+        recent.last = log_check::verify(&tree, recent.purged)?;
+        // Work that an earlier process wrote and did not sync counts as ours from now on.
+        database::sync(&db, path)?;
+        let mark = SharedMark::default();
+        mark.set(recent.found().mark());
+        let writer = LogWriter::start(tree.clone(), mark)
             .map_err(|error| Damage::Sled { what: "start the log's writer".into(), source: error.into() })?;
         let (closed, when_closed) = oneshot::channel();
         let shared = Shared { writer, tree, recent: Mutex::new(recent), _db: db, _closed: closed };
@@ -102,29 +101,14 @@ impl LogStore {
         recent.vote.is_none() && recent.last.is_none()
     }
 
-    /// Whether log and state can be of one history. What was promised to others before
-    /// an entry was taken, or applied, must still be known.
-    ///
-    /// # Errors
-    /// [`Damage::Missing`] when something is lost.
-    pub(crate) fn agrees_with(&self, applied: Option<LogId>) -> Result<(), Damage> {
-        let recent = self.recent();
-        let missing = |what: String| Err(Damage::Missing { what });
-        let newest = recent.last.max(applied);
-        // The very first entry is written before anybody votes.
-        let needs_vote = newest.filter(|newest| newest.index > 0).map_or(0, |newest| newest.leader_id.term);
-        let voted = recent.vote.map_or(0, |vote| vote.leader_id.term);
-        if voted < needs_vote {
-            return missing(format!("the vote of term {needs_vote} is lost"));
-        }
-        if applied.map(|id| id.index) < recent.purged.map(|id| id.index) {
-            let purged = recent.purged.map_or(0, |purged| purged.index);
-            let applied = applied.map_or("nothing".to_owned(), |id| format!("entry {}", id.index));
-            return missing(format!(
-                "the log begins behind entry {purged}, but the state holds only {applied}"
-            ));
-        }
-        Ok(())
+    /// What the log holds.
+    pub(crate) fn found(&self) -> Found {
+        self.recent().found()
+    }
+
+    /// How far the log is on the disk.
+    pub(crate) fn mark(&self) -> SharedMark {
+        self.0.writer.mark.clone()
     }
 
     /// What removes a range of entries, on the disk and in the queue to it, in order.
@@ -199,14 +183,15 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
         let record = database::seal(&types::vote_to_wire(vote).encode_to_vec());
         self.recent().vote = Some(*vote);
-        self.0.writer.write_durably(vec![(VOTE.to_vec(), Some(record))], None).await
+        let reached = Reached { term: Some(vote.leader_id.term), ..Reached::default() };
+        self.0.writer.write_durably(vec![(VOTE.to_vec(), Some(record))], reached).await
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
         let record = committed.map(|id| database::seal(&types::log_id_to_wire(&id).encode_to_vec()));
         self.recent().committed = committed;
         let records = vec![(COMMITTED.to_vec(), record)];
-        self.0.writer.write(Write { records, done: Done::Nobody, last_index: None }).await
+        self.0.writer.write(Write { records, done: Done::Nobody, reached: Reached::default() }).await
     }
 
     async fn read_committed(&mut self) -> Result<Option<LogId>, io::Error> {
@@ -229,29 +214,36 @@ impl RaftLogStorage<TypeConfig> for LogStore {
                 last_index = Some(entry.log_id.index);
                 recent.push(entry);
             }
-            recent.evict(self.0.writer.flushed());
+            recent.evict(self.0.writer.mark.get().last_index);
         }
-        self.0.writer.write(Write { records, done: Done::Raft(callback), last_index }).await
+        let reached = Reached { last_index, ..Reached::default() };
+        self.0.writer.write(Write { records, done: Done::Raft(callback), reached }).await
     }
 
     async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> Result<(), io::Error> {
         let from = last_log_id.map_or(0, |id| id.index + 1);
-        let records = {
+        let (records, reached) = {
             let mut recent = self.recent();
-            let mut records = self.removals(&recent, from, u64::MAX)?;
-            records.reverse();
+            recent.truncations += 1;
+            let count = v1::LogId { index: recent.truncations, ..Default::default() };
+            let mut records = vec![(TRUNCATIONS.to_vec(), Some(database::seal(&count.encode_to_vec())))];
+            records.extend(self.removals(&recent, from, u64::MAX)?.into_iter().rev());
             recent.truncate(from);
             if recent.last.is_some_and(|last| last.index >= from) {
                 recent.last = last_log_id.or(recent.purged);
             }
-            records
+            let last_index = recent.last.map_or(0, |last| last.index);
+            (
+                records,
+                Reached { last_index: Some(last_index), truncations: Some(recent.truncations), term: None },
+            )
         };
-        self.0.writer.write_durably(records, Some(from.saturating_sub(1))).await
+        self.0.writer.write_durably(records, reached).await
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
         let purged = database::seal(&types::log_id_to_wire(&log_id).encode_to_vec());
-        let records = {
+        let (records, last_index) = {
             let mut recent = self.recent();
             let mut records = vec![(PURGED.to_vec(), Some(purged))];
             records.extend(self.removals(&recent, 0, log_id.index + 1)?);
@@ -260,13 +252,19 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             if recent.last.is_none_or(|last| last.index < log_id.index) {
                 recent.last = Some(log_id);
             }
-            records
+            (records, recent.last.map(|last| last.index))
         };
-        self.0.writer.write_durably(records, None).await
+        let reached = Reached { last_index, ..Reached::default() };
+        self.0.writer.write_durably(records, reached).await
     }
 }
 
 impl Recent {
+    fn found(&self) -> Found {
+        let Self { vote, purged, last, truncations, .. } = *self;
+        Found { vote, purged, last, truncations }
+    }
+
     fn push(&mut self, entry: Entry) {
         self.last = Some(entry.log_id);
         self.bytes += types::entry_bytes(&entry);
@@ -326,106 +324,4 @@ fn within_budget(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
         first || bytes <= READ_BYTES
     };
     entries.take_while(fits).collect()
-}
-
-fn entry_key(index: u64) -> Vec<u8> {
-    [b"e".as_slice(), &index.to_be_bytes()].concat()
-}
-
-fn sled_error(source: sled::Error) -> Damage {
-    Damage::Sled { what: "read the log".into(), source }
-}
-
-fn read<M: Message + Default>(tree: &Tree, key: &[u8]) -> Result<Option<M>, Damage> {
-    let what = || format!("the log's {}", String::from_utf8_lossy(key));
-    let Some(record) = tree.get(key).map_err(sled_error)? else { return Ok(None) };
-    let body = database::unseal(&record, &what)?;
-    M::decode(body).map(Some).map_err(|_| Damage::Checksum { what: what() })
-}
-
-fn index_of(key: &IVec) -> u64 {
-    u64::from_be_bytes(key[1..9].try_into().expect("an entry's key has eight bytes of index"))
-}
-
-/// Removes what a purge had already given up, and an entry that is there in part at the
-/// end: both are what a power loss leaves of a write that nobody was told of.
-fn finish_interrupted(tree: &Tree, purged: Option<LogId>) -> Result<(), Damage> {
-    let purged_end = purged.map_or(0, |purged| purged.index + 1);
-    let mut stale: Vec<IVec> = Vec::new();
-    for key in tree.range(entry_key(0)..entry_key(purged_end)).keys() {
-        stale.push(key.map_err(sled_error)?);
-    }
-    if let Some((key, record)) =
-        tree.range(entry_key(0)..entry_range_end(u64::MAX)).next_back().transpose().map_err(sled_error)?
-    {
-        let index = index_of(&key);
-        let what = || format!("entry {index} of the log");
-        let (count, _) = database::unseal_chunk(&record, &what)?;
-        if key[..] != database::chunk_key(&entry_key(index), count.saturating_sub(1)) {
-            for key in tree.range(entry_key(index)..entry_range_end(u64::MAX)).keys() {
-                stale.push(key.map_err(sled_error)?);
-            }
-        }
-    }
-    for key in stale {
-        tree.remove(key).map_err(sled_error)?;
-    }
-    Ok(())
-}
-
-/// Reads the whole log once: every checksum holds, and no entry is missing between what
-/// was purged and the last one. Gives the last one.
-fn verify(tree: &Tree, purged: Option<LogId>) -> Result<Option<LogId>, Damage> {
-    let mut last = purged;
-    loop {
-        let next = last.map_or(0, |last| last.index + 1);
-        let part = read_entries(tree, next, u64::MAX)?;
-        if part.is_empty() {
-            return Ok(last);
-        }
-        for (entry, wanted) in part.iter().zip(next..) {
-            let found = entry.log_id.index;
-            if found != wanted || last > Some(entry.log_id) {
-                return Err(Damage::Missing {
-                    what: format!("entry {wanted} of the log is lost, {found} is there"),
-                });
-            }
-            last = Some(entry.log_id);
-        }
-    }
-}
-
-/// Entries from the disk, as many as fit the budget, at least one if there is one.
-fn read_entries(tree: &Tree, from: u64, to: u64) -> Result<Vec<Entry>, Damage> {
-    let mut entries = Vec::new();
-    let (mut whole, mut seen, mut total) = (Vec::new(), 0, 0);
-    for pair in tree.range(entry_key(from)..entry_range_end(to)) {
-        let (key, record) = pair.map_err(sled_error)?;
-        let index = index_of(&key);
-        let what = || format!("entry {index} of the log");
-        let (count, part) = database::unseal_chunk(&record, &what)?;
-        if key[..] != database::chunk_key(&entry_key(index), seen) {
-            return Err(Damage::Missing { what: format!("part {seen} of an entry of the log is lost") });
-        }
-        whole.extend_from_slice(part);
-        seen += 1;
-        if seen < count {
-            continue;
-        }
-        let wire = v1::Entry::decode(whole.as_slice()).map_err(|_| Damage::Checksum { what: what() })?;
-        total += whole.len();
-        entries.push(types::entry_from_wire(wire).map_err(|_| Damage::Checksum { what: what() })?);
-        (whole, seen) = (Vec::new(), 0);
-        if total > READ_BYTES {
-            return Ok(entries);
-        }
-    }
-    if seen > 0 {
-        return Err(Damage::Missing { what: format!("part {seen} of the last entry of the log is lost") });
-    }
-    Ok(entries)
-}
-
-fn entry_range_end(to: u64) -> Vec<u8> {
-    if to == u64::MAX { b"f".to_vec() } else { entry_key(to) }
 }

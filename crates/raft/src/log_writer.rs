@@ -6,14 +6,13 @@
 //! failed fsync nobody knows what is on the disk.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use openraft::storage::IOFlushed;
 use sled::{IVec, Tree};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::mark::{Reached, SharedMark};
 use crate::types::TypeConfig;
 
 /// Requests that may wait; a full queue makes Raft wait.
@@ -26,8 +25,8 @@ pub(crate) type Record = (Vec<u8>, Option<IVec>);
 pub(crate) struct Write {
     pub(crate) records: Vec<Record>,
     pub(crate) done: Done,
-    /// The newest index that is on disk once this is.
-    pub(crate) last_index: Option<u64>,
+    /// What is on the disk once this is.
+    pub(crate) reached: Reached,
 }
 
 /// Whom to tell that it is on the disk.
@@ -43,18 +42,19 @@ pub(crate) enum Done {
 pub(crate) struct LogWriter {
     queue: Option<mpsc::Sender<Write>>,
     thread: Option<JoinHandle<()>>,
-    flushed: Arc<AtomicU64>,
+    /// What is known to be on the disk.
+    pub(crate) mark: SharedMark,
 }
 
 impl LogWriter {
-    pub(crate) fn start(tree: Tree) -> io::Result<Self> {
+    /// Starts the thread; `mark` is what the log holds already.
+    pub(crate) fn start(tree: Tree, mark: SharedMark) -> io::Result<Self> {
         let (queue, requests) = mpsc::channel(QUEUE);
-        let flushed = Arc::new(AtomicU64::new(0));
-        let watermark = flushed.clone();
+        let shared = mark.clone();
         let thread = std::thread::Builder::new()
             .name("xebec-log".to_owned())
-            .spawn(move || run(&tree, requests, &watermark))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), flushed })
+            .spawn(move || run(&tree, requests, &shared))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), mark })
     }
 
     /// Queues a write.
@@ -73,19 +73,10 @@ impl LogWriter {
     ///
     /// # Errors
     /// When it did not get there.
-    pub(crate) async fn write_durably(
-        &self,
-        records: Vec<Record>,
-        last_index: Option<u64>,
-    ) -> io::Result<()> {
+    pub(crate) async fn write_durably(&self, records: Vec<Record>, reached: Reached) -> io::Result<()> {
         let (done, waiter) = oneshot::channel();
-        self.write(Write { records, done: Done::Caller(done), last_index }).await?;
+        self.write(Write { records, done: Done::Caller(done), reached }).await?;
         waiter.await.map_err(|_| io::Error::other("the log's writer has ended"))?
-    }
-
-    /// The newest index that is known to be on the disk since the start.
-    pub(crate) fn flushed(&self) -> u64 {
-        self.flushed.load(Ordering::Acquire)
     }
 }
 
@@ -99,13 +90,12 @@ impl Drop for LogWriter {
     }
 }
 
-fn run(tree: &Tree, mut requests: mpsc::Receiver<Write>, flushed: &AtomicU64) {
+fn run(tree: &Tree, mut requests: mpsc::Receiver<Write>, mark: &SharedMark) {
     let mut waiting = Vec::new();
     while requests.blocking_recv_many(&mut waiting, QUEUE) > 0 {
         let outcome = commit(tree, &waiting);
-        let last_index = waiting.iter().filter_map(|write| write.last_index).next_back();
-        if let (Ok(()), Some(index)) = (&outcome, last_index) {
-            flushed.store(index, Ordering::Release);
+        if outcome.is_ok() {
+            mark.reach(waiting.iter().map(|write| write.reached));
         }
         for write in waiting.drain(..) {
             tell(write.done, &outcome);

@@ -16,7 +16,7 @@ use xebec_state::{Reply, State, Transaction};
 
 use crate::barrier::Barrier;
 use crate::core::{Core, OurRaft, PATIENCE, ProposeError, from_status};
-use crate::database::Damage;
+use crate::database::{Damage, guarded};
 use crate::identity;
 use crate::leadership::{self, Leadership};
 use crate::log_store::LogStore;
@@ -24,7 +24,7 @@ use crate::membership::Change;
 use crate::network::Peers;
 use crate::service::{self, PeerService, RaftService};
 use crate::state_machine::{Published, StateMachine};
-use crate::state_store::StateStore;
+use crate::state_store::{Loaded, StateStore};
 use crate::types::Member;
 
 /// Raft's clocks, in milliseconds.
@@ -119,12 +119,14 @@ impl Node {
     /// [`StartError`].
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let damaged = |damage| StartError::Damaged { dir: options.dir.clone(), damage };
-        let (log, log_closed) = LogStore::open(&options.dir.join("log")).map_err(damaged)?;
+        let (log_dir, state_dir) = (options.dir.join("log"), options.dir.join("state"));
+        let (log, log_closed) = guarded(&log_dir, || LogStore::open(&log_dir)).map_err(damaged)?;
         if options.expect_log && log.is_empty() {
             return Err(StartError::LostLog { dir: options.dir.clone() });
         }
-        let (store, applied) = StateStore::open(&options.dir.join("state")).map_err(damaged)?;
-        log.agrees_with(applied.last).map_err(damaged)?;
+        let state = guarded(&state_dir, || StateStore::open(&state_dir, log.mark()));
+        let (store, Loaded { applied, mark }) = state.map_err(damaged)?;
+        log.found().agrees_with(applied.last, mark).map_err(damaged)?;
         let published = Published::new(&applied);
         let machine = StateMachine::new(applied, store, published.clone());
         let peers = Peers::new(&options.cluster_id, options.raft_id, options.peer_tls);

@@ -5,7 +5,7 @@
 //! | key | value |
 //! |---|---|
 //! | `o` + resource NUL namespace NUL name NUL + chunk number | an object, cut to chunks |
-//! | `m` | last applied, membership, revision and hash: one sealed record |
+//! | `m` | last applied, membership, revision, hash and the log's mark: one sealed record |
 //!
 //! Objects and `m` change in one batch, so the disk always holds one whole state.
 
@@ -22,6 +22,7 @@ use xebec_rpc::raft::v1;
 use xebec_state::{Key, State, StateBuilder, encode_object};
 
 use crate::database::{self, Damage};
+use crate::mark::{Mark, SharedMark};
 use crate::types::{self, LogId, StoredMembership};
 
 const META: &[u8] = b"m";
@@ -36,6 +37,13 @@ pub(crate) struct Applied {
     pub(crate) membership: StoredMembership,
 }
 
+/// What the database held, and what it says of the log.
+#[derive(Clone, Default)]
+pub(crate) struct Loaded {
+    pub(crate) applied: Applied,
+    pub(crate) mark: Mark,
+}
+
 #[derive(Clone, PartialEq, Message)]
 struct Meta {
     #[prost(message, optional, tag = "1")]
@@ -48,6 +56,8 @@ struct Meta {
     revision: u64,
     #[prost(fixed64, tag = "5")]
     hash: u64,
+    #[prost(message, optional, tag = "6")]
+    mark: Option<Mark>,
 }
 
 /// Writes states behind their publication.
@@ -82,18 +92,21 @@ impl StateStore {
     ///
     /// # Errors
     /// [`Damage`] when it cannot be used.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Applied), Damage> {
+    pub(crate) fn open(path: &Path, mark: SharedMark) -> Result<(Self, Loaded), Damage> {
         let db = database::open(path)?;
         let error = |source| Damage::Sled { what: format!("read {}", path.display()), source };
         let tree = db.open_tree("state").map_err(error)?;
-        let applied = load(&tree)?;
+        let loaded = load(&tree)?;
+        // What it holds decides what the log may lose.
+        database::sync(&db, path)?;
+        let applied = &loaded.applied;
         let slot = Slot { handed: applied.last, written: applied.last, ..Slot::default() };
         let shared = Arc::new(Shared { slot: Mutex::new(slot), changed: Condvar::new() });
         let (mine, thread) = (shared.clone(), std::thread::Builder::new().name("xebec-state".to_owned()));
         let thread = thread
-            .spawn(move || run(&mine, &tree, db))
+            .spawn(move || run(&mine, &tree, &mark, db))
             .map_err(|e| Damage::Sled { what: "start the state's writer".into(), source: e.into() })?;
-        Ok((Self { shared, thread: Some(thread) }, applied))
+        Ok((Self { shared, thread: Some(thread) }, loaded))
     }
 
     /// Hands a state over to be written, with what changed since the last one.
@@ -173,11 +186,11 @@ impl Shared {
     }
 }
 
-fn run(shared: &Shared, tree: &Tree, _db: sled::Db) {
+fn run(shared: &Shared, tree: &Tree, mark: &SharedMark, _db: sled::Db) {
     let mut last = None;
     while let Some((applied, dirty, whole)) = shared.next(last) {
         last = Some(Instant::now());
-        let outcome = write(tree, &applied, &dirty, whole);
+        let outcome = write(tree, &applied, mark.get(), &dirty, whole);
         let mut slot = shared.lock();
         match outcome {
             Ok(()) => slot.written = applied.last,
@@ -193,7 +206,7 @@ fn run(shared: &Shared, tree: &Tree, _db: sled::Db) {
     }
 }
 
-fn write(tree: &Tree, applied: &Applied, dirty: &BTreeSet<Key>, whole: bool) -> sled::Result<()> {
+fn write(tree: &Tree, applied: &Applied, mark: Mark, dirty: &BTreeSet<Key>, whole: bool) -> sled::Result<()> {
     let mut batch = Batch::default();
     if whole {
         for key in tree.range(b"o".as_slice()..b"p".as_slice()).keys() {
@@ -210,7 +223,7 @@ fn write(tree: &Tree, applied: &Applied, dirty: &BTreeSet<Key>, whole: bool) -> 
             put(&mut batch, &applied.state, key);
         }
     }
-    batch.insert(META, database::seal(&meta(applied).encode_to_vec()));
+    batch.insert(META, database::seal(&meta(applied, mark).encode_to_vec()));
     tree.apply_batch(batch)?;
     tree.flush().map(drop)
 }
@@ -227,20 +240,21 @@ fn object_key(key: &Key) -> Vec<u8> {
     format!("o{}\0{}\0{}\0", key.resource, key.namespace, key.name).into_bytes()
 }
 
-fn meta(applied: &Applied) -> Meta {
+fn meta(applied: &Applied, mark: Mark) -> Meta {
     Meta {
         last: applied.last.as_ref().map(types::log_id_to_wire),
         membership_log_id: applied.membership.log_id().as_ref().map(types::log_id_to_wire),
         membership: Some(types::membership_to_wire(applied.membership.membership())),
         revision: applied.state.revision(),
         hash: applied.state.hash(),
+        mark: Some(mark),
     }
 }
 
-fn load(tree: &Tree) -> Result<Applied, Damage> {
+fn load(tree: &Tree) -> Result<Loaded, Damage> {
     let what = || "the state's own record".to_owned();
     let sled_error = |source| Damage::Sled { what: "read the state".into(), source };
-    let Some(record) = tree.get(META).map_err(sled_error)? else { return Ok(Applied::default()) };
+    let Some(record) = tree.get(META).map_err(sled_error)? else { return Ok(Loaded::default()) };
     let damaged = || Damage::Checksum { what: what() };
     let meta = Meta::decode(database::unseal(&record, &what)?).map_err(|_| damaged())?;
     let mut builder = StateBuilder::default();
@@ -263,9 +277,7 @@ fn load(tree: &Tree) -> Result<Applied, Damage> {
     let membership =
         types::membership_from_wire(meta.membership.unwrap_or_default()).map_err(|_| damaged())?;
     let membership_log_id = meta.membership_log_id.as_ref().map(types::log_id_from_wire);
-    Ok(Applied {
-        state,
-        last: meta.last.as_ref().map(types::log_id_from_wire),
-        membership: StoredMembership::new(membership_log_id, membership),
-    })
+    let membership = StoredMembership::new(membership_log_id, membership);
+    let last = meta.last.as_ref().map(types::log_id_from_wire);
+    Ok(Loaded { applied: Applied { state, last, membership }, mark: meta.mark.unwrap_or_default() })
 }

@@ -14,7 +14,9 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
     async fn build(&self) -> Result<(TempDir, LogStore, StateMachine), openraft::StorageError<TypeConfig>> {
         let dir = tempfile::tempdir().expect("a folder");
         let (log, _) = LogStore::open(&dir.path().join("log")).expect("a fresh log opens");
-        let (store, applied) = StateStore::open(&dir.path().join("state")).expect("a fresh state opens");
+        let (store, loaded) =
+            StateStore::open(&dir.path().join("state"), log.mark()).expect("a fresh state opens");
+        let applied = loaded.applied;
         let published = Published::new(&applied);
         Ok((dir, log, StateMachine::new(applied, store, published)))
     }

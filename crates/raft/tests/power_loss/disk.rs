@@ -10,7 +10,7 @@
 
 #![allow(unsafe_code, reason = "stands in for the C library")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -28,6 +28,9 @@ struct Disk {
     durable: PathBuf,
     /// What was done to a file since it was synced.
     pending: Mutex<HashMap<PathBuf, Vec<Change>>>,
+    /// Files that this process has synced: the first time, what an earlier process wrote
+    /// and did not sync goes to the disk too.
+    synced: Mutex<HashSet<PathBuf>>,
     /// Claims to sync and does not: shows that the tests would notice.
     lies: bool,
 }
@@ -39,7 +42,13 @@ enum Change {
 
 /// From now on files under `live` are watched, and what is synced goes to `durable`.
 pub(crate) fn watch(live: &Path, durable: &Path, lies: bool) {
-    let disk = Disk { live: live.to_owned(), durable: durable.to_owned(), pending: Mutex::default(), lies };
+    let disk = Disk {
+        live: live.to_owned(),
+        durable: durable.to_owned(),
+        pending: Mutex::default(),
+        synced: Mutex::default(),
+        lies,
+    };
     assert!(DISK.set(disk).is_ok(), "one disk a process");
 }
 
@@ -58,6 +67,13 @@ impl Disk {
         }
         let Some(durable) = self.watched(path) else { return };
         let mut pending = self.pending.lock().expect("no panics");
+        if self.synced.lock().expect("no panics").insert(path.to_owned()) && path.is_file() {
+            fs::create_dir_all(durable.parent().expect("below a folder")).expect("made");
+            fs::copy(path, &durable).expect("copied");
+        }
+        if path.is_dir() {
+            return;
+        }
         fs::create_dir_all(durable.parent().expect("below a folder")).expect("made");
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(durable).expect("opens");
         for change in pending.remove(path).unwrap_or_default() {

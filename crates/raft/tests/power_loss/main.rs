@@ -105,11 +105,15 @@ fn twenty_power_losses_lose_no_answered_write() {
         let dir = tempfile::tempdir().expect("a folder");
         let mut random = Random::new(seed);
         let mut told = BTreeMap::new();
-        // The second run begins with the recovery from the first.
-        for _ in 0..2 {
+        // The second round begins with the recovery from the first. Every third time the
+        // first is only killed: what it did not sync is still in the page cache, and must
+        // not be taken for synced by the second.
+        for round in 0..2 {
             run_and_kill(dir.path(), 1 + random.below(3_000), false, &mut told);
-            let keep_some = seed % 2 == 1;
-            survivor::lose_power(dir.path(), keep_some.then_some(&mut random));
+            if round == 1 || seed % 3 != 2 {
+                let keep_some = seed % 2 == 1;
+                survivor::lose_power(dir.path(), keep_some.then_some(&mut random));
+            }
         }
         assert_eq!(lost(dir.path(), &told), Vec::<String>::new(), "run {seed}, told {}", told.len());
         for database in ["log", "state"] {
