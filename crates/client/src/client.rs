@@ -112,6 +112,19 @@ impl Client {
         self.call(Repeat::Always, |channel, _| async move { Ok(channel) }).await
     }
 
+    /// One request to another service, over every master like all requests: it is sent
+    /// again where nothing happened, and after an unknown outcome only if it is `repeatable`.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn ask<T, F>(&self, repeatable: bool, send: impl Fn(Channel) -> F) -> Result<T, ApiError>
+    where
+        F: Future<Output = Result<T, tonic::Status>>,
+    {
+        let repeat = if repeatable { Repeat::Always } else { Repeat::IfNothingHappened };
+        self.call(repeat, |channel, _| send(channel)).await
+    }
+
     /// The server's own version and its table of kinds.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use xebec_rpc::error::from_status;
 use xebec_rpc::v1::cluster_client::ClusterClient;
 use xebec_rpc::v1::{ClusterStatusRequest, ClusterStatusResponse};
 
@@ -28,9 +27,10 @@ pub(crate) struct StatusArgs {
 /// Runs it.
 pub(crate) async fn run(session: &Session, command: &ClusterCommand, out: &mut Out) -> Result<()> {
     let ClusterCommand::Status(args) = command;
-    let mut cluster = ClusterClient::new(session.client.channel().await?);
-    let status = cluster.status(ClusterStatusRequest {}).await;
-    let status = status.map_err(|status| from_status(&status))?.into_inner();
+    let status = session.client.ask(true, |channel| async move {
+        Ok(ClusterClient::new(channel).status(ClusterStatusRequest {}).await?.into_inner())
+    });
+    let status = status.await?;
     match args.output {
         Some(Format::Json | Format::Yaml) => print_value(&to_json(&status), args.output, out),
         Some(Format::Name) => Ok(out.line(&status.leader)?),

@@ -159,8 +159,11 @@ async fn open(
         timestamps: args.timestamps,
         limit_bytes: None,
     };
-    let mut pods = PodsClient::new(session.client.channel().await?);
-    let answer = pods.logs(request).await.map_err(|status| from_status(&status))?.into_inner();
+    let answer = session.client.ask(true, |channel| {
+        let request = request.clone();
+        async move { Ok(PodsClient::new(channel).logs(request).await?.into_inner()) }
+    });
+    let answer = answer.await?;
     let prefix = if args.prefix { format!("[pod/{pod}/{container}] ") } else { String::new() };
     Ok(answer
         .map(move |chunk| {
