@@ -70,8 +70,13 @@ fn variable(names: &[&str]) -> Option<String> {
 
 fn redis_address() -> String {
     let host = variable(&["REDIS_HOST", "REDIS_SERVICE_HOST"]).unwrap_or_else(|| "redis".to_owned());
-    let port = variable(&["REDIS_SERVICE_PORT"]).unwrap_or_else(|| "6379".to_owned());
-    format!("{host}:{port}")
+    format!("{host}:{}", redis_port(variable(&["REDIS_PORT"]), variable(&["REDIS_SERVICE_PORT"])))
+}
+
+/// Kubernetes sets `REDIS_PORT` too, for the Service: `tcp://10.43.0.9:6379`, which is no port.
+fn redis_port(own: Option<String>, of_service: Option<String>) -> u16 {
+    let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
+    number(own).or_else(|| number(of_service)).unwrap_or(6379)
 }
 
 async fn page(State(book): State<Arc<Guestbook>>) -> Response {
@@ -129,7 +134,15 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::render;
+    use super::{redis_port, render};
+
+    #[test]
+    fn the_port_is_ours_or_the_services() {
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(redis_port(text("7000"), text("6380")), 7000);
+        assert_eq!(redis_port(text("tcp://10.43.0.9:6380"), text("6380")), 6380);
+        assert_eq!(redis_port(None, None), 6379);
+    }
 
     #[test]
     fn a_page_shows_entries_and_no_markup_of_theirs() {

@@ -130,3 +130,48 @@ async fn bulk(connection: &mut BufReader<TcpStream>, length: &str) -> Result<Str
     text.truncate(length);
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Answers each command by the next of `replies`; every connection ends after `per_connection`.
+    async fn serve(per_connection: usize, replies: &'static [&'static str]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound").to_string();
+        tokio::spawn(async move {
+            for replies in replies.chunks(per_connection) {
+                let (stream, _) = listener.accept().await.expect("a connection");
+                let mut stream = BufReader::new(stream);
+                for reply in replies {
+                    let words: usize =
+                        line(&mut stream).await.expect("a command")[1..].parse().expect("a number");
+                    for _ in 0..words {
+                        line(&mut stream).await.expect("a length");
+                        line(&mut stream).await.expect("a word");
+                    }
+                    stream.write_all(reply.as_bytes()).await.expect("sent");
+                }
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn it_logs_in_and_makes_a_broken_connection_again() {
+        let address = serve(2, &["+OK\r\n", "+PONG\r\n", "+OK\r\n", "*2\r\n$1\r\na\r\n$2\r\nbc\r\n"]).await;
+        let redis = Redis::new(address, Some("secret".to_owned()));
+        redis.ping().await.expect("answered");
+        assert_eq!(redis.range("k", 10).await.expect("over a new connection"), ["a", "bc"]);
+    }
+
+    #[tokio::test]
+    async fn what_redis_refuses_is_told() {
+        let address = serve(1, &["-WRONGPASS no\r\n"]).await;
+        let redis = Redis::new(address, Some("wrong".to_owned()));
+        let error = redis.ping().await.expect_err("refused");
+        assert_eq!(format!("{error:#}"), "AUTH: redis says: WRONGPASS no");
+    }
+}
