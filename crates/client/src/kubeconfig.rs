@@ -58,7 +58,8 @@ impl Kubeconfig {
     /// # Errors
     /// What is wrong with it, by path and field.
     pub fn read(path: &Path) -> Result<Self, KubeconfigError> {
-        let text = fs::read_to_string(path).map_err(|error| KubeconfigError::new(path, error.to_string()))?;
+        let unreadable = |error| KubeconfigError::new(path, format!("{error}: name another one"));
+        let text = fs::read_to_string(path).map_err(unreadable)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         Self::parse(&text, folder).map_err(|message| KubeconfigError::new(path, message))
     }

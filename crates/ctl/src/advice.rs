@@ -14,6 +14,17 @@ pub(crate) fn line(error: &anyhow::Error) -> String {
     line.split('\n').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
+/// What clap says, without the usage: that is a question away.
+pub(crate) fn usage(text: &str) -> String {
+    let own = text.split("\n\nUsage:").next().unwrap_or_default();
+    let own = own.split("\n\nFor more information").next().unwrap_or_default();
+    let words: Vec<&str> = own.trim_start_matches("error: ").split_whitespace().collect();
+    let command = text.split("Usage: xctl ").nth(1).and_then(|usage| usage.split_whitespace().next());
+    let command = command.filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+    let command = command.map(|command| format!("{command} ")).unwrap_or_default();
+    format!("{}; `xctl {command}--help` shows how", words.join(" "))
+}
+
 /// What helps against an error of the server, where it does not say so itself.
 pub(crate) fn next(error: &ApiError) -> Option<String> {
     let detail = |key: &str| error.details.get(key).and_then(|value| value.as_str()).unwrap_or_default();
@@ -42,6 +53,31 @@ mod tests {
     use anyhow::Context as _;
 
     use super::*;
+
+    #[test]
+    fn a_wrong_command_line_is_one_line_too() {
+        use clap::Parser as _;
+        let cases = [
+            (
+                "get",
+                "the following required arguments were not provided: <WORDS>...; `xctl get --help` shows how",
+            ),
+            (
+                "delte",
+                "unrecognized subcommand 'delte' tip: some similar subcommands exist: 'create', 'delete'; `xctl --help` shows how",
+            ),
+            (
+                "get pods -o xml",
+                "invalid value 'xml' for '--output <OUTPUT>' [possible values: wide, json, yaml, name]; \
+                 `xctl --help` shows how",
+            ),
+        ];
+        for (words, told) in cases {
+            let words = std::iter::once("xctl").chain(words.split(' '));
+            let error = crate::cli::Cli::try_parse_from(words).err().expect("wrong");
+            assert_eq!(usage(&error.to_string()), told);
+        }
+    }
 
     #[test]
     fn an_error_is_one_line_that_says_what_to_do() {

@@ -10,7 +10,7 @@ use crate::durations;
 
 /// Talks to a Xebec cluster.
 #[derive(Parser)]
-#[command(name = "xctl", version, disable_help_subcommand = true)]
+#[command(name = "xctl", bin_name = "xctl", version, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -32,10 +32,14 @@ const FAILED: u8 = 1;
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        // Help and version are no failures; clap knows where each is printed.
-        Err(error) => {
+        // Help and version are no failures; clap knows how each is printed.
+        Err(error) if !error.use_stderr() => {
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { FAILED } else { 0 });
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            Out::real().error(&advice::usage(&error.to_string()));
+            return ExitCode::from(FAILED);
         }
     };
     let mut out = Out::real();
