@@ -67,8 +67,8 @@ mod tests {
                 "unrecognized subcommand 'delte' tip: some similar subcommands exist: 'create', 'delete'; `xctl --help` shows how",
             ),
             (
-                "get pods -o xml",
-                "invalid value 'xml' for '--output <OUTPUT>' [possible values: wide, json, yaml, name]; \
+                "get pods -o 5",
+                "invalid value '5' for '--output <OUTPUT>' [possible values: wide, json, yaml, name]; \
                  `xctl --help` shows how",
             ),
         ];
