@@ -1,5 +1,6 @@
 //! One running master: what its services share, and how it starts and stops.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -240,8 +241,22 @@ async fn furnish(shared: &Arc<Shared>) -> Result<(), MasterError> {
     let (key, certificate) = shared.keys.authority.issue(&purpose, shared.now())?;
     let servers = shared.master_addresses();
     let text = crate::kubeconfig::admin(&servers, shared.keys.authority.certificate(), &certificate, &key);
-    let default = shared.config.data_dir.join("admin.kubeconfig");
-    write_private(shared.config.admin_kubeconfig.as_ref().unwrap_or(&default), text.as_bytes())
+    write_private(&admin_kubeconfig(&shared.config), text.as_bytes())
+}
+
+fn admin_kubeconfig(config: &Config) -> PathBuf {
+    config.admin_kubeconfig.clone().unwrap_or_else(|| config.data_dir.join("admin.kubeconfig"))
+}
+
+/// Keeps the masters in the admin's kubeconfig current, where this master wrote it.
+fn refresh_kubeconfig(shared: &Shared) {
+    let path = admin_kubeconfig(&shared.config);
+    let old = std::fs::read_to_string(&path).unwrap_or_default();
+    if let Some(new) = crate::kubeconfig::with_servers(&old, &shared.master_addresses())
+        && let Err(error) = write_private(&path, new.as_bytes())
+    {
+        tracing::warn!(%error, "the admin's kubeconfig was not brought up to date");
+    }
 }
 
 async fn serve_clients(incoming: listen::Incoming, shared: Arc<Shared>) {
@@ -301,11 +316,20 @@ fn masters_only(request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic
 /// Tells the leader, about once a second, which nodes are heard of here.
 async fn report_sessions(shared: Arc<Shared>) {
     let mut tick = tokio::time::interval(REPORT_EVERY);
+    let mut known = Vec::new();
     loop {
         tokio::select! {
             _ = tick.tick() => {}
             () = shared.stop.cancelled() => return,
         }
+        let masters = shared.master_addresses();
+        if masters != known && shared.config.bootstrap {
+            refresh_kubeconfig(&shared);
+        }
+        if masters != known {
+            shared.sessions.announce(&masters);
+        }
+        known = masters;
         let ages = shared.sessions.ages();
         for (node, age) in &ages {
             shared.liveness.heard(node, *age);
