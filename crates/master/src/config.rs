@@ -19,7 +19,9 @@ pub struct Config {
     pub client_address: String,
     /// host:port of the peers' port, as others reach it.
     pub peer_address: String,
-    /// Exactly one master of a cluster makes it.
+    /// Exactly one master of a cluster makes it, on an empty data folder. Should one of
+    /// `join` answer, or the admin's kubeconfig be there, there is a cluster already, and
+    /// it makes no second one: it joins if it has a token, or refuses.
     #[serde(default)]
     pub bootstrap: bool,
     /// Client addresses of masters to join, on the first start of every other one.
@@ -92,11 +94,6 @@ impl Config {
                 format!("{field} = {address:?}: write an IP address and a port, such as \"10.0.0.1:6443\"")
             })?;
         }
-        if self.bootstrap && !self.join.is_empty() {
-            return Err(
-                "bootstrap and join: a master makes a cluster or joins one: remove one of the two".into()
-            );
-        }
         if self.service_prefix().is_none() {
             let found = &self.cluster.service_cidr;
             return Err(format!("cluster.service_cidr = {found:?}: write a /16, such as \"10.43.0.0/16\""));
@@ -160,7 +157,6 @@ mod tests {
     fn mistakes_are_named() {
         for (change, wanted) in [
             ("boostrap = true", "unknown field `boostrap`"),
-            ("bootstrap = true\njoin = [\"a\"]", "remove one of the two"),
             ("[cluster]\nservice_cidr = \"10.43.0.0/24\"", "cluster.service_cidr"),
         ] {
             let error = parse(&format!("{GOOD}{change}\n")).expect_err(change);
@@ -168,5 +164,27 @@ mod tests {
         }
         let error = parse(&GOOD.replace("10.0.0.1:6443", "here")).expect_err("no address");
         assert!(error.starts_with("client_address = \"here\""), "{error}");
+    }
+
+    #[test]
+    fn every_topology_parses() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cluster-configs");
+        let mut masters = Vec::new();
+        for topology in std::fs::read_dir(root).expect("topologies") {
+            for file in std::fs::read_dir(topology.expect("a folder").path()).expect("files") {
+                let path = file.expect("a file").path();
+                let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+                if !name.starts_with('m') {
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).expect("text");
+                let config = Config::parse(&text, &|name| (name == "XEBEC_DEMO_DIR").then(|| "/demo".into()));
+                let config = config.unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+                assert_eq!(config.name, name);
+                masters.push(name);
+            }
+        }
+        masters.sort();
+        assert!(["m1", "m2", "m3"].iter().all(|name| masters.contains(&(*name).to_owned())), "{masters:?}");
     }
 }

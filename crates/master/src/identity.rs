@@ -4,14 +4,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tonic::transport::{Certificate, ClientTlsConfig};
 use xebec_raft::identity::Identity;
 use xebec_raft::{Member, Node, Options, Timings};
+use xebec_rpc::tls::Connector;
 use xebec_rpc::v1;
 use xebec_rpc::v1::cluster_client::ClusterClient;
 
 use crate::cluster_keys::ClusterKeys;
 use crate::config::Config;
+use crate::earlier_cluster;
 use crate::error::MasterError;
 use crate::pki::{Authority, PkiFiles, Purpose, key_and_csr};
 use crate::seal::Seal;
@@ -56,9 +57,13 @@ pub(crate) async fn establish(config: &Config, now: Timestamp) -> Result<Members
         let seal = Seal::new(&files.read("sealing.key")?)?;
         return Ok(Membership { identity, seal, files, origin: Origin::Member });
     }
-    set_aside_leftovers(dir)?;
+    let cut_short = set_aside_leftovers(dir)?;
     if config.bootstrap {
-        return found(config, files, now);
+        return match earlier_cluster::trace(config, cut_short).await {
+            None => found(config, files, now),
+            Some(_) if earlier_cluster::may_rejoin(config) => join(config, files).await,
+            Some(trace) => Err(earlier_cluster::refusal(config, &trace)),
+        };
     }
     if config.join.is_empty() {
         let why = "this master has no data yet: set bootstrap = true on the one that makes the cluster, \
@@ -69,16 +74,19 @@ pub(crate) async fn establish(config: &Config, now: Timestamp) -> Result<Members
 }
 
 /// A log without an identity is a start that was cut short: it is kept, but not used.
-fn set_aside_leftovers(dir: &Path) -> Result<(), MasterError> {
+/// Whether there was one.
+fn set_aside_leftovers(dir: &Path) -> Result<bool, MasterError> {
+    let mut any = false;
     for name in ["log", "state"] {
         let path = dir.join(name);
         if path.exists() {
             let aside = dir.join(format!("{name}.aside-{}", std::process::id()));
             tracing::warn!(path = %path.display(), aside = %aside.display(), "set aside: it belongs to no identity");
             std::fs::rename(&path, &aside).map_err(|source| MasterError::Io { path, source })?;
+            any = true;
         }
     }
-    Ok(())
+    Ok(any)
 }
 
 fn found(config: &Config, files: PkiFiles, now: Timestamp) -> Result<Membership, MasterError> {
@@ -148,6 +156,9 @@ async fn ask_any(
                 Ok(channel) => channel,
                 Err(error) => {
                     last = format!("{address}: {}", with_causes(&error));
+                    if last.contains(xebec_rpc::pinned::OTHER_CLUSTER) {
+                        return Err(MasterError::Join(last));
+                    }
                     continue;
                 }
             };
@@ -169,7 +180,10 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(&format!(": {cause_text}"));
+        }
         source = cause.source();
     }
     text
@@ -203,18 +217,17 @@ pub(crate) fn purposes(config: &Config) -> (Purpose, Purpose) {
 ///
 /// # Errors
 /// [`MasterError`].
-pub(crate) async fn start_node(config: &Config, membership: &Membership) -> Result<Node, MasterError> {
-    let files = &membership.files;
-    let identity = tonic::transport::Identity::from_pem(files.read("peer.crt")?, files.read("peer.key")?);
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(files.read("ca.crt")?))
-        .identity(identity);
+pub(crate) async fn start_node(
+    config: &Config,
+    membership: &Membership,
+    peer_tls: Connector,
+) -> Result<Node, MasterError> {
     let options = Options {
         dir: config.data_dir.clone(),
         cluster_id: membership.identity.cluster_id.clone(),
         raft_id: membership.identity.raft_id,
         member: member(config),
-        peer_tls: Some(tls),
+        peer_tls: Some(peer_tls),
         timings: Timings::default(),
         expect_log: matches!(membership.origin, Origin::Member),
     };

@@ -9,6 +9,7 @@
 mod cluster_keys;
 pub mod config;
 mod dialer;
+mod earlier_cluster;
 mod error;
 mod identity;
 mod kubeconfig;
@@ -17,8 +18,10 @@ mod leader;
 mod listen;
 mod liveness;
 mod master;
+mod members;
 mod pki;
 mod seal;
+mod serve;
 mod services;
 mod sessions;
 mod store_adapter;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
@@ -59,6 +59,24 @@ pub(crate) fn server_config(
         .with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(config)
+}
+
+/// How a master connects to others: with the certificate that its own peers' port shows,
+/// so that both change together.
+///
+/// # Errors
+/// [`MasterError::Certificate`].
+pub(crate) fn peer_connector(
+    certificate: Arc<ServingCertificate>,
+    ca_der: &[u8],
+) -> Result<tls::Connector, MasterError> {
+    let mut roots = RootCertStore::empty();
+    roots.add(ca_der.to_vec().into())?;
+    let config = ClientConfig::builder_with_provider(tls::provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_root_certificates(roots)
+        .with_client_cert_resolver(certificate);
+    Ok(tls::Connector::new(config))
 }
 
 /// Accepts until `stop`; the task ends with it, or when nobody takes connections.

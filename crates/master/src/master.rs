@@ -7,13 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
 use xebec_apiserver::clock::{Clock, SystemClock};
-use xebec_apiserver::grpc::ResourcesService;
 use xebec_apiserver::{ApiServer, RequestContext, Settings, system_objects};
 use xebec_raft::Node;
-use xebec_rpc::raft::v1::sessions_server::SessionsServer;
-use xebec_rpc::v1;
 
 use crate::cluster_keys::ClusterKeys;
 use crate::config::Config;
@@ -23,19 +19,21 @@ use crate::leader;
 use crate::listen;
 use crate::liveness::Liveness;
 use crate::pki::{PkiFiles, Purpose, ServingCertificate, write_private};
-use crate::services::{ClusterService, NodesService, PodsService};
+use crate::serve;
 use crate::sessions::Sessions;
 use crate::store_adapter::RaftStore;
 
-/// Streams that one connection may have open: informers hold many.
-const STREAMS: u32 = 4096;
+/// How long handing leadership over may take when stopping.
+const HANDING_OVER: Duration = Duration::from_secs(1);
 /// How long a stop may take.
 const STOPPING: Duration = Duration::from_secs(5);
 /// How long the keys of the cluster may take to arrive.
 const KEYS_PATIENCE: Duration = Duration::from_secs(60);
+/// Between two attempts to get a vote.
+const PROMOTE_AGAIN: Duration = Duration::from_millis(200);
 /// Between two reports of sessions to the leader.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// Between two renewals of certificates that are good for 90 days.
+/// Between two renewals of certificates that are good for a week.
 const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// Both ports, by the name of their files.
@@ -84,27 +82,44 @@ impl Shared {
 ///
 /// # Errors
 /// [`MasterError`]: what happened, to what, and what to do.
-pub async fn run(config: Config, stop: CancellationToken) -> Result<(), MasterError> {
+pub async fn run(config: Config, told: CancellationToken) -> Result<(), MasterError> {
+    // What runs inside stops only after leadership was handed over, and whenever we return.
+    let stop = CancellationToken::new();
+    let _stopped = stop.clone().drop_guard();
+    let started = tokio::select! {
+        started = Box::pin(start(config, stop.clone())) => started?,
+        () = told.cancelled() => return Ok(()),
+    };
+    let (shared, tasks) = started;
+    told.cancelled().await;
+    hand_over(&shared.node).await;
+    stop.cancel();
+    finish(shared, tasks).await;
+    Ok(())
+}
+
+async fn start(config: Config, stop: CancellationToken) -> Result<(Arc<Shared>, JoinSet<()>), MasterError> {
     // Both ports first: one that is in use must not leave a half-made cluster behind.
     let clients = listen::bind("client_address", &config.client_address).await?;
     let peers = listen::bind("peer_address", &config.peer_address).await?;
     let now = SystemClock.now();
     let membership = identity::establish(&config, now).await?;
     let sealing_key = membership.files.read("sealing.key")?;
-    let node = Arc::new(identity::start_node(&config, &membership).await?);
     let ca = membership.files.read_text("ca.crt")?;
     let ca_der = crate::pki::der_of(&ca)?;
+    let certificate = serving(&membership, "peer", &ca)?;
+    let peer_tls = listen::peer_connector(certificate.clone(), &ca_der)?;
+    let node = Arc::new(identity::start_node(&config, &membership, peer_tls).await?);
     let mut tasks = JoinSet::new();
 
     // The peers' port serves Raft at once: without it a joiner never hears of the keys.
-    let certificate = serving(&membership, "peer", &ca)?;
     let peer_certificate = certificate.clone();
     let tls = listen::server_config(certificate, &ca_der, false)?;
     let (peer_incoming, accepting) = listen::accept(peers, tls, stop.clone());
     tasks.spawn(accepting);
     let (raft, peer) = node.services();
     let (late, sessions) = tokio::sync::oneshot::channel::<Arc<Shared>>();
-    tasks.spawn(serve_peers(peer_incoming, raft, peer, sessions, stop.clone()));
+    tasks.spawn(serve::peers(peer_incoming, raft, peer, sessions, stop.clone()));
 
     let keys = settle(&config, &membership, &node).await?;
     let api = api(&config, &node, &keys, &stop)?;
@@ -128,7 +143,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), MasterEr
     let tls = listen::server_config(certificate, &ca_der, true)?;
     let (incoming, accepting) = listen::accept(clients, tls, stop.clone());
     tasks.spawn(accepting);
-    tasks.spawn(serve_clients(incoming, shared.clone()));
+    tasks.spawn(serve::clients(incoming, shared.clone()));
     tasks.spawn(report_sessions(shared.clone()));
     tasks.spawn(leader::run(shared.clone()));
     if matches!(membership.origin, Origin::Founder(_)) {
@@ -136,9 +151,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), MasterEr
         membership.identity.store(&shared.config.data_dir)?;
     }
     tracing::info!(name = shared.config.name, address = shared.config.client_address, "ready");
-    stop.cancelled().await;
-    finish(shared, tasks).await;
-    Ok(())
+    Ok((shared, tasks))
 }
 
 /// Raft's first steps, until this master holds the cluster's keys.
@@ -149,11 +162,7 @@ async fn settle(config: &Config, membership: &Membership, node: &Node) -> Result
             let transaction = keys.founding(&membership.identity.cluster_id, &membership.seal)?;
             node.propose(&transaction).await?;
         }
-        Origin::Joiner => {
-            // Kept before the vote: a master that may have voted must know that it did.
-            membership.identity.store(&config.data_dir)?;
-        }
-        Origin::Member => {}
+        Origin::Joiner | Origin::Member => {}
     }
     let mut revisions = node.revisions();
     let deadline = tokio::time::Instant::now() + KEYS_PATIENCE;
@@ -169,11 +178,35 @@ async fn settle(config: &Config, membership: &Membership, node: &Node) -> Result
             return Err(MasterError::Join(why));
         }
     };
+    let id = membership.identity.raft_id;
+    let waits = |node: &Node| node.members().iter().any(|member| member.raft_id == id && !member.voter);
     if matches!(membership.origin, Origin::Joiner) {
-        node.barrier().await?;
-        node.promote(membership.identity.raft_id).await?;
+        // Kept before the vote: a master that may have voted must know that it did.
+        membership.identity.store(&config.data_dir)?;
+        promote(node, id).await?;
+    } else if waits(node) {
+        // It stopped between being taken in and having a vote.
+        promote(node, id).await?;
     }
     Ok(keys)
+}
+
+/// Asks for a vote once this master has caught up; again while another change of the
+/// membership is under way.
+async fn promote(node: &Node, id: u64) -> Result<(), MasterError> {
+    let deadline = tokio::time::Instant::now() + KEYS_PATIENCE;
+    loop {
+        let asked = async {
+            node.barrier().await?;
+            node.promote(id).await
+        };
+        match asked.await {
+            Ok(()) => return Ok(()),
+            Err(error) if tokio::time::Instant::now() >= deadline => return Err(error.into()),
+            Err(error) => tracing::debug!(%error, "no vote yet"),
+        }
+        tokio::time::sleep(PROMOTE_AGAIN).await;
+    }
 }
 
 fn api(
@@ -259,60 +292,6 @@ fn refresh_kubeconfig(shared: &Shared) {
     }
 }
 
-async fn serve_clients(incoming: listen::Incoming, shared: Arc<Shared>) {
-    let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(xebec_rpc::DESCRIPTORS)
-        .build_v1()
-        .expect("our own descriptors are valid");
-    let server = Server::builder()
-        .max_concurrent_streams(STREAMS)
-        .http2_keepalive_interval(Some(Duration::from_secs(5)))
-        .add_service(health_service)
-        .add_service(reflection)
-        .add_service(v1::resources_server::ResourcesServer::new(ResourcesService::new(shared.api.clone())))
-        .add_service(v1::cluster_server::ClusterServer::new(ClusterService(shared.clone())))
-        .add_service(v1::nodes_server::NodesServer::new(NodesService(shared.clone())))
-        .add_service(v1::pods_server::PodsServer::new(PodsService(shared.clone())));
-    let stop = shared.stop.clone();
-    drop(shared);
-    if let Err(error) = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await {
-        tracing::error!(%error, "the client API stopped");
-    }
-}
-
-async fn serve_peers(
-    incoming: listen::Incoming,
-    raft: xebec_raft::RaftService,
-    peer: xebec_raft::PeerService,
-    shared: tokio::sync::oneshot::Receiver<Arc<Shared>>,
-    stop: CancellationToken,
-) {
-    let sessions = crate::late::Late::new(shared);
-    let server = Server::builder()
-        .max_concurrent_streams(STREAMS)
-        .http2_keepalive_interval(Some(Duration::from_secs(1)))
-        .layer(tonic::service::InterceptorLayer::new(masters_only))
-        .add_service(raft)
-        .add_service(peer)
-        .add_service(SessionsServer::new(sessions));
-    if let Err(error) = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await {
-        tracing::error!(%error, "the peers' port stopped");
-    }
-}
-
-/// The TLS layer let in whoever has a certificate of this CA; here only masters may.
-fn masters_only(request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
-    let user = request.peer_certs().and_then(|certificates| certificates.first().cloned());
-    let user = user.and_then(|der| xebec_apiserver::authentication::certificate(&der).ok());
-    if user.as_ref().is_some_and(|user| user.groups.iter().any(|group| group == "xebec:masters")) {
-        return Ok(request);
-    }
-    tracing::warn!(user = user.map(|user| user.name), "refused on the peers' port: not a master");
-    Err(tonic::Status::permission_denied("only masters talk here"))
-}
-
 /// Tells the leader, about once a second, which nodes are heard of here.
 async fn report_sessions(shared: Arc<Shared>) {
     let mut tick = tokio::time::interval(REPORT_EVERY);
@@ -337,6 +316,27 @@ async fn report_sessions(shared: Arc<Shared>) {
         if let Err(error) = shared.node.report_sessions(&ages).await {
             tracing::debug!(%error, "the leader did not take a report");
         }
+    }
+}
+
+/// Lets another master lead before this one goes: writes then pause for a moment instead
+/// of an election's time. Nothing is lost when it does not work out.
+async fn hand_over(node: &Node) {
+    let mut leadership = node.leadership();
+    let others = node.members().iter().filter(|member| member.voter).count() > 1;
+    if leadership.borrow().leading.is_none() || !others {
+        return;
+    }
+    let moved = async {
+        node.transfer(None).await?;
+        // An error means that the store has stopped: nothing is left to hand over.
+        let _ = leadership.wait_for(|leadership| leadership.leading.is_none()).await;
+        Ok::<(), xebec_raft::ProposeError>(())
+    };
+    match tokio::time::timeout(HANDING_OVER, moved).await {
+        Ok(Ok(())) => tracing::info!("leadership was handed over"),
+        Ok(Err(error)) => tracing::warn!(%error, "leadership was not handed over"),
+        Err(_) => tracing::warn!("nobody took leadership over in time"),
     }
 }
 

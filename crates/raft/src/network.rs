@@ -16,10 +16,11 @@ use openraft::raft::{
     TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use openraft::{OptionalSend, type_config::alias::SnapshotOf};
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use xebec_rpc::raft::v1;
 use xebec_rpc::raft::v1::raft_client::RaftClient;
+use xebec_rpc::tls::Connector;
 
 use crate::state_machine::SnapshotState;
 use crate::types::{self, Member, TypeConfig, Vote};
@@ -38,13 +39,13 @@ pub(crate) struct Peers {
     pub(crate) cluster_id: Arc<str>,
     pub(crate) me: u64,
     /// `None` only in tests, on loopback.
-    tls: Option<ClientTlsConfig>,
+    tls: Option<Connector>,
     /// One channel an address; as many as there were masters.
     channels: Arc<Mutex<BTreeMap<String, Channel>>>,
 }
 
 impl Peers {
-    pub(crate) fn new(cluster_id: &str, me: u64, tls: Option<ClientTlsConfig>) -> Self {
+    pub(crate) fn new(cluster_id: &str, me: u64, tls: Option<Connector>) -> Self {
         Self { cluster_id: cluster_id.into(), me, tls, channels: Arc::default() }
     }
 
@@ -64,18 +65,14 @@ impl Peers {
     }
 
     fn connect(&self, member: &Member) -> Result<Channel, tonic::transport::Error> {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{}", member.peer_address))?
+        let endpoint = Endpoint::from_shared(format!("http://{}", member.peer_address))?
             .connect_timeout(Duration::from_millis(500))
             .tcp_nodelay(true)
             .http2_keep_alive_interval(Duration::from_secs(1))
             .keep_alive_timeout(Duration::from_secs(1))
             .initial_stream_window_size(1 << 20)
             .initial_connection_window_size(4 << 20);
-        if let Some(tls) = &self.tls {
-            endpoint = endpoint.tls_config(tls.clone())?;
-        }
-        Ok(endpoint.connect_lazy())
+        Ok(self.tls.as_ref().map_or_else(|| endpoint.connect_lazy(), |tls| tls.lazy(&endpoint)))
     }
 }
 

@@ -10,8 +10,8 @@ use openraft::{Config, SnapshotPolicy};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::ClientTlsConfig;
 use xebec_rpc::raft::v1;
+use xebec_rpc::tls::Connector;
 use xebec_state::{Reply, State, Transaction};
 
 use crate::barrier::Barrier;
@@ -56,7 +56,7 @@ pub struct Options {
     /// How the others reach it.
     pub member: Member,
     /// `None` only in tests, on loopback.
-    pub peer_tls: Option<ClientTlsConfig>,
+    pub peer_tls: Option<Connector>,
     /// Raft's clocks.
     pub timings: Timings,
     /// The master took part before: an empty log is a lost one, and is refused.

@@ -5,15 +5,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::TokioIo;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use sha2::{Digest, Sha256};
-use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::transport::{Channel, Endpoint};
 
 use crate::tls;
+
+/// What an error says when it is another cluster that answered: no use in trying again.
+pub const OTHER_CLUSTER: &str = "this is another cluster than the token's: its CA has another hash";
 
 /// SHA-256 of a CA certificate's DER, in lower case hex.
 #[must_use]
@@ -35,19 +37,7 @@ pub async fn connect(address: &str, ca_hash: &str) -> Result<Channel, tonic::tra
         .with_no_client_auth();
     let endpoint =
         Endpoint::from_shared(format!("http://{address}"))?.connect_timeout(Duration::from_secs(3));
-    endpoint.connect_with_connector(tower::service_fn(move |uri: Uri| dial(uri, config.clone()))).await
-}
-
-async fn dial(
-    uri: Uri,
-    mut config: ClientConfig,
-) -> std::io::Result<TokioIo<tokio_rustls::client::TlsStream<tokio::net::TcpStream>>> {
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let tcp = tokio::net::TcpStream::connect((host.as_str(), uri.port_u16().unwrap_or(6443))).await?;
-    let name = ServerName::try_from(host).map_err(std::io::Error::other)?;
-    let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
-    Ok(TokioIo::new(stream))
+    tls::Connector::new(config).connect(&endpoint).await
 }
 
 #[derive(Debug)]
@@ -58,9 +48,7 @@ struct PinnedCa {
 impl PinnedCa {
     fn verifier(&self, chain: &[CertificateDer<'_>]) -> Result<Arc<WebPkiServerVerifier>, Error> {
         let ca = chain.iter().find(|certificate| hash(certificate) == self.ca_hash);
-        let ca = ca.ok_or_else(|| {
-            Error::General("this is another cluster than the token's: its CA has another hash".to_owned())
-        })?;
+        let ca = ca.ok_or_else(|| Error::General(OTHER_CLUSTER.to_owned()))?;
         let mut roots = RootCertStore::empty();
         roots.add(ca.clone().into_owned())?;
         let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), tls::provider());

@@ -38,10 +38,22 @@ pub(crate) fn told(outcome: anyhow::Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", one_line(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and its causes, without those that it tells of itself.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }
 
 async fn stop_on_signal(stop: CancellationToken) {
@@ -52,5 +64,17 @@ async fn stop_on_signal(stop: CancellationToken) {
             _ = interrupt.recv() => {}
         }
         stop.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = std::io::Error::other("no space left");
+        let told = anyhow::Error::new(cause).context("write /a: no space left: make room").context("start");
+        assert_eq!(one_line(&told), "start: write /a: no space left: make room");
     }
 }

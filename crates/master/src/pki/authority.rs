@@ -12,7 +12,12 @@ use crate::error::MasterError;
 
 /// Days that the CA is good for, and what it issues.
 const CA_DAYS: i64 = 3650;
-const DAYS: i64 = 90;
+/// Masters renew theirs every day and at every start.
+const MASTER_DAYS: i64 = 7;
+/// Agents and others renew theirs in time, or come back by a token.
+const CLIENT_DAYS: i64 = 30;
+/// Nobody renews a person's.
+const ADMIN_DAYS: i64 = 365;
 /// Clocks may differ by this much.
 const SKEW_SECONDS: i64 = 300;
 
@@ -172,8 +177,16 @@ fn params(purpose: &Purpose, now: Timestamp) -> Result<CertificateParams, Master
     if server {
         params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
     }
-    valid(&mut params, now, DAYS);
+    valid(&mut params, now, days(purpose));
     Ok(params)
+}
+
+fn days(purpose: &Purpose) -> i64 {
+    match purpose {
+        Purpose::Serving { .. } | Purpose::Peer { .. } => MASTER_DAYS,
+        Purpose::Client { groups, .. } if groups.iter().any(|group| group == "system:masters") => ADMIN_DAYS,
+        Purpose::Client { .. } => CLIENT_DAYS,
+    }
 }
 
 fn valid(params: &mut CertificateParams, now: Timestamp, days: i64) {
@@ -193,3 +206,7 @@ pub(crate) fn der_of(certificate_pem: &str) -> Result<Vec<u8>, MasterError> {
     let der = CertificateDer::from_pem_slice(certificate_pem.as_bytes());
     der.map(|der| der.to_vec()).map_err(|error| MasterError::Certificate(error.to_string()))
 }
+
+#[cfg(test)]
+#[path = "authority_tests.rs"]
+mod tests;

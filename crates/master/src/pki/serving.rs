@@ -1,7 +1,10 @@
-//! The certificate that a port shows. It can be changed while the port serves.
+//! The certificate that a port shows, and a master to other masters. It can be changed
+//! while the port serves.
 
 use std::sync::Arc;
 
+use rustls::SignatureScheme;
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -36,6 +39,16 @@ impl ServingCertificate {
 impl ResolvesServerCert for ServingCertificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.0.read().expect("no holder of this lock panics").clone())
+    }
+}
+
+impl ResolvesClientCert for ServingCertificate {
+    fn resolve(&self, _issuers: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.read().expect("no holder of this lock panics").clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
     }
 }
 

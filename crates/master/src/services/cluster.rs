@@ -14,6 +14,7 @@ use xebec_state::{Operation, Precondition, Transaction};
 
 use crate::identity::FEATURE_LEVEL;
 use crate::master::Shared;
+use crate::members;
 use crate::pki::Purpose;
 use crate::services::administrators_only;
 use crate::tokens::{Token, Use};
@@ -33,15 +34,14 @@ impl v1::cluster_server::Cluster for ClusterService {
     ) -> Result<Response<v1::ClusterStatusResponse>, Status> {
         authenticate(&self.0.api, &request).map_err(|error| to_status(&error))?;
         let leadership = self.0.node.leadership().borrow().clone();
-        let reachable =
-            |member: &MemberStatus| leadership.leader.as_ref().is_some_and(|(id, _)| *id == member.raft_id);
         let members = self.0.node.members();
+        let answering = members::answering(&members, &self.0.config.name).await;
         Ok(Response::new(v1::ClusterStatusResponse {
             cluster_id: self.0.cluster_id.clone(),
             leader: leadership.leader.as_ref().map(|(_, leader)| leader.name.clone()).unwrap_or_default(),
             term: leadership.term,
             answered_by: self.0.config.name.clone(),
-            masters: members.iter().map(|m| master(m, reachable(m) || m.matched_index.is_some())).collect(),
+            masters: members.iter().map(|m| master(m, answering.contains(&m.raft_id))).collect(),
             revision: self.0.node.state().revision(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }))
