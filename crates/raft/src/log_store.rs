@@ -2,7 +2,7 @@
 //! was committed.
 //!
 //! Records reach the disk in the order they are written, and a power loss leaves a prefix
-//! of them. So a purge first says what it purges, then removes it from the front; a
+//! of them. So a purge first says what it purges, and removes it later; a
 //! truncation removes from the end; and only the last entry may be there in part, which
 //! was acknowledged to nobody. Opening the log finishes such work. Anything else that is
 //! missing is damage.
@@ -111,13 +111,13 @@ impl LogStore {
         self.0.writer.mark.clone()
     }
 
-    /// What removes a range of entries, on the disk and in the queue to it, in order.
-    fn removals(&self, recent: &Recent, from: u64, to: u64) -> Result<Vec<Record>, Damage> {
+    /// What removes the entries from an index on, on the disk and in the queue to it.
+    fn removals(&self, recent: &Recent, from: u64) -> Result<Vec<Record>, Damage> {
         let mut keys = BTreeSet::new();
-        for key in self.0.tree.range(entry_key(from)..entry_range_end(to)).keys() {
+        for key in self.0.tree.range(entry_key(from)..entry_range_end(u64::MAX)).keys() {
             keys.insert(key.map_err(sled_error)?.to_vec());
         }
-        for (index, entry) in recent.entries.range(from..to) {
+        for (index, entry) in recent.entries.range(from..) {
             let chunks = database::chunks_of(types::entry_to_wire(entry).encoded_len());
             keys.extend((0..chunks).map(|number| database::chunk_key(&entry_key(*index), number)));
         }
@@ -129,13 +129,19 @@ impl LogStore {
     }
 
     fn entries(&self, from: u64, to: u64) -> Result<Vec<Entry>, Damage> {
-        {
+        let from = {
             let recent = self.recent();
+            // What was purged may still be on the disk.
+            let from = from.max(recent.purged.map_or(0, |purged| purged.index + 1));
+            if from >= to {
+                return Ok(Vec::new());
+            }
             let first = recent.entries.keys().next().copied().unwrap_or(u64::MAX);
             if from >= first {
                 return Ok(within_budget(recent.entries.range(from..to).map(|(_, entry)| entry.clone())));
             }
-        }
+            from
+        };
         // Evicted entries are on disk; what follows them comes with the next read.
         read_entries(&self.0.tree, from, to)
     }
@@ -227,7 +233,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             recent.truncations += 1;
             let count = v1::LogId { index: recent.truncations, ..Default::default() };
             let mut records = vec![(TRUNCATIONS.to_vec(), Some(database::seal(&count.encode_to_vec())))];
-            records.extend(self.removals(&recent, from, u64::MAX)?.into_iter().rev());
+            records.extend(self.removals(&recent, from)?.into_iter().rev());
             recent.truncate(from);
             if recent.last.is_some_and(|last| last.index >= from) {
                 recent.last = last_log_id.or(recent.purged);
@@ -235,27 +241,30 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             let last_index = recent.last.map_or(0, |last| last.index);
             (
                 records,
-                Reached { last_index: Some(last_index), truncations: Some(recent.truncations), term: None },
+                Reached {
+                    last_index: Some(last_index),
+                    truncations: Some(recent.truncations),
+                    ..Reached::default()
+                },
             )
         };
         self.0.writer.write_durably(records, reached).await
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
-        let purged = database::seal(&types::log_id_to_wire(&log_id).encode_to_vec());
-        let (records, last_index) = {
+        let record = database::seal(&types::log_id_to_wire(&log_id).encode_to_vec());
+        let last_index = {
             let mut recent = self.recent();
-            let mut records = vec![(PURGED.to_vec(), Some(purged))];
-            records.extend(self.removals(&recent, 0, log_id.index + 1)?);
             recent.purge(log_id.index);
             recent.purged = Some(log_id);
             if recent.last.is_none_or(|last| last.index < log_id.index) {
                 recent.last = Some(log_id);
             }
-            (records, recent.last.map(|last| last.index))
+            recent.last.map(|last| last.index)
         };
-        let reached = Reached { last_index, ..Reached::default() };
-        self.0.writer.write_durably(records, reached).await
+        // The writer removes the entries bit by bit.
+        let reached = Reached { last_index, purged_end: Some(log_id.index + 1), ..Reached::default() };
+        self.0.writer.write_durably(vec![(PURGED.to_vec(), Some(record))], reached).await
     }
 }
 

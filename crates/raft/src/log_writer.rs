@@ -12,11 +12,15 @@ use openraft::storage::IOFlushed;
 use sled::{IVec, Tree};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::log_layout::entry_key;
 use crate::mark::{Reached, SharedMark};
 use crate::types::TypeConfig;
 
 /// Requests that may wait; a full queue makes Raft wait.
 const QUEUE: usize = 1024;
+
+/// Purged records removed with every group, beside two for each that it writes.
+const SWEEP: usize = 64;
 
 /// A key and its value; `None` removes the key.
 pub(crate) type Record = (Vec<u8>, Option<IVec>);
@@ -91,9 +95,10 @@ impl Drop for LogWriter {
 }
 
 fn run(tree: &Tree, mut requests: mpsc::Receiver<Write>, mark: &SharedMark) {
-    let mut waiting = Vec::new();
+    let (mut waiting, mut purged_end) = (Vec::new(), 0);
     while requests.blocking_recv_many(&mut waiting, QUEUE) > 0 {
-        let outcome = commit(tree, &waiting);
+        purged_end = waiting.iter().filter_map(|write| write.reached.purged_end).fold(purged_end, u64::max);
+        let outcome = commit(tree, &waiting, purged_end);
         if outcome.is_ok() {
             mark.reach(waiting.iter().map(|write| write.reached));
         }
@@ -110,15 +115,26 @@ fn run(tree: &Tree, mut requests: mpsc::Receiver<Write>, mark: &SharedMark) {
 /// Writes in the order of the queue, then flushes once. No sled batch: it is atomic, but
 /// at the price of three writes and three syncs. What a power loss leaves of these is a
 /// prefix of them, and the log's layout is such that every prefix makes sense.
-fn commit(tree: &Tree, writes: &[Write]) -> io::Result<()> {
+fn commit(tree: &Tree, writes: &[Write], purged_end: u64) -> io::Result<()> {
+    let mut records = 0;
     for (key, value) in writes.iter().flat_map(|write| &write.records) {
         match value {
             Some(value) => tree.insert(key, value.clone())?,
             None => tree.remove(key)?,
         };
+        records += 1;
     }
+    sweep(tree, purged_end, SWEEP + 2 * records)?;
     if writes.iter().any(|write| !matches!(write.done, Done::Nobody)) {
         tree.flush()?;
+    }
+    Ok(())
+}
+
+/// Removes some of what was purged: all of it at once would hold up the writes behind it.
+fn sweep(tree: &Tree, purged_end: u64, most: usize) -> sled::Result<()> {
+    for key in tree.range(entry_key(0)..entry_key(purged_end)).keys().take(most) {
+        tree.remove(key?)?;
     }
     Ok(())
 }

@@ -24,6 +24,8 @@ pub(crate) struct Reached {
     pub(crate) last_index: Option<u64>,
     pub(crate) term: Option<u64>,
     pub(crate) truncations: Option<u64>,
+    /// Entries before this index are purged, and may be removed.
+    pub(crate) purged_end: Option<u64>,
 }
 
 /// The mark, shared between the two writers.
@@ -41,7 +43,7 @@ impl SharedMark {
 
     pub(crate) fn reach(&self, reached: impl Iterator<Item = Reached>) {
         let mut mark = self.lock();
-        for Reached { last_index, term, truncations } in reached {
+        for Reached { last_index, term, truncations, .. } in reached {
             mark.last_index = last_index.unwrap_or(mark.last_index);
             mark.term = term.unwrap_or(mark.term);
             mark.truncations = truncations.unwrap_or(mark.truncations);

@@ -40,7 +40,7 @@ pub struct Timings {
 
 impl Default for Timings {
     fn default() -> Self {
-        Self { heartbeat_ms: 100, election_min_ms: 400, election_max_ms: 800 }
+        Self { heartbeat_ms: 100, election_min_ms: 250, election_max_ms: 500 }
     }
 }
 
@@ -140,11 +140,8 @@ impl Node {
         let stop = CancellationToken::new();
         let tasks = vec![
             tokio::spawn(stop.clone().run_until_cancelled_owned(barrier_task).map_to_unit()),
-            tokio::spawn(
-                stop.clone()
-                    .run_until_cancelled_owned(leadership::watch(core.raft.clone(), sender))
-                    .map_to_unit(),
-            ),
+            // Ends by itself with Raft, and tells then that nobody leads here.
+            tokio::spawn(leadership::watch(core.raft.clone(), sender)),
         ];
         Ok(Self { core, barrier, leadership, stop, tasks, log_closed })
     }

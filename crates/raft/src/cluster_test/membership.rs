@@ -1,0 +1,66 @@
+//! Masters that come and go.
+
+use super::*;
+use crate::ProposeError;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_can_be_removed_from_another_master() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut all = three(&dir).await;
+    let leader = leader_of(&all).await;
+    let asked = (leader + 1) % 3;
+    all[asked].node.remove(all[leader].id).await.expect("removed");
+    let removed = all.remove(leader);
+    let next = leader_of(&all).await;
+    all[next].node.propose(&create("after", 10)).await.expect("writes go on");
+    let expected: Vec<u64> = all.iter().map(|running| running.id).collect();
+    for running in &all {
+        eventually("two members", || {
+            running.node.members().iter().map(|member| member.raft_id).eq(expected.iter().copied())
+        })
+        .await;
+    }
+    // It may not know yet, but nobody takes it for the leader.
+    let late = Transaction { fence: Some(1), ..create("late", 10) };
+    let outcome = removed.node.propose(&late).await;
+    assert!(!matches!(outcome, Ok(Reply::Applied { .. })), "{outcome:?}");
+    for running in all.into_iter().chain([removed]) {
+        running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leadership_is_handed_over_when_asked_anywhere() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = three(&dir).await;
+    let leader = leader_of(&all).await;
+    let (asked, heir) = ((leader + 1) % 3, (leader + 2) % 3);
+    // The heir must have everything, or it would refuse.
+    all[heir].node.barrier().await.expect("a read point");
+    all[asked].node.transfer(Some(all[heir].id)).await.expect("asked");
+    eventually("the heir leads", || all[heir].node.leadership().borrow().leading.is_some()).await;
+    eventually("the old one knows", || all[leader].node.leadership().borrow().leading.is_none()).await;
+    let names: Vec<String> = all[asked].node.members().into_iter().map(|member| member.member.name).collect();
+    assert_eq!(names, ["m1", "m2", "m3"]);
+    for running in all {
+        running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_makes_a_second_cluster_or_removes_the_last_voter() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let alone = Running::start(dir.path(), 1, bind().await, false).await.expect("starts");
+    alone.node.bootstrap(alone.member.clone()).await.expect("one cluster");
+    leader_of(std::slice::from_ref(&alone)).await;
+    let again = alone.node.bootstrap(alone.member.clone()).await.expect_err("refused").to_string();
+    assert!(again.starts_with("no new cluster can be made here: "), "{again}");
+    let last = alone.node.remove(1).await.expect_err("refused").to_string();
+    assert!(last.starts_with("the membership was not changed: "), "{last}");
+    let nobody = alone.node.transfer(None).await.expect_err("refused").to_string();
+    assert_eq!(nobody, "there is no other voter to lead");
+    let unknown = alone.node.promote(77).await.expect_err("refused");
+    assert!(matches!(unknown, ProposeError::Refused(_)), "{unknown}");
+    alone.node.propose(&create("still", 10)).await.expect("nothing changed");
+    alone.stop().await;
+}
