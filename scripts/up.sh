@@ -113,9 +113,12 @@ three_masters() {
     apply_guestbook
 }
 
+# The address that the default route leaves by, as `xebec up` finds it.
+own_address() { ip -4 route get 192.0.2.1 2>/dev/null | grep -o 'src [0-9.]*' | cut -d' ' -f2 | grep . || echo 127.0.0.1; }
+
 single() {
     KUBECONFIG_FILE=$DEMO_DIR/single/data/admin.kubeconfig
-    URL=http://127.0.0.1:30080
+    URL=http://$(own_address):30080
     step "xebec up: one process, one node"
     if ! alive single; then
         mkdir -p "$DEMO_DIR/single/data"

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 mod image;
 mod process;
+mod up;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -22,6 +23,15 @@ enum Command {
         /// Its configuration, TOML.
         #[arg(long)]
         config: PathBuf,
+    },
+    /// Run a whole cluster in one process: one master, one node.
+    Up {
+        /// Where it keeps everything.
+        #[arg(long, default_value = "/var/lib/xebec")]
+        data_dir: PathBuf,
+        /// A folder of image archives that are imported at start.
+        #[arg(long)]
+        images: Option<PathBuf>,
     },
     /// Run a node's agent.
     Node {
@@ -59,6 +69,7 @@ fn main() -> ExitCode {
     }
     match Command::parse() {
         Command::Master { config } => process::run("master", |stop| master(config, stop)),
+        Command::Up { data_dir, images } => process::run("up", |stop| up::run(data_dir, images, stop)),
         Command::Node { config } => process::run("node", |stop| node(config, stop)),
         Command::Proxy { clean_up: false } => process::run("proxy", proxy),
         Command::Proxy { clean_up: true } => process::told(clean_up_proxy()),

@@ -1,0 +1,92 @@
+//! `xebec up`: a whole cluster in one process, for a laptop: one master and one node.
+
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio_util::sync::CancellationToken;
+use xebec_client::Client;
+use xebec_rpc::v1;
+use xebec_rpc::v1::cluster_client::ClusterClient;
+
+/// The ports of the master.
+const CLIENT_PORT: u16 = 6443;
+const PEER_PORT: u16 = 6444;
+/// Seconds that the node's own token is good for.
+const TOKEN_SECONDS: u32 = 600;
+/// How long the master may take to write the kubeconfig.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs both until `stop`, or until one of them fails.
+pub(crate) async fn run(data_dir: PathBuf, images: Option<PathBuf>, stop: CancellationToken) -> Result<()> {
+    let address = own_address();
+    let kubeconfig = data_dir.join("admin.kubeconfig");
+    let master = xebec_master::Config {
+        name: "m1".to_owned(),
+        data_dir: data_dir.join("master"),
+        client_address: format!("{address}:{CLIENT_PORT}"),
+        peer_address: format!("{address}:{PEER_PORT}"),
+        bootstrap: true,
+        join: Vec::new(),
+        token_file: None,
+        admin_kubeconfig: Some(kubeconfig.clone()),
+        cluster: xebec_master::config::Cluster::default(),
+    };
+    let node = xebec_agent::Config {
+        name: "n1".to_owned(),
+        data_dir: data_dir.join("node"),
+        address,
+        masters: vec![master.client_address.clone()],
+        token_file: Some(data_dir.join("token")),
+        images_dir: images,
+        labels: Default::default(),
+    };
+    std::fs::create_dir_all(&data_dir).with_context(|| data_dir.display().to_string())?;
+    let joined = async {
+        make_token(&kubeconfig, &data_dir.join("token")).await?;
+        xebec_agent::run(node, stop.clone()).await?;
+        Ok::<_, anyhow::Error>(())
+    };
+    tokio::select! {
+        ended = xebec_master::run(master, stop.clone()) => ended?,
+        ended = joined => ended?,
+    }
+    Ok(())
+}
+
+/// Makes the token that the node joins with.
+async fn make_token(kubeconfig: &Path, path: &Path) -> Result<()> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !kubeconfig.exists() {
+        anyhow::ensure!(
+            tokio::time::Instant::now() < deadline,
+            "the master did not come up within {PATIENCE:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let client = Client::from_kubeconfig(kubeconfig)?;
+    let request = v1::CreateTokenRequest { ttl_seconds: TOKEN_SECONDS, ..Default::default() };
+    let channel = client.channel().await?;
+    let token = ClusterClient::new(channel).create_token(request).await?.into_inner().token;
+    write_private(path, &token)
+}
+
+fn write_private(path: &Path, text: &str) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).with_context(|| path.display().to_string())
+}
+
+/// The address that the default route leaves by; loopback on a host without one.
+fn own_address() -> IpAddr {
+    let probe = || {
+        // Connecting a UDP socket sends nothing: it only asks the routing table.
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+        socket.local_addr()
+    };
+    probe().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
+}
