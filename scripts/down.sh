@@ -21,7 +21,14 @@ if [ $# -gt 0 ]; then
 fi
 
 step "all hosts are gone"
-for host in "${HOSTS[@]}" single; do remove_host "$host"; done
+# The embedded form first: its node is called n1 too, and it lives on this very host.
+if [ -d "$DEMO_DIR/single" ]; then
+    cut_power single
+    "${XEBEC_BIN:-$TARGET_DIR/release/xebec}" proxy --clean-up
+    # The protocol number that the pod network marks its routes with.
+    ip route flush proto 118
+fi
+for host in "${HOSTS[@]}"; do remove_host "$host"; done
 ip link del "$BRIDGE" 2>/dev/null || true
 rm -rf "${DEMO_DIR:?}"
 done_step
