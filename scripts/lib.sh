@@ -14,7 +14,7 @@ HOSTS=("${MASTERS[@]}" "${NODES[@]}")
 PACKAGES=(
     build-essential:cc pkg-config:pkg-config mold:mold
     libseccomp-dev:/usr/lib/x86_64-linux-gnu/libseccomp.a
-    iproute2:ip curl:curl busybox-static:/bin/busybox redis-server:redis-server
+    iproute2:ip procps:ps curl:curl busybox-static:/bin/busybox redis-server:redis-server
 )
 
 die() {
