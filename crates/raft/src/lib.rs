@@ -34,6 +34,8 @@ mod cluster_test;
 #[cfg(test)]
 mod damage_test;
 #[cfg(test)]
+mod store_test;
+#[cfg(test)]
 mod suite_test;
 
 pub use self::core::{ProposeError, TRANSACTION_BYTES};

@@ -161,3 +161,69 @@ const _: fn() = || {
     fn is_config<C: RaftTypeConfig>() {}
     is_config::<TypeConfig>();
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(name: &str) -> Member {
+        Member {
+            name: name.to_owned(),
+            client_address: format!("{name}:6443"),
+            peer_address: format!("{name}:6444"),
+        }
+    }
+
+    fn entries() -> Vec<Entry> {
+        let members: BTreeMap<u64, Member> = (1..=4).map(|id| (id, member(&format!("m{id}")))).collect();
+        let joint = Membership::new(vec![[1, 2].into(), [1, 2, 3].into()], members).expect("all are members");
+        let payloads = [
+            EntryPayload::Blank,
+            EntryPayload::Normal(Command(Bytes::from_static(b"any"))),
+            EntryPayload::Normal(Command(Bytes::new())),
+            EntryPayload::Membership(joint),
+        ];
+        let numbered = (0_u64..).zip(payloads);
+        numbered.map(|(index, payload)| Entry { log_id: log_id(7, index), payload }).collect()
+    }
+
+    #[test]
+    fn entries_survive_the_wire() {
+        for entry in entries() {
+            assert_eq!(entry_from_wire(entry_to_wire(&entry)).expect("whole"), entry);
+        }
+    }
+
+    #[test]
+    fn votes_survive_the_wire() {
+        for committed in [false, true] {
+            let vote = Vote { leader_id: LeaderId { term: 9, voted_for: 4 }, committed };
+            assert_eq!(vote_from_wire(Some(&vote_to_wire(&vote))).expect("whole"), vote);
+        }
+    }
+
+    #[test]
+    fn an_empty_membership_survives_the_wire() {
+        let none = Membership::default();
+        assert_eq!(membership_from_wire(membership_to_wire(&none)).expect("whole"), none);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let voter = v1::membership::Config { voters: vec![1] };
+        let lonely = v1::Membership { configs: vec![voter], ..Default::default() };
+        let id = Some(v1::LogId::default());
+        let refusals = [
+            vote_from_wire(None).expect_err("refused"),
+            membership_from_wire(lonely).expect_err("refused"),
+            entry_from_wire(v1::Entry::default()).expect_err("refused"),
+            entry_from_wire(v1::Entry { log_id: id, payload: None }).expect_err("refused"),
+        ];
+        expect_test::expect![[r#"
+            a damaged Raft message: no vote
+            a damaged Raft message: no member of a voter
+            a damaged Raft message: no log id
+            a damaged Raft message: no payload"#]]
+        .assert_eq(&refusals.map(|refusal| refusal.to_string()).join("\n"));
+    }
+}

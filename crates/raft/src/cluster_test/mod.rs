@@ -2,6 +2,7 @@
 
 mod faults;
 mod membership;
+mod messages;
 pub(crate) mod partition;
 mod writes;
 
