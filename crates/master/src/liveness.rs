@@ -45,3 +45,26 @@ impl Liveness {
         self.nodes.lock().expect("no holder of this lock panics").get(node).copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt as _;
+
+    #[test]
+    fn only_a_node_that_was_silent_comes_back() {
+        let liveness = Liveness::default();
+        let returned = liveness.returned();
+        let told = || returned.notified().now_or_never().is_some();
+        liveness.heard("n1", Duration::from_secs(9));
+        assert!(told(), "it was never heard of");
+        liveness.heard("n1", Duration::from_secs(8));
+        assert!(!told(), "it goes on");
+        liveness.heard("n1", Duration::ZERO);
+        assert!(told(), "it was silent");
+        let last = liveness.last_seen("n1");
+        liveness.heard("n1", Duration::from_secs(5));
+        assert_eq!(liveness.last_seen("n1"), last, "an older report takes nothing back");
+        assert_eq!(liveness.last_seen("n2"), None);
+    }
+}

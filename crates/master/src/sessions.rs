@@ -143,3 +143,7 @@ pub(crate) fn pump(
     });
     tokio_util::io::ReaderStream::new(reader).filter_map(|read| std::future::ready(read.ok())).boxed()
 }
+
+#[cfg(test)]
+#[path = "sessions_tests.rs"]
+mod tests;

@@ -43,16 +43,32 @@ pub(crate) async fn run(data_dir: PathBuf, images: Option<PathBuf>, stop: Cancel
         labels: Default::default(),
     };
     std::fs::create_dir_all(&data_dir).with_context(|| data_dir.display().to_string())?;
-    let joined = async {
-        make_token(&kubeconfig, &data_dir.join("token")).await?;
-        xebec_agent::run(node, stop.clone()).await?;
-        Ok::<_, anyhow::Error>(())
+    // The master outlives the agent: it writes what the agent says last, hands nothing over
+    // half done, and closes its store in order.
+    let master_stop = CancellationToken::new();
+    let node = async {
+        let outcome = run_node(&kubeconfig, node, stop).await;
+        master_stop.cancel();
+        outcome
     };
+    let mut master = Box::pin(xebec_master::run(master, master_stop.clone()));
+    let mut node = Box::pin(node);
     tokio::select! {
-        ended = xebec_master::run(master, stop.clone()) => ended?,
-        ended = joined => ended?,
+        // It was not told to end: it failed.
+        ended = &mut master => Ok(ended?),
+        outcome = &mut node => {
+            master.await?;
+            outcome
+        }
     }
-    Ok(())
+}
+
+async fn run_node(kubeconfig: &Path, node: xebec_agent::Config, stop: CancellationToken) -> Result<()> {
+    if let Some(path) = node.token_file.as_deref().filter(|_| !node.data_dir.join("pki/node.crt").exists()) {
+        let Some(made) = stop.run_until_cancelled(make_token(kubeconfig, path)).await else { return Ok(()) };
+        made?;
+    }
+    Ok(xebec_agent::run(node, stop).await?)
 }
 
 /// Makes the token that the node joins with.

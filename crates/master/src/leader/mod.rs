@@ -111,6 +111,7 @@ pub(crate) async fn lead(
 ) {
     loop {
         let term = tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             leads = leadership.wait_for(|leadership| leadership.leading.is_some()) => match leads {
                 Ok(leads) => leads.leading.expect("waited for it"),
@@ -125,7 +126,9 @@ pub(crate) async fn lead(
             over: over.clone(),
         });
         tracing::info!(term, "this master leads: its loops run");
+        // In this order: loops that were told to stop have not failed.
         let failed = tokio::select! {
+            biased;
             () = stop.cancelled() => false,
             _ = leadership.wait_for(|leadership| leadership.leading != Some(term)) => false,
             ended = loops.join_next() => {
