@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use sled::IVec;
 
@@ -16,6 +17,9 @@ const CHUNK_ROOM: usize = CHUNK_BYTES - 16;
 const SEGMENT_BYTES: usize = 4 << 20;
 /// sled's own page cache, in bytes. No hard bound: it holds about what is live.
 const CACHE_BYTES: u64 = 8 << 20;
+/// How long a lock is waited for, and between two tries.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_RETRY: Duration = Duration::from_millis(10);
 const MAGIC: u8 = b'X';
 const VERSION: u8 = 1;
 
@@ -71,16 +75,33 @@ pub(crate) fn guarded<T>(path: &Path, open: impl FnOnce() -> Result<T, Damage>) 
     outcome.unwrap_or_else(|_| Err(Damage::Panicked { what: path.display().to_string() }))
 }
 
-/// Opens a database; it is made when it is not there.
+/// Opens a database; it is made when it is not there. A lock that somebody holds is
+/// waited for: sled lets go of it in its own threads, a moment after it was dropped.
 pub(crate) fn open(path: &Path) -> Result<sled::Db, Damage> {
-    sled::Config::default()
-        .path(path)
-        .segment_size(SEGMENT_BYTES)
-        .cache_capacity(CACHE_BYTES)
-        // Nothing is flushed behind our back: what is acknowledged is flushed by us.
-        .flush_every_ms(None)
-        .open()
-        .map_err(|source| Damage::Sled { what: format!("open {}", path.display()), source })
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        let opened = sled::Config::default()
+            .path(path)
+            .segment_size(SEGMENT_BYTES)
+            .cache_capacity(CACHE_BYTES)
+            // Nothing is flushed behind our back: what is acknowledged is flushed by us.
+            .flush_every_ms(None)
+            .open();
+        match opened {
+            Err(sled::Error::Io(error)) if is_locked(&error) && Instant::now() < deadline => {
+                std::thread::sleep(LOCK_RETRY);
+            }
+            outcome => {
+                let what = || format!("open {}", path.display());
+                return outcome.map_err(|source| Damage::Sled { what: what(), source });
+            }
+        }
+    }
+}
+
+/// sled tells it by its words alone: the error's kind is `Other`.
+fn is_locked(error: &std::io::Error) -> bool {
+    error.to_string().starts_with("could not acquire lock")
 }
 
 /// Puts on the disk what the database's files hold, and that they are there: what an
