@@ -1,21 +1,22 @@
 //! One demo cluster, from `scripts/up.sh` to `scripts/down.sh`.
 
-use std::fs::{self, File};
-use std::os::fd::OwnedFd;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use anyhow::{Context, Result, bail, ensure};
-use nix::fcntl::{Flock, FlockArg};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::leaks::Footprint;
+use crate::machine::Machine;
+use crate::programs;
+use crate::xctl::Xctl;
 
 /// A running demo. Dropping it takes it down, also when the test failed.
 pub struct Demo {
     dir: PathBuf,
     before: Footprint,
-    _machine: Flock<OwnedFd>,
+    _machine: Machine,
 }
 
 /// Whether this process may make namespaces, mounts and cgroups. Says so when not.
@@ -43,8 +44,7 @@ impl Demo {
         if !is_root() {
             return None;
         }
-        let lock = File::create("/run/xebec-demo.lock").expect("root writes to /run");
-        let machine = Flock::lock(OwnedFd::from(lock), FlockArg::LockExclusive).expect("the lock is taken");
+        let machine = Machine::alone();
         let dir = PathBuf::from("/var/lib/xebec-e2e");
         let demo = Self { dir, before: Footprint::of_this_machine(), _machine: machine };
         demo.script("down.sh", &[]).expect("down.sh works on nothing");
@@ -112,14 +112,6 @@ impl Demo {
         &self.dir
     }
 
-    /// The folder of the binaries under test.
-    #[must_use]
-    pub fn binaries() -> PathBuf {
-        let test = std::env::current_exe().expect("a test has a path");
-        let deps = test.parent().expect("a test lies in deps/");
-        deps.parent().expect("deps/ lies in the profile's folder").to_owned()
-    }
-
     /// The admin kubeconfig.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
@@ -131,11 +123,7 @@ impl Demo {
     /// # Errors
     /// With what it wrote to stderr, when it fails.
     pub fn xctl(&self, args: &[&str]) -> Result<String> {
-        let output = self.xctl_output(args)?;
-        if !output.status.success() {
-            bail!("xctl {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim());
-        }
-        Ok(String::from_utf8(output.stdout)?)
+        Xctl::new(&self.kubeconfig()).run(args)
     }
 
     /// Runs `xctl`, whatever becomes of it.
@@ -143,9 +131,7 @@ impl Demo {
     /// # Errors
     /// When it cannot be started.
     pub fn xctl_output(&self, args: &[&str]) -> Result<Output> {
-        let mut command = Command::new(Self::binaries().join("xctl"));
-        command.arg("--kubeconfig").arg(self.kubeconfig()).args(args);
-        command.output().context("xctl starts")
+        Xctl::new(&self.kubeconfig()).output(args)
     }
 
     /// Runs `xctl … -o json` and parses what it prints.
@@ -153,8 +139,7 @@ impl Demo {
     /// # Errors
     /// When it fails or prints no JSON.
     pub fn xctl_json(&self, args: &[&str]) -> Result<Value> {
-        let args = [args, &["-o", "json"]].concat();
-        Ok(serde_json::from_str(&self.xctl(&args)?)?)
+        Xctl::new(&self.kubeconfig()).json(args)
     }
 
     /// The name of the master that leads now.
@@ -184,7 +169,7 @@ impl Demo {
         let output = Command::new(scripts.join(name))
             .args(args)
             .env("XEBEC_DEMO_DIR", &self.dir)
-            .env("XEBEC_BIN", Self::binaries().join("xebec"))
+            .env("XEBEC_BIN", programs::xebec())
             .output()
             .with_context(|| format!("{name} starts"))?;
         let stdout = String::from_utf8_lossy(&output.stdout);

@@ -1,8 +1,14 @@
-//! The harness of the end-to-end tests: the demo cluster that `scripts/up.sh` boots,
-//! driven the way a user drives it, and the proof that it left nothing behind.
+//! The harness of the end-to-end tests: real processes, driven the way a user drives
+//! them, and the proof that they left nothing behind.
 //!
-//! The demo owns fixed names on the machine, so one test at a time holds it.
+//! [`demo`] is the whole demo cluster that `scripts/up.sh` boots; it owns fixed names on
+//! the machine, so one test at a time holds it. [`masters`] is one or three masters only.
 
 pub mod demo;
+pub mod hosts;
 pub mod leaks;
+pub mod machine;
+pub mod masters;
+pub mod programs;
 pub mod waiting;
+pub mod xctl;

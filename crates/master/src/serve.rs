@@ -19,6 +19,15 @@ use crate::services::{ClusterService, NodesService, PodsService};
 
 /// Streams that one connection may have open: informers hold many.
 const STREAMS: u32 = 4096;
+/// What reflection shows: what this port serves, not every service that there is.
+const PUBLIC: [&str; 6] = [
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "xebec.v1.Cluster",
+    "xebec.v1.Nodes",
+    "xebec.v1.Pods",
+    "xebec.v1.Resources",
+];
 
 /// Nobody is anonymous but to health: reflection, too, wants to know who asks.
 fn known_only(api: Arc<ApiServer>) -> impl Fn(Request<()>) -> Result<Request<()>, Status> + Clone {
@@ -32,8 +41,12 @@ fn known_only(api: Arc<ApiServer>) -> impl Fn(Request<()>) -> Result<Request<()>
 pub(crate) async fn clients(incoming: listen::Incoming, shared: Arc<Shared>) {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("", tonic_health::ServingStatus::Serving).await;
-    let reflection = tonic_reflection::server::Builder::configure()
+    let reflection = PUBLIC.iter().fold(tonic_reflection::server::Builder::configure(), |builder, name| {
+        builder.with_service_name(*name)
+    });
+    let reflection = reflection
         .register_encoded_file_descriptor_set(xebec_rpc::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .expect("our own descriptors are valid");
     let server = Server::builder()
