@@ -5,10 +5,12 @@
 //! the machine, so one test at a time holds it. [`masters`] is one or three masters only.
 
 pub mod demo;
+pub mod grpcurl;
 pub mod hosts;
 pub mod leaks;
 pub mod machine;
 pub mod masters;
+pub mod outcome;
 pub mod programs;
 pub mod waiting;
 pub mod xctl;

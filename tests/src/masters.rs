@@ -180,6 +180,15 @@ impl Masters {
         self.dir.path().join("admin.kubeconfig")
     }
 
+    /// The process of a master.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn pid(&self, name: &str) -> u32 {
+        self.masters[self.index(name)].child.as_ref().expect("the master runs").id()
+    }
+
     /// host:port of a master's API.
     #[must_use]
     pub fn client_address(&self, name: &str) -> String {

@@ -1,14 +1,12 @@
 //! The README's way in by grpcurl, word for word, on three masters: the commands that
 //! run here are taken from it.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use expect_test::{expect, expect_file};
 use serde_json::Value;
+use xebec_tests::grpcurl;
 use xebec_tests::masters::Masters;
-
-const PROGRAM: &str = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4";
 
 /// What comes after the README's commands: how numbers fare.
 const NUMBERS: &str = r#"
@@ -23,7 +21,10 @@ xg -d '{"target": {"resource": "services", "namespace": "default", "name": "web"
 fn the_readmes_commands_work() {
     let masters = Masters::three();
     let readme = commands_of_the_readme();
-    assert!(readme.contains(&format!("go install {PROGRAM}\n")), "the README installs what is tested");
+    assert!(
+        readme.contains(&format!("go install {}\n", grpcurl::PROGRAM)),
+        "the README installs what is tested"
+    );
     let commands: Vec<&str> = readme.lines().filter(|line| !line.starts_with("go ")).collect();
     let told = run(&masters, &commands.join("\n"));
     expect_file!["grpcurl.txt"].assert_eq(&stable(&told));
@@ -56,23 +57,12 @@ fn run(masters: &Masters, commands: &str) -> String {
         .args(["-euo", "pipefail", "-c", &commands])
         .current_dir(masters.dir())
         .env("KUBECONFIG", masters.kubeconfig())
-        .env("PATH", format!("{}:{path}", folder_of_grpcurl().display()))
+        .env("PATH", format!("{}:{path}", grpcurl::folder().display()))
         .output()
         .expect("bash");
     let told = String::from_utf8(output.stdout).expect("text");
     assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
     told
-}
-
-/// Where grpcurl lies; installed if it does not.
-fn folder_of_grpcurl() -> PathBuf {
-    let home = std::env::var("HOME").expect("a home");
-    let folder = std::env::var("GOBIN").map_or_else(|_| PathBuf::from(home).join("go/bin"), PathBuf::from);
-    if !folder.join("grpcurl").exists() {
-        let go = Command::new("go").args(["install", PROGRAM]).env("GOBIN", &folder).status();
-        assert!(go.expect("go").success(), "go install {PROGRAM}");
-    }
-    folder
 }
 
 /// The answers without what differs from run to run: text as it is, objects one a line.

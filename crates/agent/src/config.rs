@@ -44,7 +44,7 @@ impl Config {
 
     fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
         let text = expand(text, lookup)?;
-        let config: Self = toml::from_str(&text).map_err(|error| error.to_string().trim().to_owned())?;
+        let config: Self = toml::from_str(&text).map_err(|error| mistake(&text, &error))?;
         xebec_api::name::dns_subdomain(&config.name)
             .map_err(|why| format!("name = {:?}: {why}", config.name))?;
         if config.masters.is_empty() {
@@ -57,6 +57,19 @@ impl Config {
 #[allow(clippy::disallowed_methods, reason = "a configuration may name its environment")]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// What is wrong, in one line, with the number and the text of the file's line.
+fn mistake(text: &str, error: &toml::de::Error) -> String {
+    let what = error.message().replace('\n', ", ");
+    // A key that is missing has no place of its own.
+    let before = error.span().filter(|span| span.start > 0).and_then(|span| text.get(..span.start));
+    let Some(before) = before else { return what };
+    let number = before.matches('\n').count();
+    match text.lines().nth(number) {
+        Some(line) => format!("line {} ({}): {what}", number + 1, line.trim()),
+        None => format!("line {number}: {what}"),
+    }
 }
 
 /// Replaces `${NAME}`; one that is not set is an error, never an empty text.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair};
 use xebec_client::{Client, Credentials, Identity, Trust};
+use xebec_rpc::error::with_causes;
+use xebec_rpc::pinned::OTHER_CLUSTER;
 use xebec_rpc::v1;
 use xebec_rpc::v1::nodes_client::NodesClient;
 
@@ -17,6 +19,8 @@ use crate::error::AgentError;
 
 /// How long a joining node looks for a master that answers.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What is said to what is no token.
+const TOKEN_FORM: &str = "a join token looks like xbc1<64 hex digits>.<id>.<secret>: copy the whole of it";
 
 /// The node's own files.
 pub(crate) struct Pki(PathBuf);
@@ -69,7 +73,8 @@ pub(crate) async fn join(config: &Config, pki: &Pki) -> Result<(), AgentError> {
     })?;
     let text = fs::read_to_string(path).map_err(|source| AgentError::Io { path: path.clone(), source })?;
     let token = text.trim();
-    let ca_hash = token.strip_prefix("xbc1").and_then(|rest| rest.split('.').next()).unwrap_or_default();
+    let ca_hash =
+        ca_hash(token).ok_or_else(|| AgentError::Join(format!("{}: {TOKEN_FORM}", path.display())))?;
     let (key, csr) = key_and_csr()?;
     let request = v1::JoinNodeRequest { token: token.to_owned(), node_name: config.name.clone(), csr };
     let answer = ask_any(&config.masters, ca_hash, request).await?;
@@ -78,6 +83,12 @@ pub(crate) async fn join(config: &Config, pki: &Pki) -> Result<(), AgentError> {
     pki.write("node.crt", answer.certificate.as_bytes())?;
     tracing::info!(node = config.name, "joined");
     Ok(())
+}
+
+/// The hash of the CA that a token pins; nothing when it is no token.
+fn ca_hash(token: &str) -> Option<&str> {
+    let (hash, secret) = token.strip_prefix("xbc1")?.split_once('.')?;
+    (hash.len() == 64 && secret.contains('.')).then_some(hash)
 }
 
 async fn ask_any(
@@ -92,14 +103,17 @@ async fn ask_any(
             let channel = match xebec_rpc::pinned::connect(master, ca_hash).await {
                 Ok(channel) => channel,
                 Err(error) => {
-                    last = format!("{master}: {error:?}");
+                    last = format!("{master}: {}", with_causes(&error));
+                    if last.contains(OTHER_CLUSTER) {
+                        return Err(AgentError::Join(format!("{master}: {OTHER_CLUSTER}")));
+                    }
                     continue;
                 }
             };
             match NodesClient::new(channel).join(request.clone()).await {
                 Ok(answer) => return Ok(answer.into_inner()),
                 Err(status) if status.code() == tonic::Code::Unavailable => {
-                    last = status.message().to_owned()
+                    last = format!("{master}: {}", status.message());
                 }
                 Err(status) => return Err(AgentError::Join(format!("{master}: {}", status.message()))),
             }

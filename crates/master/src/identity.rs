@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use xebec_raft::identity::Identity;
 use xebec_raft::{Member, Node, Options, Timings};
+use xebec_rpc::pinned::OTHER_CLUSTER;
 use xebec_rpc::tls::Connector;
 use xebec_rpc::v1;
 use xebec_rpc::v1::cluster_client::ClusterClient;
@@ -14,7 +15,7 @@ use crate::cluster_keys::ClusterKeys;
 use crate::config::Config;
 use crate::earlier_cluster;
 use crate::error::MasterError;
-use crate::pki::{Authority, PkiFiles, Purpose, key_and_csr};
+use crate::pki::{Authority, PkiFiles, Purpose, key_and_csr, private_folder};
 use crate::seal::Seal;
 use crate::tokens::Token;
 
@@ -51,7 +52,7 @@ pub(crate) enum Origin {
 /// [`MasterError`], with the way out.
 pub(crate) async fn establish(config: &Config, now: Timestamp) -> Result<Membership, MasterError> {
     let dir = &config.data_dir;
-    std::fs::create_dir_all(dir).map_err(|source| MasterError::Io { path: dir.clone(), source })?;
+    private_folder(dir)?;
     let files = PkiFiles::open(dir)?;
     if let Some(identity) = Identity::load(dir)? {
         let seal = Seal::new(&files.read("sealing.key")?)?;
@@ -155,9 +156,9 @@ async fn ask_any(
             let channel = match xebec_rpc::pinned::connect(address, ca_hash).await {
                 Ok(channel) => channel,
                 Err(error) => {
-                    last = format!("{address}: {}", with_causes(&error));
-                    if last.contains(xebec_rpc::pinned::OTHER_CLUSTER) {
-                        return Err(MasterError::Join(last));
+                    last = format!("{address}: {}", xebec_rpc::error::with_causes(&error));
+                    if last.contains(OTHER_CLUSTER) {
+                        return Err(MasterError::Join(format!("{address}: {OTHER_CLUSTER}")));
                     }
                     continue;
                 }
@@ -173,20 +174,6 @@ async fn ask_any(
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     Err(MasterError::Join(format!("no master answered within {JOIN_PATIENCE:?}: {last}")))
-}
-
-/// An error and what caused it, in one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(&format!(": {cause_text}"));
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// What the master's two ports show.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
@@ -19,6 +20,8 @@ use crate::pki::ServingCertificate;
 
 const HANDSHAKES: usize = 256;
 const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+/// How long a client that is refused may take to read that it is.
+const ALERT_TIME: Duration = Duration::from_secs(1);
 
 /// Connections that shook hands.
 pub(crate) type Incoming = ReceiverStream<std::io::Result<TlsStream<TcpStream>>>;
@@ -111,7 +114,10 @@ pub(crate) fn accept(
                 match shaken {
                     // Nobody takes it any more while shutting down.
                     Ok(Ok(stream)) => drop(ready.send(Ok(stream)).await),
-                    Ok(Err(error)) => tracing::warn!(%from, %error, "refused: the TLS handshake failed"),
+                    Ok(Err((error, tcp))) => {
+                        tracing::warn!(%from, %error, "refused: the TLS handshake failed");
+                        let _ = tokio::time::timeout(ALERT_TIME, let_it_read(tcp)).await;
+                    }
                     Err(_) => tracing::debug!(%from, "a TLS handshake took too long"),
                 }
             });
@@ -120,7 +126,22 @@ pub(crate) fn accept(
     (ReceiverStream::new(incoming), task)
 }
 
-async fn shake(acceptor: TlsAcceptor, tcp: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
-    tcp.set_nodelay(true)?;
-    acceptor.accept(tcp).await
+/// The handshake; when it fails, the connection is given back with why.
+async fn shake(
+    acceptor: TlsAcceptor,
+    tcp: TcpStream,
+) -> Result<TlsStream<TcpStream>, (std::io::Error, TcpStream)> {
+    if let Err(error) = tcp.set_nodelay(true) {
+        return Err((error, tcp));
+    }
+    acceptor.accept(tcp).into_fallible().await
+}
+
+/// The client is told why by an alert. Closing while something that it sent is unread would
+/// have the kernel reset the connection, and the client might never see the alert.
+async fn let_it_read(mut tcp: TcpStream) -> std::io::Result<()> {
+    tcp.shutdown().await?;
+    let mut unread = [0; 4096];
+    while tcp.read(&mut unread).await? > 0 {}
+    Ok(())
 }

@@ -8,6 +8,21 @@ use xebec_api::error::{ApiError, Reason};
 /// The trailer that carries the Kubernetes `Status` object as JSON.
 pub const STATUS_TRAILER: &str = "xebec-status-bin";
 
+/// An error and what caused it, in one line; what a cause says twice stands there once.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(&format!(": {cause_text}"));
+        }
+        source = cause.source();
+    }
+    text
+}
+
 /// The gRPC code for a reason; the inverse is [`reason`].
 #[must_use]
 pub fn code(reason: Reason) -> Code {

@@ -83,6 +83,8 @@ fn xctl(args: Vec<std::ffi::OsString>) -> ExitCode {
 }
 
 async fn master(config: PathBuf, stop: CancellationToken) -> anyhow::Result<()> {
+    // The store holds Secrets, and its library makes files for everybody to read.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     Ok(xebec_master::run(xebec_master::Config::load(&config)?, stop).await?)
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stderr, reason = "a process tells its user why it ends")]
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,7 +18,9 @@ where
 {
     let filter =
         EnvFilter::try_from_env("XEBEC_LOG").unwrap_or_else(|_| EnvFilter::new("info,openraft=error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    // Colours are for a terminal: in a file they are in the way of whoever searches it.
+    let log = tracing_subscriber::fmt().with_ansi(std::io::stderr().is_terminal());
+    log.with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     xebec_rpc::tls::install_provider();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = match runtime {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use xebec_api::metadata::MAX_ANNOTATIONS_BYTES;
 use xebec_api::object::Object;
 use xebec_api::resource::Resource;
 use xebec_client::{ApiError, Reason};
@@ -81,6 +82,14 @@ async fn one(
         ));
     }
     let manifest = &encoded(row, manifest);
+    let bytes = manifest.to_json().len();
+    if bytes > MAX_ANNOTATIONS_BYTES {
+        let why = format!(
+            "the manifest has {bytes} bytes, more than the {MAX_ANNOTATIONS_BYTES} that `xctl apply` can keep \
+             in an annotation for the next time: use `xctl create -f`"
+        );
+        return Err(ApiError::new(Reason::Invalid, why));
+    }
     let name = reference(row, manifest.name());
     let mut conflicts = 0;
     loop {

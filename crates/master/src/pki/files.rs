@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::MasterError;
@@ -18,8 +18,7 @@ impl PkiFiles {
     /// [`MasterError::Io`].
     pub(crate) fn open(data_dir: &Path) -> Result<Self, MasterError> {
         let path = data_dir.join("pki");
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
-        made.map_err(|source| MasterError::Io { path: path.clone(), source })?;
+        private_folder(&path)?;
         Ok(Self(path))
     }
 
@@ -47,6 +46,17 @@ impl PkiFiles {
     pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> Result<(), MasterError> {
         write_private(&self.0.join(name), bytes.as_ref())
     }
+}
+
+/// Makes a folder that only its owner looks into, also where it is there already: what
+/// the store's library makes in it is readable otherwise.
+///
+/// # Errors
+/// [`MasterError::Io`].
+pub(crate) fn private_folder(path: &Path) -> Result<(), MasterError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    let private = made.and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o700)));
+    private.map_err(|source| MasterError::Io { path: path.to_owned(), source })
 }
 
 /// Writes a file that only its owner reads, all or nothing.
