@@ -49,6 +49,9 @@ pub enum MasterError {
     /// The cluster did not take this master in.
     #[error("join: {0}")]
     Join(String),
+    /// Raft has ended by itself: the disk failed, or an entry cannot be applied.
+    #[error("this master takes no part any more: {0}: see the log, mend the cause, and start it again")]
+    Stopped(String),
     /// A first start without a way into a cluster.
     #[error("{0}")]
     Refused(String),

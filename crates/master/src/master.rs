@@ -91,11 +91,17 @@ pub async fn run(config: Config, told: CancellationToken) -> Result<(), MasterEr
         () = told.cancelled() => return Ok(()),
     };
     let (shared, tasks) = started;
-    told.cancelled().await;
-    hand_over(&shared.node).await;
+    let outcome = tokio::select! {
+        () = told.cancelled() => Ok(()),
+        // A master that takes no part any more must not stay and answer with errors.
+        why = shared.node.stopped() => Err(MasterError::Stopped(why)),
+    };
+    if outcome.is_ok() {
+        hand_over(&shared.node).await;
+    }
     stop.cancel();
     finish(shared, tasks).await;
-    Ok(())
+    outcome
 }
 
 async fn start(config: Config, stop: CancellationToken) -> Result<(Arc<Shared>, JoinSet<()>), MasterError> {
@@ -136,6 +142,12 @@ async fn start(config: Config, stop: CancellationToken) -> Result<(Arc<Shared>, 
     });
     // The receiver waits in a task of ours; it is gone only when we stop.
     let _ = late.send(shared.clone());
+    if matches!(membership.origin, Origin::Founder(_)) {
+        furnish(&shared).await?;
+        // Before any client is served: a founding without an identity is begun anew, and
+        // must not take a write with it that was acknowledged.
+        membership.identity.store(&shared.config.data_dir)?;
+    }
     let certificate = serving(&membership, "serving", &ca)?;
     let ports = [("serving", certificate.clone()), ("peer", peer_certificate)];
     renew(&shared, &membership.files, &ports)?;
@@ -146,10 +158,6 @@ async fn start(config: Config, stop: CancellationToken) -> Result<(Arc<Shared>, 
     tasks.spawn(serve::clients(incoming, shared.clone()));
     tasks.spawn(report_sessions(shared.clone()));
     tasks.spawn(leader::run(shared.clone()));
-    if matches!(membership.origin, Origin::Founder(_)) {
-        furnish(&shared).await?;
-        membership.identity.store(&shared.config.data_dir)?;
-    }
     tracing::info!(name = shared.config.name, address = shared.config.client_address, "ready");
     Ok((shared, tasks))
 }
