@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use sled::IVec;
 
 /// The largest value, in bytes; 16 of them are under a quarter of a segment.
-pub(crate) const CHUNK_BYTES: usize = 48 << 10;
+pub(crate) const CHUNK_BYTES: usize = 24 << 10;
 /// Of which the value itself.
 const CHUNK_ROOM: usize = CHUNK_BYTES - 16;
-const SEGMENT_BYTES: usize = 4 << 20;
+/// sled holds several buffers of this size: with 4 MiB a master took 10 MiB more.
+const SEGMENT_BYTES: usize = 2 << 20;
 /// sled's own page cache, in bytes. No hard bound: it holds about what is live.
 const CACHE_BYTES: u64 = 8 << 20;
 /// How long a lock is waited for, and between two tries.

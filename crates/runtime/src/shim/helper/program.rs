@@ -85,6 +85,8 @@ fn reset_process() -> nix::Result<()> {
     // SAFETY: setting the default action runs no code of ours.
     unsafe { nix::sys::signal::signal(Signal::SIGPIPE, nix::sys::signal::SigHandler::SigDfl)? };
     nix::sys::stat::umask(Mode::from_bits_truncate(0o022));
+    // Ours go without huge pages, and that is inherited; a program decides for itself.
+    nix::sys::prctl::set_thp_disable(false)?;
     // SAFETY: a prctl without pointers.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     Ok(())
