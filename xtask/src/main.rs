@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod bench;
 mod headers;
 mod layering;
 mod licences;
@@ -16,11 +17,18 @@ use clap::Parser;
 enum Chore {
     /// Format, clippy, layering, file headers, licences, docs. Changes nothing.
     Verify,
+    /// Measure speed and size of the release binary, beside its peers. Needs root.
+    Bench {
+        /// What `xebec-bench` takes: subjects, --rounds, --seconds.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
     let outcome = match Chore::parse() {
         Chore::Verify => verify::run(),
+        Chore::Bench { args } => bench::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

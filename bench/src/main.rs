@@ -1,0 +1,96 @@
+//! `xebec-bench`: what `cargo xtask bench` runs. Every figure is taken from real release
+//! processes in namespaces of their own; a peer runs beside, in turns, in the same run.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
+
+mod etcd;
+mod failover;
+mod masters;
+mod memory;
+mod node;
+mod pods;
+mod process;
+mod report;
+mod sandbox;
+mod start;
+mod stats;
+mod writes;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+use crate::report::Report;
+
+/// Measures, and prints tables.
+#[derive(Parser)]
+pub(crate) struct Options {
+    /// What to measure; everything when nothing is named.
+    #[arg(value_enum)]
+    subjects: Vec<Subject>,
+    /// The release binary under test.
+    #[arg(long)]
+    xebec: PathBuf,
+    /// How often everything is repeated.
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+    /// Seconds of one run of writes.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Set by the bench itself: it runs in its own namespaces already.
+    #[arg(long, hide = true)]
+    inside: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Subject {
+    /// Writes per second and their latency, beside etcd.
+    Writes,
+    /// From exec to ready: a master, and `xebec up`.
+    Start,
+    /// What masters and agents hold when idle.
+    Memory,
+    /// From created to Ready: one pod, 50 replicas.
+    Pods,
+    /// From the leader's kill -9 to the next accepted write.
+    Failover,
+}
+
+const ALL: [Subject; 5] =
+    [Subject::Start, Subject::Memory, Subject::Pods, Subject::Failover, Subject::Writes];
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let outcome = if options.inside { inside(&options) } else { sandbox::enter() };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn inside(options: &Options) -> anyhow::Result<()> {
+    sandbox::set_up_network()?;
+    xebec_rpc::tls::install_provider();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(measure(options))
+}
+
+async fn measure(options: &Options) -> anyhow::Result<()> {
+    let subjects = if options.subjects.is_empty() { &ALL[..] } else { &options.subjects[..] };
+    let mut report = Report::default();
+    for subject in subjects {
+        match subject {
+            Subject::Writes => writes::measure(options, &mut report).await?,
+            Subject::Start => start::measure(options, &mut report).await?,
+            Subject::Memory => memory::measure(options, &mut report).await?,
+            Subject::Pods => pods::measure(options, &mut report).await?,
+            Subject::Failover => failover::measure(options, &mut report).await?,
+        }
+        report.print_last();
+    }
+    Ok(())
+}
