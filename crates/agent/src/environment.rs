@@ -1,15 +1,16 @@
 //! A container's variables: those of the namespace's Services, then its own, with
 //! references resolved and `$(NAME)` expanded.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::api::core::v1::{Container, EnvVarSource, Pod};
+use k8s_openapi::api::core::v1::{Container, EnvFromSource, EnvVarSource};
 use serde_json::Value;
 use xebec_api::object::Object;
 use xebec_api::table;
-use xebec_client::Reason;
 
+use crate::downward;
+use crate::node_object;
+use crate::pod::worker::Bound;
 use crate::run::Agent;
+use crate::sources::{self, Age, Reference};
 
 /// Every variable, in order; a later one of the same name wins.
 ///
@@ -17,30 +18,21 @@ use crate::run::Agent;
 /// Which reference leads nowhere.
 pub(crate) async fn resolve(
     agent: &Agent,
-    object: &Object,
-    pod: &Pod,
+    bound: &Bound,
     container: &Container,
     pod_ip: &str,
 ) -> Result<Vec<(String, String)>, String> {
-    let mut env = Vec::new();
-    if pod.spec.as_ref().and_then(|spec| spec.enable_service_links) != Some(false) {
+    let (object, mut env) = (&bound.object, Vec::new());
+    if bound.pod.spec.as_ref().and_then(|spec| spec.enable_service_links) != Some(false) {
         let services = agent.services.list();
         env.extend(of_services(object.namespace(), services.iter().map(AsRef::as_ref)));
     }
     for source in container.env_from.iter().flatten() {
-        let prefix = source.prefix.clone().unwrap_or_default();
-        let (plural, reference) = match (&source.config_map_ref, &source.secret_ref) {
-            (Some(map), _) => ("configmaps", Some((map.name.clone(), map.optional))),
-            (None, Some(secret)) => ("secrets", Some((secret.name.clone(), secret.optional))),
-            (None, None) => ("configmaps", None),
-        };
-        let Some((name, optional)) = reference else { continue };
-        let data = data(agent, object.namespace(), plural, &name, optional.unwrap_or(false)).await?;
-        env.extend(data.into_iter().map(|(key, value)| (format!("{prefix}{key}"), text(&value))));
+        env.extend(all_of(agent, object, source).await?);
     }
     for variable in container.env.iter().flatten() {
         let value = match (&variable.value, &variable.value_from) {
-            (_, Some(source)) => match from_source(agent, object, container, source, pod_ip).await? {
+            (_, Some(source)) => match from_source(agent, bound, container, source, pod_ip).await? {
                 Some(value) => value,
                 None => continue,
             },
@@ -62,79 +54,71 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-async fn from_source(
+/// Every entry of a ConfigMap or a Secret, as a variable.
+async fn all_of(
     agent: &Agent,
     object: &Object,
+    source: &EnvFromSource,
+) -> Result<Vec<(String, String)>, String> {
+    let (plural, name, optional) = match (&source.config_map_ref, &source.secret_ref) {
+        (Some(map), _) => ("configmaps", &map.name, map.optional),
+        (None, Some(secret)) => ("secrets", &secret.name, secret.optional),
+        (None, None) => return Ok(Vec::new()),
+    };
+    let prefix = source.prefix.as_deref().unwrap_or_default();
+    let optional = optional.unwrap_or(false);
+    let reference = Reference { plural, namespace: object.namespace(), name, optional };
+    let entries = sources::entries(agent, reference, Age::Fresh).await?;
+    Ok(entries.into_iter().map(|(key, value)| (format!("{prefix}{key}"), text(&value))).collect())
+}
+
+async fn from_source(
+    agent: &Agent,
+    bound: &Bound,
     container: &Container,
     source: &EnvVarSource,
     pod_ip: &str,
 ) -> Result<Option<String>, String> {
+    let namespace = bound.object.namespace();
     let (plural, name, key, optional) = if let Some(reference) = &source.config_map_key_ref {
         ("configmaps", &reference.name, &reference.key, reference.optional)
     } else if let Some(reference) = &source.secret_key_ref {
         ("secrets", &reference.name, &reference.key, reference.optional)
     } else if let Some(field) = &source.field_ref {
-        return field_value(agent, object, &field.field_path, pod_ip).map(Some);
+        return field_value(agent, &bound.object, &field.field_path, pod_ip).map(Some);
+    } else if let Some(field) = &source.resource_field_ref {
+        return downward::resource(&bound.pod, &container.name, field, node_object::capacity()).map(Some);
     } else {
-        let what = source.resource_field_ref.as_ref().map(|r| r.resource.clone()).unwrap_or_default();
-        return Err(format!("env of {}: resourceFieldRef {what:?} is not supported yet", container.name));
+        return Err(format!("env of {}: valueFrom names no source", container.name));
     };
     let optional = optional.unwrap_or(false);
-    let found = data(agent, object.namespace(), plural, name, optional).await?;
+    let reference = Reference { plural, namespace, name, optional };
+    let found = sources::entries(agent, reference, Age::Fresh).await?;
     match found.get(key) {
         Some(value) => Ok(Some(text(value))),
         None if optional => Ok(None),
-        None => Err(format!("couldn't find key {key} in {plural} {}/{name}", object.namespace())),
+        None => {
+            let kind = table::find("", plural).expect("a built-in kind").kind;
+            Err(format!("couldn't find key {key} in {kind} {namespace}/{name}"))
+        }
     }
 }
 
 fn field_value(agent: &Agent, object: &Object, path: &str, pod_ip: &str) -> Result<String, String> {
-    let by_key = |prefix: &str| path.strip_prefix(prefix).and_then(|rest| rest.strip_suffix("']"));
-    if let Some(key) = by_key("metadata.labels['") {
-        return Ok(object.text(&["metadata", "labels", key]).to_owned());
-    }
-    if let Some(key) = by_key("metadata.annotations['") {
-        return Ok(object.text(&["metadata", "annotations", key]).to_owned());
-    }
+    let address = || if pod_ip.is_empty() { agent.config.address.to_string() } else { pod_ip.to_owned() };
     match path {
-        "metadata.name" => Ok(object.name().to_owned()),
-        "metadata.namespace" => Ok(object.namespace().to_owned()),
-        "metadata.uid" => Ok(object.uid().to_owned()),
         "spec.nodeName" => Ok(agent.config.name.clone()),
         "spec.serviceAccountName" => Ok(object.text(&["spec", "serviceAccountName"]).to_owned()),
         "status.hostIP" | "status.hostIPs" => Ok(agent.config.address.to_string()),
-        "status.podIP" | "status.podIPs" if pod_ip.is_empty() => Ok(agent.config.address.to_string()),
-        "status.podIP" | "status.podIPs" => Ok(pod_ip.to_owned()),
-        _ => Err(format!("fieldRef {path:?} is none that a container can have")),
+        "status.podIP" | "status.podIPs" => Ok(address()),
+        // Whole maps are for files.
+        "metadata.labels" | "metadata.annotations" => Err(unknown(path)),
+        _ => downward::metadata(object, path).ok_or_else(|| unknown(path)),
     }
 }
 
-/// The entries of a ConfigMap or Secret; none of an optional one that is not there.
-pub(crate) async fn data(
-    agent: &Agent,
-    namespace: &str,
-    plural: &str,
-    name: &str,
-    optional: bool,
-) -> Result<BTreeMap<String, Vec<u8>>, String> {
-    let row = table::find("", plural).expect("a built-in kind");
-    match agent.client.get(row, namespace, name).await {
-        Ok(object) => Ok(entries(&object)),
-        Err(error) if error.reason == Reason::NotFound && optional => Ok(BTreeMap::new()),
-        Err(error) if error.reason == Reason::NotFound => {
-            Err(format!("{} {name:?} not found", plural.trim_end_matches('s')))
-        }
-        Err(error) => Err(error.message),
-    }
-}
-
-fn entries(object: &Object) -> BTreeMap<String, Vec<u8>> {
-    let typed: Result<k8s_openapi::api::core::v1::Secret, _> = object.typed();
-    if object.kind() == "Secret" {
-        let data = typed.ok().and_then(|secret| secret.data).unwrap_or_default();
-        return data.into_iter().map(|(key, value)| (key, value.0)).collect();
-    }
-    object.text_map(&["data"]).map(|(key, value)| (key.to_owned(), value.as_bytes().to_vec())).collect()
+fn unknown(path: &str) -> String {
+    format!("fieldRef {path:?} is none that a container can have")
 }
 
 /// What Kubernetes tells of a namespace's Services, and of the API's own.
@@ -197,6 +181,7 @@ pub(crate) fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Str
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::collections::BTreeMap;
 
     #[test]
     fn names_in_parentheses_are_replaced() {

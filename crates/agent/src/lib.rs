@@ -7,7 +7,9 @@
 //!                       runtime events, probes, timers
 //! ```
 
+mod clock;
 mod config;
+mod downward;
 mod environment;
 mod error;
 mod events;
@@ -19,6 +21,7 @@ mod pod;
 mod probe;
 mod run;
 mod session;
+mod sources;
 mod volumes;
 
 pub use config::Config;

@@ -12,6 +12,7 @@ use xebec_api::time::rfc3339;
 use xebec_client::{Patch, Reason};
 use xebec_runtime::NodeNetwork;
 
+use crate::downward::Capacity;
 use crate::run::Agent;
 
 /// Pods that a node takes.
@@ -47,7 +48,7 @@ async fn report(agent: &Agent) -> Result<(), xebec_client::ApiError> {
         Err(error) if error.reason == Reason::NotFound => agent.client.create(row, &fresh(agent)).await?,
         Err(error) => return Err(error),
     };
-    let wanted = status(agent, &present, now());
+    let wanted = status(agent, &present, agent.clock.now());
     if is_current(&present, &wanted) {
         return Ok(());
     }
@@ -133,6 +134,13 @@ fn is_current(present: &Object, wanted: &Value) -> bool {
     merged == before
 }
 
+/// What containers without a limit may use.
+pub(crate) fn capacity() -> Capacity {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    Capacity { cpu_millis: signed(cpus as u64 * 1000), memory_bytes: signed(memory_kib() * 1024) }
+}
+
 fn memory_kib() -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
@@ -158,9 +166,4 @@ pub(crate) fn network(own: &str, nodes: &[Arc<Object>]) -> NodeNetwork {
 fn internal_ip(node: &Object) -> Option<IpAddr> {
     let addresses = node.get(&["status", "addresses"])?.as_array()?;
     addresses.iter().find(|a| a["type"] == "InternalIP")?["address"].as_str()?.parse().ok()
-}
-
-#[allow(clippy::disallowed_methods, reason = "the agent's status carries the wall clock")]
-pub(crate) fn now() -> Timestamp {
-    Timestamp::now()
 }

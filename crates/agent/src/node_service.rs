@@ -14,7 +14,6 @@ use xebec_rpc::v1::exec_response;
 use xebec_runtime::{ExecEvent, ExecInput, ExecOptions, Sandbox};
 
 use crate::logs;
-use crate::node_object::now;
 use crate::pod::machine::{is_running, newest, parse_run};
 use crate::run::Agent;
 
@@ -66,7 +65,7 @@ impl Node for NodeService {
             path.ok_or_else(|| Status::not_found(format!("container {container:?} has no such log")))?;
         let since = request
             .since_seconds
-            .and_then(|s| now().checked_sub(jiff::SignedDuration::from_secs(s.into())).ok());
+            .and_then(|s| self.0.clock.now().checked_sub(jiff::SignedDuration::from_secs(s.into())).ok());
         let wanted = logs::Wanted {
             follow: request.follow && !request.previous,
             tail: request.tail_lines.map(|lines| lines as usize),

@@ -10,10 +10,13 @@ use xebec_client::{Cache, Client, Selection, Server};
 use xebec_runtime::image::Store;
 use xebec_runtime::{NodeNetwork, NodeRuntime, Runtime, RuntimeConfig};
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::AgentError;
+use crate::events::{self, Recorder};
 use crate::join::{self, Pki};
-use crate::{node_object, pod, session};
+use crate::sources::Sources;
+use crate::{node_object, pod, session, volumes};
 
 /// How long a stop may take.
 const STOPPING: Duration = Duration::from_secs(5);
@@ -28,6 +31,10 @@ pub(crate) struct Agent {
     pub(crate) stop: CancellationToken,
     /// Kept whole: every pod gets variables of its namespace's Services.
     pub(crate) services: Arc<Cache>,
+    pub(crate) clock: Clock,
+    pub(crate) events: Recorder,
+    pub(crate) sources: Sources,
+    pub(crate) volumes: volumes::State,
 }
 
 /// Runs an agent until `stop`.
@@ -50,12 +57,18 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), AgentErr
     let runtime: Arc<dyn Runtime> = Arc::new(runtime.await?);
     let row = |group, plural| table::find(group, plural).expect("a built-in kind");
     let (services, _) = Cache::start(client.clone(), Selection::all(row("", "services")));
-    let agent = Arc::new(Agent { config, client, runtime, stop: stop.clone(), services });
+    let clock = Clock::wall();
+    let (events, told) = Recorder::new(clock.clone());
+    let (sources, volumes) = Default::default();
+    let agent =
+        Agent { config, client, runtime, stop: stop.clone(), services, clock, events, sources, volumes };
+    let agent = Arc::new(agent);
     let mut tasks = JoinSet::new();
     tasks.spawn(session::run(agent.clone()));
     tasks.spawn(node_object::keep(agent.clone()));
     tasks.spawn(network(agent.clone()));
     tasks.spawn(pod::source::run(agent.clone()));
+    tasks.spawn(events::run(agent.clone(), told));
     tasks.spawn(keep_renewed(agent.clone(), pki));
     stop.cancelled().await;
     let all = async { while tasks.join_next().await.is_some() {} };

@@ -1,15 +1,69 @@
 //! A container of a pod's spec as the runtime takes it: every reference resolved.
 
 use k8s_openapi::api::core::v1::{Container, Pod};
-use xebec_api::object::Object;
 use xebec_api::quantity::Quantity;
 use xebec_runtime::{ContainerSpec, Resources, RuntimeError, Security};
 
 use crate::environment::{self, expand};
 use crate::pod::machine::run_id;
-use crate::pod::worker::log_dir;
+use crate::pod::sandboxes::log_dir;
+use crate::pod::worker::Bound;
 use crate::run::Agent;
 use crate::volumes;
+
+/// Why a run did not start, as a pod's status says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NotStarted {
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
+    /// Where the command could not be run: what a shell would have ended with.
+    pub(crate) exit_code: Option<i32>,
+    /// The volume that it waits for.
+    volume: bool,
+}
+
+impl NotStarted {
+    /// What it names is not there, or does not fit.
+    pub(crate) fn config(message: String) -> Self {
+        Self { reason: "CreateContainerConfigError", message, exit_code: None, volume: false }
+    }
+
+    /// A volume is not ready: the container is still being created.
+    pub(crate) fn volume(message: String) -> Self {
+        Self { reason: "ContainerCreating", message, exit_code: None, volume: true }
+    }
+
+    /// What the runtime says.
+    pub(crate) fn of(error: &RuntimeError, bound: &Bound, container: &str) -> Self {
+        let (reason, exit_code) = match error {
+            RuntimeError::ImageNotFound { .. } if never_pulls(&bound.pod, container) => {
+                ("ErrImageNeverPull", None)
+            }
+            RuntimeError::ImageNotFound { .. } | RuntimeError::Image { .. } => ("ErrImagePull", None),
+            RuntimeError::Start { exit_code, .. } => ("RunContainerError", Some(*exit_code)),
+            RuntimeError::Invalid(_) => ("CreateContainerConfigError", None),
+            _ => ("CreateContainerError", None),
+        };
+        Self { reason, message: error.to_string(), exit_code, volume: false }
+    }
+
+    /// The reason and the message of its event.
+    pub(crate) fn event(&self) -> (&'static str, String) {
+        if self.volume {
+            return ("FailedMount", self.message.clone());
+        }
+        ("Failed", format!("Error: {}: {}", self.reason, self.message))
+    }
+}
+
+fn never_pulls(pod: &Pod, name: &str) -> bool {
+    find(pod, name).is_some_and(|container| container.image_pull_policy.as_deref() == Some("Never"))
+}
+
+fn find<'a>(pod: &'a Pod, name: &str) -> Option<&'a Container> {
+    let spec = pod.spec.as_ref()?;
+    spec.init_containers.iter().flatten().chain(&spec.containers).find(|container| container.name == name)
+}
 
 /// The spec of one run.
 ///
@@ -17,17 +71,18 @@ use crate::volumes;
 /// What is missing, for the pod's status.
 pub(crate) async fn spec(
     agent: &Agent,
-    object: &Object,
-    pod: &Pod,
+    bound: &Bound,
     name: &str,
     attempt: u32,
     pod_ip: String,
-) -> Result<ContainerSpec, String> {
-    let spec = pod.spec.clone().unwrap_or_default();
-    let all = spec.init_containers.iter().flatten().chain(&spec.containers);
-    let container = all.into_iter().find(|container| container.name == name).ok_or("no such container")?;
-    let env = environment::resolve(agent, object, pod, container, &pod_ip).await?;
+) -> Result<ContainerSpec, NotStarted> {
+    let (object, pod) = (&bound.object, &bound.pod);
+    let container = find(pod, name).ok_or_else(|| NotStarted::config("no such container".into()))?;
+    volumes::set_up(agent, bound, container).await.map_err(NotStarted::volume)?;
+    let env = environment::resolve(agent, bound, container, &pod_ip).await;
+    let env = env.map_err(NotStarted::config)?;
     let lookup = |name: &str| env.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let mounts = volumes::mounts(agent, bound, container, &lookup).map_err(NotStarted::config)?;
     let words =
         |list: &Option<Vec<String>>| list.iter().flatten().map(|word| expand(word, &lookup)).collect();
     Ok(ContainerSpec {
@@ -36,7 +91,7 @@ pub(crate) async fn spec(
         command: words(&container.command),
         args: words(&container.args),
         working_dir: container.working_dir.clone(),
-        mounts: volumes::mounts(agent, object, pod, container).await?,
+        mounts,
         resources: resources(container),
         security: security(pod, container),
         log_path: log_dir(agent, object.uid()).join(name).join(format!("{attempt}.log")),
@@ -44,18 +99,6 @@ pub(crate) async fn spec(
         stdin: container.stdin.unwrap_or(false),
         env,
     })
-}
-
-/// Why a start failed, as a pod's status says it: the reason, the message, and whether
-/// it does not count as a run.
-pub(crate) fn failure(error: &RuntimeError) -> (&'static str, String, bool) {
-    match error {
-        RuntimeError::ImageNotFound { .. } | RuntimeError::Image { .. } => {
-            ("ErrImagePull", error.to_string(), true)
-        }
-        RuntimeError::Start { .. } => ("RunContainerError", error.to_string(), false),
-        _ => ("CreateContainerError", error.to_string(), true),
-    }
 }
 
 fn resources(container: &Container) -> Resources {

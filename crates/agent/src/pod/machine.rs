@@ -1,19 +1,27 @@
 //! What to do next with a pod: a pure function of what the API wants, what the runtime
 //! has, and the time. The worker executes the steps and asks again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod};
 use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
+use crate::pod::status::is_final;
+
 /// The first pause before a restart, and the longest.
 const FIRST_BACKOFF: Duration = Duration::from_secs(10);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
 /// A container that ran this long starts without a pause again.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(600);
+/// Between two tries of what is not there yet: an image, a ConfigMap, a volume.
+const LOOK_FOR_IT_EVERY: Duration = Duration::from_secs(5);
 /// Seconds between SIGTERM and SIGKILL when the pod does not say.
 const GRACE_SECONDS: i64 = 30;
+
+/// A kill that had no effect for so long is sent again.
+const KILL_AGAIN: Duration = Duration::from_secs(1);
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,24 +45,43 @@ pub(crate) enum Step {
 pub(crate) struct Memory {
     /// When the first SIGTERM of the pod's end was sent.
     pub(crate) terminating_since: Option<Timestamp>,
-    /// Runs that a liveness or startup probe condemned.
-    pub(crate) condemned: Vec<String>,
-    /// When the last start of a container failed: nothing exists that would say so.
-    pub(crate) failed_starts: Vec<FailedStart>,
+    /// Runs that a liveness or startup probe condemned, by their id.
+    pub(crate) condemned: BTreeMap<String, Condemned>,
+    /// Starts that failed, by container: nothing exists that would say so.
+    pub(crate) failed_starts: BTreeMap<String, FailedStart>,
+}
+
+/// A run that must end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Condemned {
+    /// Between its SIGTERM and its SIGKILL; the pod's own where it is absent.
+    pub(crate) grace_seconds: Option<i64>,
+    /// When it was asked to end.
+    pub(crate) asked: Option<Timestamp>,
 }
 
 /// A start that did not happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FailedStart {
-    pub(crate) container: String,
     pub(crate) attempt: u32,
     pub(crate) at: Timestamp,
-    pub(crate) reason: String,
+    pub(crate) reason: &'static str,
     pub(crate) message: String,
-    /// Nothing would change by counting it as a run (the image is not there).
-    pub(crate) waits: bool,
+    /// What its command would have ended with, where it got that far: then it counts as a
+    /// run. Else something was not there, and the same run is tried again.
+    pub(crate) exit_code: Option<i32>,
     /// How many in a row.
     pub(crate) times: u32,
+}
+
+impl FailedStart {
+    /// When, and as which run, it is tried again.
+    fn again(&self) -> (Timestamp, u32) {
+        match self.exit_code {
+            Some(_) => (after(self.at, backoff(self.times)), self.attempt + 1),
+            None => (after(self.at, LOOK_FOR_IT_EVERY), self.attempt),
+        }
+    }
 }
 
 /// Steps, and when to look again even if nothing happens.
@@ -93,34 +120,45 @@ pub(crate) fn next(pod: Option<&Pod>, sandbox: Option<&Sandbox>, memory: &Memory
 }
 
 fn grace(pod: &Pod) -> i64 {
-    pod.metadata.deletion_grace_period_seconds.unwrap_or(GRACE_SECONDS)
+    pod.metadata.deletion_grace_period_seconds.unwrap_or_else(|| own_grace(pod))
+}
+
+fn own_grace(pod: &Pod) -> i64 {
+    pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds).unwrap_or(GRACE_SECONDS)
 }
 
 fn ending(grace: i64, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp) -> Next {
-    let Some(sandbox) = sandbox else {
-        return Next { steps: vec![Step::Forget], again: None };
-    };
-    let alive: Vec<&ContainerState> = sandbox.containers.iter().filter(|c| is_running(c)).collect();
-    if alive.is_empty() {
-        return Next { steps: vec![Step::RemoveSandbox, Step::Forget], again: None };
+    match sandbox {
+        None => Next { steps: vec![Step::Forget], again: None },
+        Some(sandbox) if sandbox.alive && sandbox.containers.iter().any(is_running) => {
+            stopping(grace, sandbox, memory, now)
+        }
+        Some(_) => Next { steps: vec![Step::RemoveSandbox, Step::Forget], again: None },
     }
-    let ids = alive.iter().map(|state| state.id.clone());
+}
+
+/// Ends every container that runs: asks first.
+fn stopping(grace: i64, sandbox: &Sandbox, memory: &Memory, now: Timestamp) -> Next {
+    let ids = sandbox.containers.iter().filter(|state| is_running(state)).map(|state| state.id.clone());
+    let grace = Duration::from_secs(grace.max(0).unsigned_abs());
     match memory.terminating_since {
-        None if grace > 0 => {
+        None if !grace.is_zero() => {
             let steps = ids.map(|id| Step::Terminate { id }).collect();
-            Next { steps, again: Some(after(now, Duration::from_secs(grace.unsigned_abs()))) }
+            Next { steps, again: Some(after(now, grace)) }
         }
-        Some(since) if now < after(since, Duration::from_secs(grace.unsigned_abs())) => {
-            Next { steps: Vec::new(), again: Some(after(since, Duration::from_secs(grace.unsigned_abs()))) }
+        Some(since) if now < after(since, grace) => {
+            Next { steps: Vec::new(), again: Some(after(since, grace)) }
         }
-        _ => {
-            Next { steps: ids.map(|id| Step::Kill { id }).collect(), again: Some(after(now, FIRST_BACKOFF)) }
-        }
+        _ => Next { steps: ids.map(|id| Step::Kill { id }).collect(), again: Some(after(now, KILL_AGAIN)) },
     }
 }
 
 fn running(pod: &Pod, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp) -> Next {
     let Some(spec) = &pod.spec else { return Next::default() };
+    if pod.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(is_final) {
+        // Whoever said so: nothing starts again.
+        return sandbox.map_or_else(Next::default, |sandbox| over(pod, sandbox, memory, now));
+    }
     let policy = spec.restart_policy.as_deref().unwrap_or("Always");
     let Some(sandbox) = sandbox.filter(|sandbox| sandbox.alive) else {
         return match sandbox {
@@ -128,72 +166,94 @@ fn running(pod: &Pod, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp
             None => Next { steps: vec![Step::RunSandbox], again: None },
         };
     };
+    let grace = own_grace(pod);
     let mut out = Next::default();
     for container in spec.init_containers.iter().flatten() {
         let done =
             newest(Some(sandbox), &container.name).is_some_and(|(_, state)| exit_code(state) == Some(0));
         if !done {
             let policy = if policy == "Never" { "Never" } else { "OnFailure" };
-            one(container, policy, sandbox, memory, now, &mut out);
+            one(container, &Ask { policy, grace, sandbox, memory, now }, &mut out);
             return out;
         }
     }
     for container in &spec.containers {
-        one(container, policy, sandbox, memory, now, &mut out);
+        one(container, &Ask { policy, grace, sandbox, memory, now }, &mut out);
     }
     out
 }
 
-/// One container's next step.
-fn one(
-    container: &Container,
-    policy: &str,
-    sandbox: &Sandbox,
-    memory: &Memory,
+/// A pod in its last phase.
+fn over(pod: &Pod, sandbox: &Sandbox, memory: &Memory, now: Timestamp) -> Next {
+    if sandbox.alive && sandbox.containers.iter().any(is_running) {
+        return stopping(own_grace(pod), sandbox, memory, now);
+    }
+    Next::default()
+}
+
+/// What a container's next step depends on, beside itself.
+struct Ask<'a> {
+    policy: &'a str,
+    grace: i64,
+    sandbox: &'a Sandbox,
+    memory: &'a Memory,
     now: Timestamp,
-    out: &mut Next,
-) {
-    let failed = memory.failed_starts.iter().rev().find(|failed| failed.container == container.name);
-    let run = newest(Some(sandbox), &container.name);
+}
+
+/// One container's next step.
+fn one(container: &Container, ask: &Ask<'_>, out: &mut Next) {
+    let run = newest(Some(ask.sandbox), &container.name);
+    let start = |attempt| Step::Start { container: container.name.clone(), attempt };
+    let repeated = |code: i32| ask.policy == "Always" || (ask.policy == "OnFailure" && code != 0);
+    let failed = ask.memory.failed_starts.get(&container.name);
     if let Some(failed) = failed.filter(|failed| run.is_none_or(|(attempt, _)| failed.attempt > attempt)) {
-        let at = after(failed.at, backoff(failed.times));
-        if now < at {
-            out.wait(at);
-        } else {
-            let attempt = if failed.waits { failed.attempt } else { failed.attempt + 1 };
-            out.steps.push(Step::Start { container: container.name.clone(), attempt });
+        if failed.exit_code.is_none_or(repeated) {
+            let (at, attempt) = failed.again();
+            out.at(at, ask.now, start(attempt));
         }
         return;
     }
     let Some((attempt, state)) = run else {
-        out.steps.push(Step::Start { container: container.name.clone(), attempt: 0 });
+        out.steps.push(start(0));
         return;
     };
     let ContainerPhase::Exited { code, finished_at, .. } = &state.phase else {
-        if memory.condemned.contains(&state.id) {
-            out.steps.push(Step::Kill { id: state.id.clone() });
+        if let Some(condemned) = ask.memory.condemned.get(&state.id) {
+            end(&state.id, condemned, ask, out);
         }
         return;
     };
-    let again = match policy {
-        "Always" => true,
-        "OnFailure" => *code != 0,
-        _ => false,
-    };
-    if !again {
-        return;
+    if repeated(*code) {
+        let ran = finished_at.duration_since(state.started_at).unsigned_abs();
+        let pause = if ran >= FORGIVEN_AFTER { Duration::ZERO } else { backoff(attempt) };
+        out.at(after(*finished_at, pause), ask.now, start(attempt + 1));
     }
-    let ran = finished_at.duration_since(state.started_at).unsigned_abs();
-    let pause = if ran >= FORGIVEN_AFTER { Duration::ZERO } else { backoff(attempt) };
-    let at = after(*finished_at, pause);
-    if now < at {
-        out.wait(at);
-    } else {
-        out.steps.push(Step::Start { container: container.name.clone(), attempt: attempt + 1 });
+}
+
+/// A condemned run's end: asked for, then forced.
+fn end(id: &str, condemned: &Condemned, ask: &Ask<'_>, out: &mut Next) {
+    let grace = condemned.grace_seconds.unwrap_or(ask.grace).max(0);
+    let until = |since| after(since, Duration::from_secs(grace.unsigned_abs()));
+    match condemned.asked {
+        None if grace > 0 => out.steps.push(Step::Terminate { id: id.to_owned() }),
+        Some(since) if ask.now < until(since) => out.wait(until(since)),
+        _ => {
+            out.steps.push(Step::Kill { id: id.to_owned() });
+            out.wait(after(ask.now, KILL_AGAIN));
+        }
     }
 }
 
 impl Next {
+    /// The step when its time has come, else the wait for it.
+    fn at(&mut self, at: Timestamp, now: Timestamp, step: Step) {
+        if now < at {
+            self.wait(at);
+        } else {
+            self.steps.push(step);
+        }
+    }
+
     fn wait(&mut self, at: Timestamp) {
         self.again = Some(self.again.map_or(at, |earlier| earlier.min(at)));
     }
@@ -224,112 +284,4 @@ fn after(time: Timestamp, pause: Duration) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn pod(policy: &str) -> Pod {
-        serde_json::from_value(json!({
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"},
-            "spec": {"restartPolicy": policy, "containers": [{"name": "web", "image": "x"}]},
-        }))
-        .expect("a pod")
-    }
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).expect("a time")
-    }
-
-    fn sandbox(runs: &[(u32, ContainerPhase)]) -> Sandbox {
-        let containers = runs.iter().map(|(attempt, phase)| ContainerState {
-            id: run_id("web", *attempt),
-            image: "x".into(),
-            image_digest: String::new(),
-            pid: 1,
-            started_at: at(100),
-            phase: phase.clone(),
-        });
-        Sandbox {
-            pod_uid: "u".into(),
-            namespace: "default".into(),
-            name: "a".into(),
-            ips: vec![],
-            pid: 1,
-            alive: true,
-            containers: containers.collect(),
-        }
-    }
-
-    fn exited(code: i32, second: i64) -> ContainerPhase {
-        ContainerPhase::Exited { code, signal: None, finished_at: at(second), oom_killed: false }
-    }
-
-    fn start(attempt: u32) -> Vec<Step> {
-        vec![Step::Start { container: "web".into(), attempt }]
-    }
-
-    #[test]
-    fn a_pod_starts_step_by_step() {
-        let memory = Memory::default();
-        assert_eq!(next(Some(&pod("Always")), None, &memory, at(0)).steps, [Step::RunSandbox]);
-        assert_eq!(next(Some(&pod("Always")), Some(&sandbox(&[])), &memory, at(0)).steps, start(0));
-        let up = sandbox(&[(0, ContainerPhase::Running)]);
-        assert_eq!(next(Some(&pod("Always")), Some(&up), &memory, at(0)), Next::default());
-    }
-
-    #[test]
-    fn restarts_follow_the_policy_and_the_pauses() {
-        let memory = Memory::default();
-        let steps =
-            |policy, runs: &[_], now| next(Some(&pod(policy)), Some(&sandbox(runs)), &memory, at(now));
-        assert_eq!(steps("Always", &[(0, exited(0, 110))], 110).steps, start(1));
-        assert_eq!(steps("OnFailure", &[(0, exited(0, 110))], 110), Next::default());
-        assert_eq!(steps("Never", &[(0, exited(1, 110))], 110), Next::default());
-        let early = steps("Always", &[(1, exited(1, 110))], 115);
-        assert_eq!(early, Next { steps: vec![], again: Some(at(120)) });
-        assert_eq!(steps("Always", &[(1, exited(1, 110))], 120).steps, start(2));
-        assert_eq!(steps("Always", &[(3, exited(1, 800))], 800).steps, start(4), "it ran for ten minutes");
-        assert_eq!((backoff(2).as_secs(), backoff(5).as_secs(), backoff(50).as_secs()), (20, 160, 300));
-    }
-
-    #[test]
-    fn an_end_asks_first() {
-        let mut leaving = pod("Always");
-        leaving.metadata.deletion_timestamp =
-            serde_json::from_value(json!("2026-01-01T00:00:00Z")).expect("a time");
-        leaving.metadata.deletion_grace_period_seconds = Some(20);
-        let up = sandbox(&[(0, ContainerPhase::Running)]);
-        let mut memory = Memory::default();
-        let id = run_id("web", 0);
-        let first = next(Some(&leaving), Some(&up), &memory, at(200));
-        assert_eq!(first, Next { steps: vec![Step::Terminate { id: id.clone() }], again: Some(at(220)) });
-        memory.terminating_since = Some(at(200));
-        assert_eq!(next(Some(&leaving), Some(&up), &memory, at(210)).steps, []);
-        assert_eq!(next(Some(&leaving), Some(&up), &memory, at(220)).steps, [Step::Kill { id }]);
-        let down = sandbox(&[(0, exited(0, 205))]);
-        assert_eq!(
-            next(Some(&leaving), Some(&down), &memory, at(206)).steps,
-            [Step::RemoveSandbox, Step::Forget]
-        );
-        assert_eq!(next(None, None, &memory, at(0)).steps, [Step::Forget]);
-    }
-
-    #[test]
-    fn a_failed_start_is_tried_again_later() {
-        let failed = |waits, times| FailedStart {
-            container: "web".into(),
-            attempt: 0,
-            at: at(100),
-            reason: "ErrImageNeverPull".into(),
-            message: String::new(),
-            waits,
-            times,
-        };
-        let memory = Memory { failed_starts: vec![failed(true, 1)], ..Memory::default() };
-        let early = next(Some(&pod("Always")), Some(&sandbox(&[])), &memory, at(105));
-        assert_eq!(early, Next { steps: vec![], again: Some(at(110)) });
-        assert_eq!(next(Some(&pod("Always")), Some(&sandbox(&[])), &memory, at(110)).steps, start(0));
-        let memory = Memory { failed_starts: vec![failed(false, 1)], ..Memory::default() };
-        assert_eq!(next(Some(&pod("Always")), Some(&sandbox(&[])), &memory, at(110)).steps, start(1));
-    }
-}
+mod tests;

@@ -1,7 +1,12 @@
 //! Pods: where they come from, what is done with one, and what is said of it.
 
 pub(crate) mod containers;
+mod execute;
 pub(crate) mod machine;
+mod reporter;
+mod sandboxes;
 pub(crate) mod source;
 pub(crate) mod status;
+#[cfg(test)]
+mod tests;
 pub(crate) mod worker;

@@ -157,8 +157,13 @@ impl Resources for Service {
         let request = request.into_inner();
         let mut target = request.target.unwrap_or_default();
         let new = decode(request.object).map_err(|error| to_status(&error))?;
-        new.name().clone_into(&mut target.name);
+        if target.subresource.is_empty() {
+            new.name().clone_into(&mut target.name);
+        }
         let fail = self.admit("create", &target).await?;
+        if target.subresource == "token" {
+            return told(fail, object(&token(&new)));
+        }
         if Service::get(self, &target).is_ok() {
             return Err(to_status(&ApiError::already_exists(&target.group, &target.resource, &target.name)));
         }
@@ -201,6 +206,15 @@ impl Resources for Service {
         let version = "fake".to_owned();
         Ok(Response::new(v1::DiscoverResponse { resources: Vec::new(), version }))
     }
+}
+
+/// Each token is another; none says when it expires.
+fn token(request: &Object) -> Object {
+    static MADE: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    let number = MADE.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let mut made = request.clone();
+    made.set(&["status"], serde_json::json!({"token": format!("token-{number}")}));
+    made
 }
 
 type Sender = tokio::sync::mpsc::Sender<Result<WatchEvent, Status>>;

@@ -1,0 +1,133 @@
+//! Executes the machine's steps on the runtime, and tells of what was done.
+
+use std::sync::Arc;
+
+use xebec_api::table;
+use xebec_client::{DeleteParams, Reason};
+use xebec_runtime::RuntimeError;
+
+use crate::pod::containers::{self, NotStarted};
+use crate::pod::machine::{FailedStart, Step, parse_run};
+use crate::pod::reporter::Reporter;
+use crate::pod::sandboxes;
+use crate::pod::worker::{Bound, Worker};
+use crate::volumes;
+
+impl Worker {
+    /// Executes one step; `true` when nothing is left to do for this pod.
+    pub(super) async fn execute(&mut self, step: &Step, bound: Option<&Bound>) -> Result<bool, RuntimeError> {
+        match (step, bound) {
+            (Step::RunSandbox, Some(bound)) => {
+                let prepared = volumes::prepare(&self.agent, bound);
+                prepared.map_err(|error| RuntimeError::io("mounting an emptyDir in memory", error))?;
+                let spec = sandboxes::spec(&self.agent, bound);
+                self.agent.runtime.run_sandbox(spec).await?;
+            }
+            (Step::Start { container, attempt }, Some(bound)) => self.start(bound, container, *attempt).await,
+            (Step::Terminate { id }, _) => {
+                self.note_end(bound, id);
+                self.signal(id, libc::SIGTERM).await?;
+            }
+            (Step::Kill { id }, _) => self.signal(id, libc::SIGKILL).await?,
+            (Step::RemoveSandbox, _) => self.agent.runtime.remove_sandbox(&self.uid).await?,
+            (Step::Forget, _) => {
+                self.stop_refresher().await;
+                volumes::remove(&self.agent, &self.uid);
+                return match bound {
+                    Some(bound) => self.forget(bound).await,
+                    None => Ok(true),
+                };
+            }
+            (Step::RunSandbox | Step::Start { .. }, None) => {}
+        }
+        Ok(false)
+    }
+
+    /// Remembers when a run, or the whole pod, was asked to end.
+    fn note_end(&mut self, bound: Option<&Bound>, id: &str) {
+        let now = self.agent.clock.now();
+        if let Some(condemned) = self.memory.condemned.get_mut(id) {
+            condemned.asked.get_or_insert(now);
+            return;
+        }
+        self.memory.terminating_since.get_or_insert(now);
+        if let (Some(bound), Some((container, _))) = (bound, parse_run(id)) {
+            let message = format!("Stopping container {container}");
+            self.agent.events.normal(&bound.object, container, "Killing", message);
+        }
+    }
+
+    /// One that ended by itself meanwhile needs no signal.
+    async fn signal(&self, id: &str, signal: i32) -> Result<(), RuntimeError> {
+        match self.agent.runtime.signal_container(&self.uid, id, signal).await {
+            Err(RuntimeError::NoContainer { .. }) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// Starts a run; a start that fails is remembered, and tried again by the machine.
+    async fn start(&mut self, bound: &Bound, container: &str, attempt: u32) {
+        let Err(why) = self.try_start(bound, container, attempt).await else {
+            self.memory.failed_starts.remove(container);
+            let events = &self.agent.events;
+            events.normal(&bound.object, container, "Created", format!("Created container: {container}"));
+            events.normal(&bound.object, container, "Started", format!("Started container {container}"));
+            return;
+        };
+        tracing::warn!(pod = bound.object.name(), container, reason = why.reason, why.message, "not started");
+        let (reason, message) = why.event();
+        self.agent.events.warning(&bound.object, container, reason, message);
+        let times = self.memory.failed_starts.get(container).map_or(0, |failed| failed.times);
+        let failed = FailedStart {
+            attempt,
+            at: self.agent.clock.now(),
+            reason: why.reason,
+            message: why.message,
+            exit_code: why.exit_code,
+            times: times + 1,
+        };
+        self.memory.failed_starts.insert(container.to_owned(), failed);
+    }
+
+    async fn try_start(&self, bound: &Bound, container: &str, attempt: u32) -> Result<(), NotStarted> {
+        let pod_ip = self.pod_ip().await;
+        let spec = containers::spec(&self.agent, bound, container, attempt, pod_ip).await?;
+        let image = spec.image.clone();
+        if let Ok(Some(_)) = self.agent.runtime.image_status(&image).await {
+            let message = format!("Container image {image:?} already present on machine");
+            self.agent.events.normal(&bound.object, container, "Pulled", message);
+        }
+        let started = self.agent.runtime.start_container(&self.uid, spec).await;
+        started.map_err(|error| NotStarted::of(&error, bound, container))
+    }
+
+    async fn pod_ip(&self) -> String {
+        let sandbox = self.sandbox().await.ok().flatten();
+        sandbox.and_then(|sandbox| sandbox.ips.first().map(ToString::to_string)).unwrap_or_default()
+    }
+
+    pub(super) fn complain(&self, bound: Option<&Bound>, step: &Step, error: &RuntimeError) {
+        tracing::warn!(uid = self.uid, ?step, %error, "a step failed; tried again");
+        if let (Some(bound), Step::RunSandbox) = (bound, step) {
+            let message = format!("Failed to create pod sandbox: {error}");
+            self.agent.events.warning(&bound.object, "", "FailedCreatePodSandBox", message);
+        }
+    }
+
+    /// Removes the pod from the API, after its last status: its containers have ended.
+    async fn forget(&mut self, bound: &Bound) -> Result<bool, RuntimeError> {
+        let next = Reporter::start(Arc::clone(&self.agent));
+        std::mem::replace(&mut self.reporter, next).finish().await;
+        let row = table::find("", "pods").expect("a built-in kind");
+        let params =
+            DeleteParams { grace_period_seconds: Some(0), uid: self.uid.clone(), ..DeleteParams::default() };
+        let (namespace, name) = (bound.object.namespace(), bound.object.name());
+        match self.agent.client.delete(row, namespace, name, &params).await {
+            Ok(_) => Ok(true),
+            Err(error) if matches!(error.reason, Reason::NotFound | Reason::Conflict) => Ok(true),
+            Err(error) => {
+                Err(RuntimeError::io("telling the API of the pod's end", std::io::Error::other(error)))
+            }
+        }
+    }
+}

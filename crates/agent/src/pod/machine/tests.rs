@@ -1,0 +1,134 @@
+//! The machine's decisions, one by one.
+
+use super::*;
+use serde_json::json;
+
+fn pod(policy: &str) -> Pod {
+    serde_json::from_value(json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"},
+        "spec": {"restartPolicy": policy, "containers": [{"name": "web", "image": "x"}]},
+    }))
+    .expect("a pod")
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("a time")
+}
+
+fn sandbox(runs: &[(u32, ContainerPhase)]) -> Sandbox {
+    let containers = runs.iter().map(|(attempt, phase)| ContainerState {
+        id: run_id("web", *attempt),
+        image: "x".into(),
+        image_digest: String::new(),
+        pid: 1,
+        started_at: at(100),
+        phase: phase.clone(),
+    });
+    Sandbox {
+        pod_uid: "u".into(),
+        namespace: "default".into(),
+        name: "a".into(),
+        ips: vec![],
+        pid: 1,
+        alive: true,
+        containers: containers.collect(),
+    }
+}
+
+fn exited(code: i32, second: i64) -> ContainerPhase {
+    ContainerPhase::Exited { code, signal: None, finished_at: at(second), oom_killed: false }
+}
+
+fn start(attempt: u32) -> Vec<Step> {
+    vec![Step::Start { container: "web".into(), attempt }]
+}
+
+#[test]
+fn a_pod_starts_step_by_step() {
+    let memory = Memory::default();
+    assert_eq!(next(Some(&pod("Always")), None, &memory, at(0)).steps, [Step::RunSandbox]);
+    assert_eq!(next(Some(&pod("Always")), Some(&sandbox(&[])), &memory, at(0)).steps, start(0));
+    let up = sandbox(&[(0, ContainerPhase::Running)]);
+    assert_eq!(next(Some(&pod("Always")), Some(&up), &memory, at(0)), Next::default());
+}
+
+#[test]
+fn restarts_follow_the_policy_and_the_pauses() {
+    let memory = Memory::default();
+    let steps = |policy, runs: &[_], now| next(Some(&pod(policy)), Some(&sandbox(runs)), &memory, at(now));
+    assert_eq!(steps("Always", &[(0, exited(0, 110))], 110).steps, start(1));
+    assert_eq!(steps("OnFailure", &[(0, exited(0, 110))], 110), Next::default());
+    assert_eq!(steps("Never", &[(0, exited(1, 110))], 110), Next::default());
+    let early = steps("Always", &[(1, exited(1, 110))], 115);
+    assert_eq!(early, Next { steps: vec![], again: Some(at(120)) });
+    assert_eq!(steps("Always", &[(1, exited(1, 110))], 120).steps, start(2));
+    assert_eq!(steps("Always", &[(3, exited(1, 800))], 800).steps, start(4), "it ran for ten minutes");
+    assert_eq!((backoff(2).as_secs(), backoff(5).as_secs(), backoff(50).as_secs()), (20, 160, 300));
+}
+
+#[test]
+fn an_end_asks_first() {
+    let mut leaving = pod("Always");
+    leaving.metadata.deletion_timestamp =
+        serde_json::from_value(json!("2026-01-01T00:00:00Z")).expect("a time");
+    leaving.metadata.deletion_grace_period_seconds = Some(20);
+    let up = sandbox(&[(0, ContainerPhase::Running)]);
+    let mut memory = Memory::default();
+    let id = run_id("web", 0);
+    let first = next(Some(&leaving), Some(&up), &memory, at(200));
+    assert_eq!(first, Next { steps: vec![Step::Terminate { id: id.clone() }], again: Some(at(220)) });
+    memory.terminating_since = Some(at(200));
+    assert_eq!(next(Some(&leaving), Some(&up), &memory, at(210)).steps, []);
+    assert_eq!(next(Some(&leaving), Some(&up), &memory, at(220)).steps, [Step::Kill { id }]);
+    let down = sandbox(&[(0, exited(0, 205))]);
+    assert_eq!(
+        next(Some(&leaving), Some(&down), &memory, at(206)).steps,
+        [Step::RemoveSandbox, Step::Forget]
+    );
+    assert_eq!(next(None, None, &memory, at(0)).steps, [Step::Forget]);
+}
+
+#[test]
+fn a_failed_start_is_tried_again_later() {
+    let failed = |exit_code, times| {
+        let message = String::new();
+        let start = FailedStart { attempt: 0, at: at(100), reason: "Error", message, exit_code, times };
+        Memory { failed_starts: BTreeMap::from([("web".into(), start)]), ..Memory::default() }
+    };
+    let steps = |policy, memory: &Memory, now| next(Some(&pod(policy)), Some(&sandbox(&[])), memory, at(now));
+    let wait = |second| Next { steps: vec![], again: Some(at(second)) };
+    let absent = failed(None, 7);
+    assert_eq!(steps("Never", &absent, 104), wait(105));
+    assert_eq!(steps("Never", &absent, 105).steps, start(0), "it is the same run");
+    let broken = failed(Some(127), 2);
+    assert_eq!(steps("Always", &broken, 119), wait(120));
+    assert_eq!(steps("OnFailure", &broken, 120).steps, start(1), "it counts as a run");
+    assert_eq!(steps("Never", &broken, 999), Next::default());
+}
+
+#[test]
+fn a_condemned_run_is_asked_first() {
+    let id = run_id("web", 0);
+    let up = sandbox(&[(0, ContainerPhase::Running)]);
+    let steps = |grace_seconds, asked: Option<i64>, now| {
+        let condemned = Condemned { grace_seconds, asked: asked.map(at) };
+        let memory = Memory { condemned: BTreeMap::from([(id.clone(), condemned)]), ..Memory::default() };
+        next(Some(&pod("Always")), Some(&up), &memory, at(now))
+    };
+    assert_eq!(steps(None, None, 200).steps, [Step::Terminate { id: id.clone() }]);
+    assert_eq!(steps(None, Some(200), 229).again, Some(at(230)), "the pod's own grace");
+    assert_eq!(steps(Some(5), Some(200), 205).steps, [Step::Kill { id: id.clone() }]);
+    assert_eq!(steps(Some(0), None, 200).steps, [Step::Kill { id: id.clone() }]);
+}
+
+#[test]
+fn nothing_starts_in_a_last_phase() {
+    let mut done = pod("Always");
+    done.status = serde_json::from_value(json!({"phase": "Failed"})).expect("a status");
+    let up = sandbox(&[(0, ContainerPhase::Running)]);
+    let id = run_id("web", 0);
+    let memory = Memory::default();
+    assert_eq!(next(Some(&done), None, &memory, at(0)), Next::default());
+    assert_eq!(next(Some(&done), Some(&up), &memory, at(0)).steps, [Step::Terminate { id }]);
+    assert_eq!(next(Some(&done), Some(&sandbox(&[(0, exited(1, 5))])), &memory, at(0)), Next::default());
+}

@@ -1,0 +1,164 @@
+//! Containers that end, by themselves or because they are told to.
+
+use std::time::Duration;
+
+use expect_test::expect;
+use serde_json::json;
+use xebec_runtime::fake::Behaviour;
+
+use super::world::{World, one};
+
+fn exits(code: i32, seconds: u64) -> Behaviour {
+    Behaviour::Exit { code, after: Duration::from_secs(seconds) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_fails_is_restarted_with_growing_pauses() {
+    let world = World::start().await;
+    world.runtime.add_image("crash", exits(3, 1));
+    world.bind("a", one("crash", "Always"));
+    let mut seen = Vec::new();
+    for restarts in 1..5 {
+        let is_so = |world: &World| {
+            world.container("a")["restartCount"] == restarts
+                && world.container("a")["state"]["waiting"].is_object()
+        };
+        world.until("a restart", is_so).await;
+        seen.push(world.container("a")["state"]["waiting"]["message"].clone());
+    }
+    let back_off = |seconds| json!(format!("back-off {seconds}s restarting failed container"));
+    assert_eq!(seen, [back_off(10), back_off(20), back_off(40), back_off(80)]);
+    expect![[r#"
+        {
+          "containerID": "xebec://uid-1/web.4",
+          "image": "crash",
+          "imageID": "sha256:0000000000000000000000000000000000000000000000000000000000000000",
+          "lastState": {
+            "terminated": {
+              "exitCode": 3,
+              "finishedAt": "2026-01-01T00:01:15Z",
+              "reason": "Error",
+              "startedAt": "2026-01-01T00:01:14Z"
+            }
+          },
+          "name": "web",
+          "ready": false,
+          "restartCount": 4,
+          "started": false,
+          "state": {
+            "waiting": {
+              "message": "back-off 80s restarting failed container",
+              "reason": "CrashLoopBackOff"
+            }
+          }
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&world.container("a")).expect("json"));
+    assert_eq!(
+        (world.status("a")["phase"].clone(), world.condition("a", "Ready")),
+        (json!("Running"), json!("False"))
+    );
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn containers_end_by_their_pods_policy() {
+    let world = World::start().await;
+    for (image, code) in [("good", 0), ("bad", 1)] {
+        world.runtime.add_image(image, exits(code, 1));
+    }
+    let cases =
+        [("Never", "good", "Succeeded"), ("Never", "bad", "Failed"), ("OnFailure", "good", "Succeeded")];
+    for (number, (policy, image, _)) in cases.iter().enumerate() {
+        world.bind(&format!("p{number}"), one(image, policy));
+    }
+    world.pass(100).await;
+    for (number, (policy, image, phase)) in cases.iter().enumerate() {
+        let name = format!("p{number}");
+        let container = world.container(&name);
+        let reason = if *image == "good" { "Completed" } else { "Error" };
+        assert_eq!(world.status(&name)["phase"], *phase, "{policy} {image}");
+        assert_eq!(container["state"]["terminated"]["reason"], reason, "{policy} {image}");
+        assert_eq!(container["restartCount"], 0, "{policy} {image}");
+    }
+    world.bind("again", one("bad", "OnFailure"));
+    world.until_state("again", "waiting", "CrashLoopBackOff").await;
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_without_end_is_named() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    let uid = world.bind("a", one("nginx", "Never"));
+    world.until_running("a").await;
+    world.runtime.exit(&uid, "web.0", 137, true);
+    world.until_state("a", "terminated", "OOMKilled").await;
+    assert_eq!(world.container("a")["state"]["terminated"]["exitCode"], 137);
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_pod_is_asked_then_forced_and_then_gone() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    world.runtime.add_image("deaf", Behaviour::IgnoreSignals);
+    let (polite, deaf) =
+        (world.bind("nginx", one("nginx", "Always")), world.bind("deaf", one("deaf", "Always")));
+    world.until_running("nginx").await;
+    world.until_running("deaf").await;
+    world.runtime.take_calls();
+    for name in ["nginx", "deaf"] {
+        world.change(name, |pod| {
+            pod.set(&["metadata", "deletionTimestamp"], "2026-01-01T00:00:30Z");
+            pod.set(&["metadata", "deletionGracePeriodSeconds"], 30);
+        });
+    }
+    world.until("the polite one", |world| world.pod("nginx").is_none()).await;
+    world.pass(20).await;
+    assert!(world.pod("deaf").is_some(), "it has thirty seconds");
+    world.until("the deaf one", |world| world.pod("deaf").is_none()).await;
+    let calls = world.runtime.take_calls();
+    let of = |uid: &str| calls.iter().filter(|call| call.contains(uid)).cloned().collect::<Vec<_>>();
+    let signal = |uid: &str, signal: i32| format!("signal_container {uid} web.0 {signal}");
+    let removal = |uid: &str| format!("remove_sandbox {uid}");
+    assert_eq!(of(&polite), [signal(&polite, 15), removal(&polite)]);
+    assert_eq!(of(&deaf), [signal(&deaf, 15), signal(&deaf, 9), removal(&deaf)]);
+    assert!(!world.agent.config.data_dir.join("logs").join(&polite).exists());
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_is_deleted_by_force_is_killed_at_once() {
+    let world = World::start().await;
+    world.runtime.add_image("deaf", Behaviour::IgnoreSignals);
+    let uid = world.bind("a", one("deaf", "Always"));
+    world.until_running("a").await;
+    world.runtime.take_calls();
+    let gone = world.fake.store.remove("pods", "default", "a");
+    assert!(gone.is_some());
+    world.until("its end", |world| world.runtime.sandbox_spec(&uid).is_none()).await;
+    assert_eq!(world.runtime.take_calls(), ["signal_container uid-1 web.0 9", "remove_sandbox uid-1"]);
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_sandbox_is_made_anew_and_a_finished_pod_is_left_alone() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    world.runtime.add_image("good", exits(0, 1));
+    let (web, done) = (world.bind("web", one("nginx", "Always")), world.bind("done", one("good", "Never")));
+    world.until_running("web").await;
+    world.until("done", |world| world.status("done")["phase"] == "Succeeded").await;
+    world.pass(1).await;
+    let before = world.status("done");
+    world.runtime.take_calls();
+    world.runtime.lose_sandbox(&web);
+    world.runtime.lose_sandbox(&done);
+    world.pass(60).await;
+    assert_eq!(
+        world.runtime.take_calls(),
+        ["remove_sandbox uid-1", "run_sandbox default/web uid-1", "start_container uid-1 web.0 nginx"]
+    );
+    assert_eq!(world.status("done"), before);
+    world.stop().await;
+}

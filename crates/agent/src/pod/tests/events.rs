@@ -1,0 +1,66 @@
+//! What users read in `describe`.
+
+use std::time::Duration;
+
+use expect_test::expect;
+use serde_json::json;
+use xebec_runtime::fake::Behaviour;
+
+use super::world::{World, one};
+
+#[tokio::test(start_paused = true)]
+async fn a_pods_life_is_told() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    world.bind("a", one("nginx", "Always"));
+    world.until_running("a").await;
+    world.change("a", |pod| pod.set(&["metadata", "deletionTimestamp"], "2026-01-01T00:00:30Z"));
+    world.until_event("1 Normal Killing Stopping container web").await;
+    expect![[r#"
+        1 Normal Pulled Container image "nginx" already present on machine
+        1 Normal Created Created container: web
+        1 Normal Started Started container web
+        1 Normal Killing Stopping container web"#]]
+    .assert_eq(&world.events().join("\n"));
+    let event = &world.fake.store.list("events", "")[0];
+    let about = json!({"apiVersion": "v1", "kind": "Pod", "namespace": "default", "name": "a", "uid": "uid-1",
+        "fieldPath": "spec.containers{web}"});
+    assert_eq!(event.get(&["involvedObject"]), Some(&about));
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_again_is_counted() {
+    let world = World::start().await;
+    world.runtime.add_image("crash", Behaviour::Exit { code: 1, after: Duration::from_secs(1) });
+    world.bind("a", one("crash", "Always"));
+    world.until_event("4 Warning BackOff Back-off restarting failed container web in pod a").await;
+    expect![[r#"
+        5 Normal Pulled Container image "crash" already present on machine
+        5 Normal Created Created container: web
+        5 Normal Started Started container web
+        4 Warning BackOff Back-off restarting failed container web in pod a"#]]
+    .assert_eq(&world.events().join("\n"));
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_missing_is_told() {
+    let world = World::start().await;
+    world.runtime.fail_sandboxes(Some("no address is left"));
+    world.bind("a", json!({
+        "containers": [{"name": "web", "image": "absent", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}],
+        "volumes": [{"name": "v", "configMap": {"name": "gone"}}],
+    }));
+    world.pass(1).await;
+    world.runtime.fail_sandboxes(None);
+    world.pass(1).await;
+    world.put(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "gone", "namespace": "default"}}));
+    world.until("a back-off", |world| world.events().iter().any(|event| event.contains("BackOff"))).await;
+    expect![[r#"
+        1 Warning FailedCreatePodSandBox Failed to create pod sandbox: pod network: no address is left
+        1 Warning FailedMount MountVolume.SetUp failed for volume "v" : configmap "gone" not found
+        1 Warning Failed Error: ErrImagePull: image "absent" is not on this node; import it with `xebec image import`
+        1 Warning BackOff Back-off pulling image: image "absent" is not on this node; import it with `xebec image import`"#]].assert_eq(&world.events().join("\n"));
+    world.stop().await;
+}

@@ -1,0 +1,10 @@
+//! Pods from their objects to their statuses, on a runtime and an API in memory. Time is
+//! paused: it moves on when everybody waits.
+
+mod ends;
+mod events;
+mod probes;
+mod reports;
+mod starts;
+mod volumes;
+mod world;

@@ -1,0 +1,84 @@
+//! What probes do to a pod.
+
+use serde_json::{Value, json};
+use xebec_runtime::fake::Behaviour;
+
+use super::world::World;
+
+fn probed(probes: Value) -> Value {
+    let mut container = json!({"name": "web", "image": "nginx"});
+    for (key, value) in probes.as_object().into_iter().flatten() {
+        container[key] = value.clone();
+    }
+    json!({"containers": [container], "terminationGracePeriodSeconds": 30})
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_flips_ready_there_and_back() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    world.runtime.on_exec("check", 1, "not yet");
+    world.bind("a", probed(json!({"readinessProbe": {"exec": {"command": ["check"]}, "periodSeconds": 1}})));
+    world.until_running("a").await;
+    assert_eq!(
+        (world.condition("a", "Ready"), world.container("a")["ready"].clone()),
+        (json!("False"), json!(false))
+    );
+    for (code, ready) in [(0, "True"), (1, "False"), (0, "True")] {
+        world.runtime.on_exec("check", code, "not now");
+        world.until("a flip", |world| world.condition("a", "Ready") == ready).await;
+    }
+    assert_eq!(world.container("a")["restartCount"], 0, "readiness restarts nothing");
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn liveness_restarts_after_its_own_grace() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::IgnoreSignals);
+    let probe = json!({"exec": {"command": ["alive"]}, "periodSeconds": 1, "failureThreshold": 2,
+        "terminationGracePeriodSeconds": 5});
+    world.bind("a", probed(json!({"livenessProbe": probe})));
+    world.until_running("a").await;
+    world.runtime.take_calls();
+    world.runtime.on_exec("alive", 1, "dead");
+    world
+        .until("asked", |world| {
+            world.runtime.take_calls().contains(&"signal_container uid-1 web.0 15".into())
+        })
+        .await;
+    world.pass(4).await;
+    assert_eq!(world.container("a")["restartCount"], 0, "it has five seconds");
+    world.runtime.on_exec("alive", 0, "");
+    world.until("a restart", |world| world.container("a")["restartCount"] == 1).await;
+    let container = world.container("a");
+    assert_eq!(container["lastState"]["terminated"]["exitCode"], 137);
+    assert!(container["state"]["running"].is_object());
+    let killing = "1 Normal Killing Container web failed liveness probe, will be restarted";
+    world.until_event(killing).await;
+    let unhealthy = "2 Warning Unhealthy Liveness probe failed: dead";
+    world.until_event(unhealthy).await;
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn startup_holds_the_others_back() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    world.runtime.on_exec("started", 1, "");
+    world.runtime.on_exec("alive", 1, "");
+    let every_second = |command: &str| json!({"exec": {"command": [command]}, "periodSeconds": 1});
+    let mut startup = every_second("started");
+    startup["failureThreshold"] = 30.into();
+    world.bind("a", probed(json!({"startupProbe": startup, "livenessProbe": every_second("alive")})));
+    world.until_running("a").await;
+    world.pass(10).await;
+    assert_eq!(
+        (world.container("a")["restartCount"].clone(), world.condition("a", "Ready")),
+        (json!(0), json!("False"))
+    );
+    world.runtime.on_exec("started", 0, "");
+    world.runtime.on_exec("alive", 0, "");
+    world.until("ready", |world| world.condition("a", "Ready") == "True").await;
+    world.stop().await;
+}

@@ -1,0 +1,68 @@
+//! Probes: one task a container's run, which tells its worker what it finds.
+
+mod attempt;
+mod grpc;
+mod http;
+mod schedule;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Container;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use xebec_runtime::Runtime;
+
+/// What a probe found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The run is ready, or is not any more.
+    Ready { run: String, ready: bool },
+    /// A try failed.
+    Unhealthy { run: String, why: String },
+    /// The run must end, by its startup or liveness probe.
+    Condemned { run: String, probe: &'static str, grace_seconds: Option<i64> },
+}
+
+/// What is probed.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) pod_uid: String,
+    pub(crate) run: String,
+    pub(crate) ip: Option<IpAddr>,
+}
+
+/// The tasks of a pod's probes, by run.
+#[derive(Default)]
+pub(crate) struct Running(BTreeMap<String, JoinHandle<()>>);
+
+impl Running {
+    pub(crate) fn start(&mut self, target: Target, container: &Container, verdicts: mpsc::Sender<Verdict>) {
+        let run = target.run.clone();
+        let task = tokio::spawn(schedule::watch(target, container.clone(), verdicts));
+        self.0.insert(run, task);
+    }
+
+    /// Ends the probes of runs that are none any more.
+    pub(crate) fn keep(&mut self, runs: impl Fn(&str) -> bool) {
+        self.0.retain(|run, task| {
+            let keep = runs(run);
+            if !keep {
+                task.abort();
+            }
+            keep
+        });
+    }
+
+    pub(crate) async fn stop(&mut self) {
+        for task in std::mem::take(&mut self.0).into_values() {
+            task.abort();
+            // Cancelled is how it ends.
+            let _ = task.await;
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! When a run is probed, and what follows from it: startup first, then readiness and
+//! liveness side by side, each by its own thresholds.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Container, Probe};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use super::attempt::{seconds, try_once};
+use super::{Target, Verdict};
+
+/// Between two tries of a container that has never been ready: its first success
+/// should not wait for a whole period.
+const EAGER: Duration = Duration::from_millis(50);
+/// How long tries stay eager.
+const EAGER_TRIES: u32 = 100;
+
+pub(super) async fn watch(target: Target, container: Container, verdicts: mpsc::Sender<Verdict>) {
+    let prober = Prober { target, container, verdicts };
+    if let Some(probe) = &prober.container.startup_probe {
+        if !prober.lasts_until("Startup", probe, Until::Success).await {
+            prober.condemn("startup", probe).await;
+            return;
+        }
+        if prober.container.readiness_probe.is_none() {
+            prober.tell_ready(true).await;
+        }
+    }
+    let readiness = async {
+        match &prober.container.readiness_probe {
+            Some(probe) => prober.readiness(probe).await,
+            None => std::future::pending().await,
+        }
+    };
+    let liveness = async {
+        if let Some(probe) = &prober.container.liveness_probe {
+            prober.lasts_until("Liveness", probe, Until::TooManyFailures).await;
+            prober.condemn("liveness", probe).await;
+        }
+    };
+    tokio::join!(readiness, liveness);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Success,
+    TooManyFailures,
+}
+
+struct Prober {
+    target: Target,
+    container: Container,
+    verdicts: mpsc::Sender<Verdict>,
+}
+
+impl Prober {
+    /// Probes on; whether it ended by a success, not by too many failures in a row.
+    async fn lasts_until(&self, kind: &str, probe: &Probe, until: Until) -> bool {
+        sleep(seconds(probe.initial_delay_seconds, 0)).await;
+        let mut failures = 0;
+        loop {
+            match try_once(&self.target, &self.container, probe).await {
+                Ok(()) if until == Until::Success => return true,
+                Ok(()) => failures = 0,
+                Err(why) => {
+                    failures += 1;
+                    self.tell_unhealthy(kind, &why).await;
+                    if failures >= probe.failure_threshold.unwrap_or(3) {
+                        return false;
+                    }
+                }
+            }
+            sleep(period(probe)).await;
+        }
+    }
+
+    async fn readiness(&self, probe: &Probe) {
+        sleep(seconds(probe.initial_delay_seconds, 0)).await;
+        let (mut is_ready, mut was_ready, mut in_a_row, mut tries) = (false, false, 0, 0);
+        // What fails while the container comes up is no news before a period is over.
+        let mut told = Instant::now();
+        loop {
+            let outcome = try_once(&self.target, &self.container, probe).await;
+            in_a_row = if outcome.is_ok() == is_ready { 0 } else { in_a_row + 1 };
+            if let Err(why) = outcome
+                && (was_ready || told.elapsed() >= period(probe))
+            {
+                told = Instant::now();
+                self.tell_unhealthy("Readiness", &why).await;
+            }
+            if in_a_row >= threshold(probe, is_ready) {
+                (is_ready, in_a_row) = (!is_ready, 0);
+                was_ready |= is_ready;
+                self.tell_ready(is_ready).await;
+            }
+            tries += 1;
+            let eager = !was_ready && tries < EAGER_TRIES;
+            sleep(if eager { EAGER } else { period(probe) }).await;
+        }
+    }
+
+    async fn condemn(&self, kind: &'static str, probe: &Probe) {
+        let run = self.target.run.clone();
+        let grace_seconds = probe.termination_grace_period_seconds;
+        self.tell(Verdict::Condemned { run, probe: kind, grace_seconds }).await;
+    }
+
+    async fn tell_ready(&self, ready: bool) {
+        self.tell(Verdict::Ready { run: self.target.run.clone(), ready }).await;
+    }
+
+    async fn tell_unhealthy(&self, kind: &str, why: &str) {
+        let why = format!("{kind} probe failed: {why}");
+        self.tell(Verdict::Unhealthy { run: self.target.run.clone(), why }).await;
+    }
+
+    async fn tell(&self, verdict: Verdict) {
+        // A worker that is gone needs no verdict.
+        let _ = self.verdicts.send(verdict).await;
+    }
+}
+
+fn threshold(probe: &Probe, is_ready: bool) -> i32 {
+    if is_ready { probe.failure_threshold.unwrap_or(3) } else { probe.success_threshold.unwrap_or(1) }
+}
+
+fn period(probe: &Probe) -> Duration {
+    seconds(probe.period_seconds, 10).max(Duration::from_secs(1))
+}

@@ -1,0 +1,51 @@
+//! Keeps the volumes of a running pod up to date: what changed in the API reaches its files
+//! within seconds, and tokens are renewed before they expire. What cannot be had any more
+//! stays as it was.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::{atomic, contents, path, service_account, volumes, write};
+use crate::pod::worker::{self, Bound, Wanted};
+use crate::run::Agent;
+use crate::sources::Age;
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Runs as long as its pod's worker.
+pub(crate) async fn keep(agent: Arc<Agent>, mut wanted: watch::Receiver<Wanted>) {
+    loop {
+        let bound = worker::bound(&wanted.borrow_and_update().clone());
+        let Ok(Some(bound)) = bound else { return };
+        refresh(&agent, &bound).await;
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            // The pod's own fields may be among its files.
+            changed = wanted.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Only what a container has mounted: the others are made when one starts.
+async fn refresh(agent: &Agent, bound: &Bound) {
+    for volume in volumes(bound).filter(|volume| atomic::is_written(&path(agent, bound, &volume.name))) {
+        let outcome = match contents::of(agent, bound, volume, Age::Recent).await {
+            Ok(Some(files)) => write(agent, bound, &volume.name, &files),
+            Ok(None) => Ok(()),
+            Err(why) => Err(why),
+        };
+        if let Err(why) = outcome {
+            tracing::debug!(pod = bound.object.name(), volume = volume.name, why, "not refreshed");
+        }
+    }
+    if atomic::is_written(&path(agent, bound, service_account::VOLUME)) {
+        let files = service_account::files(agent, bound).await;
+        let outcome = files.and_then(|files| write(agent, bound, service_account::VOLUME, &files));
+        if let Err(why) = outcome {
+            tracing::debug!(pod = bound.object.name(), why, "the token was not refreshed");
+        }
+    }
+}
