@@ -8,6 +8,7 @@ pub mod demo;
 pub mod grpcurl;
 pub mod hosts;
 pub mod leaks;
+pub mod lone;
 pub mod machine;
 pub mod masters;
 pub mod outcome;
