@@ -2,12 +2,13 @@
 //!
 //! A pod has one /32 address on a veth pair and a default route through 169.254.1.1, which is nobody's address: a
 //! permanent neighbour entry gives it the host end's hardware address. The host has a /32 route to each pod and a route
-//! to each peer's range through that node's address. Everything is made by rtnetlink in the agent's own network
+//! to each peer's range: through that node's address where it is on-link, else through a VXLAN tunnel. Everything is made by rtnetlink in the agent's own network
 //! namespace, and everything is found again by its name or its routing protocol number.
 
 mod addresses;
 mod cidr;
 mod routes;
+mod tunnel;
 mod veth;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -8,7 +8,7 @@ use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, Ro
 use rtnetlink::RouteMessageBuilder;
 
 use super::cidr::Cidr;
-use super::{connect, errno, failed};
+use super::{connect, errno, failed, tunnel};
 use crate::RuntimeError;
 
 /// Marks the routes that are ours, as /etc/iproute2/rt_protos would name them.
@@ -18,6 +18,8 @@ pub(super) const PROTOCOL: RouteProtocol = RouteProtocol::Other(118);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
     Via(Ipv4Addr),
+    /// Through the tunnel, to the end that has the range's first address.
+    Tunnel,
     /// This node's own range: what is no pod's is refused at once, instead of leaving by the default route.
     Unreachable,
 }
@@ -42,20 +44,37 @@ pub(super) fn forward_packets() {
 
 /// Makes the routes so: adds what is missing, changes what differs, removes what is not wanted any more.
 pub(super) async fn set(own: &[Cidr], peers: &[(Cidr, Ipv4Addr)]) -> Result<(), RuntimeError> {
-    let mut wanted: BTreeMap<Cidr, Target> = own.iter().map(|range| (*range, Target::Unreachable)).collect();
-    wanted.extend(
-        peers
-            .iter()
-            .filter(|(range, _)| !own.contains(range))
-            .map(|(range, via)| (*range, Target::Via(*via))),
-    );
     let (handle, connection) = connect()?;
-    let set = apply(&handle, &wanted).await;
+    let set = set_with(&handle, own, peers).await;
     connection.abort();
     set
 }
 
-async fn apply(handle: &rtnetlink::Handle, wanted: &BTreeMap<Cidr, Target>) -> Result<(), RuntimeError> {
+async fn set_with(
+    handle: &rtnetlink::Handle,
+    own: &[Cidr],
+    peers: &[(Cidr, Ipv4Addr)],
+) -> Result<(), RuntimeError> {
+    let mut wanted: BTreeMap<Cidr, Target> = own.iter().map(|range| (*range, Target::Unreachable)).collect();
+    let mut far = Vec::new();
+    for (range, node) in peers.iter().filter(|(range, _)| !own.contains(range)) {
+        if !tunnel::is_behind_a_router(handle, *node).await {
+            wanted.insert(*range, Target::Via(*node));
+        } else if !own.is_empty() {
+            // Without a range of its own a node has no end for the tunnel, and no pods to reach it by.
+            far.push((*range, *node));
+            wanted.insert(*range, Target::Tunnel);
+        }
+    }
+    let device = tunnel::set(handle, own.first().copied(), &far).await?;
+    apply(handle, &wanted, device).await
+}
+
+async fn apply(
+    handle: &rtnetlink::Handle,
+    wanted: &BTreeMap<Cidr, Target>,
+    tunnel: Option<u32>,
+) -> Result<(), RuntimeError> {
     let filter = RouteMessageBuilder::<Ipv4Addr>::new().build();
     let routes: Vec<RouteMessage> =
         handle.route().get(filter).execute().try_collect().await.map_err(failed("listing routes"))?;
@@ -77,7 +96,7 @@ async fn apply(handle: &rtnetlink::Handle, wanted: &BTreeMap<Cidr, Target>) -> R
     }
     let mut first_error = None;
     for (range, target) in wanted.iter().filter(|(range, _)| !present.contains_key(range)) {
-        let added = handle.route().add(message(*range, *target)).replace().execute().await;
+        let added = handle.route().add(message(*range, *target, tunnel)).replace().execute().await;
         if let Err(error) = added {
             let what = format!("adding the route to {range} ({target:?})");
             first_error.get_or_insert(failed(&what)(error));
@@ -86,12 +105,16 @@ async fn apply(handle: &rtnetlink::Handle, wanted: &BTreeMap<Cidr, Target>) -> R
     first_error.map_or(Ok(()), Err)
 }
 
-fn message(range: Cidr, target: Target) -> RouteMessage {
+fn message(range: Cidr, target: Target, tunnel: Option<u32>) -> RouteMessage {
     let builder = RouteMessageBuilder::<Ipv4Addr>::new()
         .destination_prefix(range.base, range.prefix)
         .protocol(PROTOCOL);
     match target {
         Target::Via(node) => builder.gateway(node).build(),
+        Target::Tunnel => {
+            let index = tunnel.expect("there is a tunnel when a range is behind a router");
+            builder.gateway(range.base).output_interface(index).onlink().build()
+        }
         Target::Unreachable => builder.kind(RouteType::Unreachable).build(),
     }
 }
@@ -107,6 +130,9 @@ fn describe(route: &RouteMessage) -> Option<(Cidr, Target)> {
         }
     }
     let range = Cidr { base: base?, prefix: route.header.destination_prefix_length };
+    if target == Some(Target::Via(range.base)) {
+        target = Some(Target::Tunnel);
+    }
     // A pod's route has neither: it goes through its link.
     Some((range, target.unwrap_or(Target::Unreachable)))
 }

@@ -5,6 +5,7 @@ mod exec;
 mod many;
 mod network;
 mod survival;
+mod tunnel;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -31,6 +32,7 @@ pub(crate) fn all() -> Vec<(&'static str, Case)> {
         ("a_launch_cut_short_is_cleared", || Box::pin(survival::a_launch_cut_short_is_cleared())),
         ("system_image", || Box::pin(containers::system_image())),
         ("routes", || Box::pin(network::routes())),
+        ("pods_behind_a_router", || Box::pin(tunnel::pods_behind_a_router())),
         ("cgroups_that_are_not_mounted", || Box::pin(survival::cgroups_that_are_not_mounted())),
         ("unified_cgroups", || Box::pin(survival::unified_cgroups())),
         ("many_pods_at_once", || Box::pin(many::many_pods_at_once())),
