@@ -1,5 +1,6 @@
 //! Recent states, kept so that all pages of a list show one revision. A state is a
-//! root pointer: what it costs is what changed since. Bounded in number and time.
+//! root pointer: what it costs is what changed since. Bounded in number and time; beyond
+//! that, and for the pages of other masters, the events are undone as far as they reach.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -81,11 +81,18 @@ impl State {
         let (kind, previous) = match old {
             Some(old) => {
                 self.hash = self.hash.wrapping_sub(fingerprint(key, &old));
-                (EventKind::Modified, old.value)
+                (EventKind::Modified, old)
             }
-            None => (EventKind::Added, Bytes::new()),
+            None => (EventKind::Added, Entry { value: Bytes::new(), revision: 0 }),
         };
-        self.publish(Event { kind, key: key.clone(), revision: self.revision, value, previous });
+        self.publish(Event {
+            kind,
+            key: key.clone(),
+            revision: self.revision,
+            value,
+            previous: previous.value,
+            previous_revision: previous.revision,
+        });
     }
 
     fn delete(&mut self, key: &Key) {
@@ -102,6 +109,7 @@ impl State {
             revision: self.revision,
             value: old.value.clone(),
             previous: old.value,
+            previous_revision: old.revision,
         });
     }
 

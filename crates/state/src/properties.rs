@@ -164,6 +164,20 @@ proptest! {
     }
 
     #[test]
+    fn what_happened_can_be_undone(before in transactions(), after in transactions()) {
+        let mut state = replica(&before);
+        let past = state.clone();
+        for (transaction, term) in &after {
+            state.apply(transaction, *term).expect("no hash is compared");
+        }
+        for resource in ["pods", "apps/deployments", "nodes"] {
+            let rewound = state.rewound(resource, past.revision()).expect("small histories stay in the ring");
+            prop_assert_eq!(rewound.revision(), past.revision());
+            prop_assert!(rewound.list(resource, None).eq(past.list(resource, None)));
+        }
+    }
+
+    #[test]
     fn transactions_survive_their_encoding(
         transaction in any_transaction(), hash in prop::option::of((any::<u64>(), any::<u64>())),
     ) {

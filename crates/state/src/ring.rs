@@ -34,6 +34,8 @@ pub struct Event {
     pub value: Bytes,
     /// The object before it, so that a selector sees objects leave; empty when added.
     pub previous: Bytes,
+    /// The revision of the object before it; 0 when added.
+    pub previous_revision: u64,
 }
 
 /// The revision asked for lies before what the ring still has.

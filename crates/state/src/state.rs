@@ -7,7 +7,7 @@ use bytes::Bytes;
 use imbl::OrdMap;
 
 use crate::Key;
-use crate::ring::{Compacted, Event, Ring};
+use crate::ring::{Compacted, Event, EventKind, Ring};
 
 /// Namespace and name, the order of a list.
 type Name = (Arc<str>, Arc<str>);
@@ -112,5 +112,26 @@ impl State {
             Some(ring) => ring.after(revision),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// A state whose objects of one resource are those of an earlier revision: what
+    /// happened since is undone. The other resources, the events and the hash are not.
+    ///
+    /// # Errors
+    /// [`Compacted`] when events behind `revision` are gone.
+    pub fn rewound(&self, resource: &str, revision: u64) -> Result<Self, Compacted> {
+        let mut past = self.clone();
+        for event in self.events_after(resource, revision)?.into_iter().rev() {
+            let name = (event.key.namespace, event.key.name);
+            let objects = past.objects.entry(event.key.resource).or_default();
+            match event.kind {
+                EventKind::Added => objects.remove(&name),
+                EventKind::Modified | EventKind::Deleted => {
+                    objects.insert(name, Entry { value: event.previous, revision: event.previous_revision })
+                }
+            };
+        }
+        past.revision = revision.min(self.revision);
+        Ok(past)
     }
 }

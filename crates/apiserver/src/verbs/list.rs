@@ -37,7 +37,7 @@ impl ApiServer {
                 return Err(method_not_allowed(target, "list"));
             }
             let matcher = Matcher::parse(target, &options.label_selector, &options.field_selector)?;
-            let (state, after) = self.place(options).await?;
+            let (state, after) = self.place(target, options).await?;
             let page = page(&state, target, &matcher, after.as_ref(), options.limit)?;
             if !page.continue_token.is_empty() {
                 self.history().keep(self.settings().clock.now(), &state);
@@ -48,20 +48,37 @@ impl ApiServer {
     }
 
     /// The state to read, and where to go on in it.
-    async fn place(&self, options: &ListOptions) -> Result<(Arc<State>, Option<ContinueToken>), ApiError> {
+    async fn place(
+        &self,
+        target: &Target,
+        options: &ListOptions,
+    ) -> Result<(Arc<State>, Option<ContinueToken>), ApiError> {
         if options.continue_token.is_empty() {
             return Ok((self.state_for(&options.resource_version).await?, None));
         }
         let token = ContinueToken::decode(&options.continue_token)?;
         let state = match token.revision {
             None => self.state_for("").await?,
-            Some(revision) if self.state().revision() == revision => self.state(),
-            Some(revision) => match self.history().at(self.settings().clock.now(), revision) {
+            Some(revision) => match self.state_at(target, revision).await? {
                 Some(state) => state,
                 None => return Err(token.expired()),
             },
         };
         Ok((state, Some(token)))
+    }
+
+    /// The target's objects as they were at a revision: kept here since an earlier page, or
+    /// found by undoing what happened since, as for a page that another master gave.
+    async fn state_at(&self, target: &Target, revision: u64) -> Result<Option<Arc<State>>, ApiError> {
+        self.wait_for(revision).await?;
+        let state = self.state();
+        if state.revision() == revision {
+            return Ok(Some(state));
+        }
+        if let Some(kept) = self.history().at(self.settings().clock.now(), revision) {
+            return Ok(Some(kept));
+        }
+        Ok(state.rewound(&target.row.storage_name(), revision).ok().map(Arc::new))
     }
 
     /// `""` is linearizable, `"0"` whatever is here, any other at least that revision.

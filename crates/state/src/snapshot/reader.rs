@@ -132,7 +132,8 @@ impl SnapshotReader {
         // A delete's two values are one.
         let value = if value == previous { previous.clone() } else { value };
         self.received.insert(key.clone(), value.clone());
-        ring.push(Event { kind, key, revision: event.revision, value, previous });
+        let (revision, previous_revision) = (event.revision, event.previous_revision);
+        ring.push(Event { kind, key, revision, value, previous, previous_revision });
         Ok(())
     }
 

@@ -59,6 +59,8 @@ pub(crate) struct Event {
     pub(crate) value: Option<Bytes>,
     #[prost(bytes = "bytes", optional, tag = "6")]
     pub(crate) previous: Option<Bytes>,
+    #[prost(uint64, tag = "7")]
+    pub(crate) previous_revision: u64,
 }
 
 /// Without a value it is that of the key's last event.

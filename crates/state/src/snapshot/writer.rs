@@ -129,6 +129,7 @@ impl Frames {
             revision: event.revision,
             value: share(&event.value).then_some(event.value),
             previous: share(&event.previous).then_some(event.previous),
+            previous_revision: event.previous_revision,
         }
     }
 
