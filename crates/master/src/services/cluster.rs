@@ -34,7 +34,8 @@ impl v1::cluster_server::Cluster for ClusterService {
     ) -> Result<Response<v1::ClusterStatusResponse>, Status> {
         authenticate(&self.0.api, &request).map_err(|error| to_status(&error))?;
         let leadership = self.0.node.leadership().borrow().clone();
-        let members = self.0.node.members();
+        let mut members = self.0.node.members();
+        members.sort_by(|one, other| one.member.name.cmp(&other.member.name));
         let answering = members::answering(&members, &self.0.config.name).await;
         Ok(Response::new(v1::ClusterStatusResponse {
             cluster_id: self.0.cluster_id.clone(),
