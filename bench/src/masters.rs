@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 use tempfile::TempDir;
 use xebec_client::{Client, Kubeconfig, Server};
 use xebec_rpc::v1::cluster_client::ClusterClient;
@@ -113,13 +113,20 @@ impl Masters {
         Ok(ClusterClient::new(channel).create_token(request).await?.into_inner().token)
     }
 
-    /// The index of the leader.
+    /// The index of the leader, once `ask` knows it.
     ///
     /// # Errors
-    /// Nobody leads.
+    /// Nobody leads for too long.
     pub(crate) async fn leader(&self, ask: usize) -> Result<usize> {
-        let leader = self.status(ask).await?.leader;
-        (0..self.processes.len()).find(|index| name(*index) == leader).context("nobody leads")
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let leader = self.status(ask).await.map(|status| status.leader).unwrap_or_default();
+            if let Some(index) = (0..self.processes.len()).find(|index| name(*index) == leader) {
+                return Ok(index);
+            }
+            ensure!(Instant::now() < deadline, "nobody leads");
+            tokio::time::sleep(TICK).await;
+        }
     }
 
     /// Waits until the group has this many reachable voters and a leader.
