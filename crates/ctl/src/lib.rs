@@ -10,6 +10,7 @@ mod durations;
 mod manifest;
 mod merge;
 mod output;
+mod pod_of;
 mod session;
 mod table;
 #[cfg(test)]

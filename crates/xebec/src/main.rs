@@ -14,6 +14,13 @@ mod up;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Keeps huge pages away from this process on hosts that give them to everybody: 60 MiB of
+/// use would be 130 MiB of memory. Containers get them back.
+fn refuse_huge_pages() {
+    // A kernel without them has nothing to refuse.
+    let _ = nix::sys::prctl::set_thp_disable(true);
+}
+
 /// A Kubernetes-compatible cluster in one binary.
 #[derive(Parser)]
 #[command(name = "xebec", version)]
@@ -58,6 +65,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    refuse_huge_pages();
     let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
     if called.file_name().is_some_and(|name| name == "xctl") {
         return xctl(std::env::args_os().skip(1).collect());

@@ -13,6 +13,7 @@ use xebec_rpc::v1::pods_client::PodsClient;
 use xebec_rpc::v1::{ExecRequest, exec_request, exec_response};
 
 use crate::output::Out;
+use crate::pod_of;
 use crate::session::Session;
 
 /// Input that may wait for the network.
@@ -22,7 +23,7 @@ const CHUNK_BYTES: usize = 16 << 10;
 /// Where to run what.
 #[derive(Args)]
 pub(crate) struct ExecArgs {
-    /// The pod
+    /// POD or TYPE/NAME, such as deployment/web
     pub(crate) pod: String,
     /// Which container; else the first
     #[arg(short, long, default_value = "")]
@@ -40,9 +41,10 @@ pub(crate) struct ExecArgs {
 
 /// Runs it to its end.
 pub(crate) async fn run(session: &Session, args: &ExecArgs, out: &mut Out) -> Result<ExitCode> {
+    let pod = pod_of::named(session, &args.pod).await?;
     let start = exec_request::Start {
         namespace: session.namespace.clone(),
-        pod: args.pod.trim_start_matches("pod/").to_owned(),
+        pod: pod.name().to_owned(),
         container: args.container.clone(),
         command: args.command.clone(),
         stdin: args.stdin,

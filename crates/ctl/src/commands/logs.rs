@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use serde_json::Value;
 use xebec_api::object::Object;
-use xebec_client::{ApiError, ListParams};
+use xebec_client::ApiError;
 use xebec_rpc::error::from_status;
 use xebec_rpc::v1::LogsRequest;
 use xebec_rpc::v1::pods_client::PodsClient;
 
 use crate::output::Out;
 use crate::session::Session;
-use crate::{asked, durations};
+use crate::{durations, pod_of};
 
 /// Pods that are read from at once, as a selector may name many.
 const MOST_STREAMS: usize = 20;
@@ -83,40 +83,10 @@ pub(crate) async fn run(session: &Session, args: &LogsArgs, out: &mut Out) -> Re
 }
 
 async fn pods(session: &Session, args: &LogsArgs) -> Result<Vec<Object>> {
-    let row = asked::row("pods")?;
-    let namespace = session.namespace.as_str();
-    let Some(name) = &args.name else {
-        let label_selector = args.selector.clone().unwrap_or_default();
-        return listed(session, label_selector).await;
-    };
-    let Some((kind, name)) = name.split_once('/') else {
-        return Ok(vec![session.client.get(row, namespace, name).await?]);
-    };
-    let owner = asked::row(kind)?;
-    let object = session.client.get(owner, session.namespace_of(owner), name).await?;
-    if owner.kind == "Pod" {
-        return Ok(vec![object]);
+    match &args.name {
+        Some(name) => Ok(vec![pod_of::named(session, name).await?]),
+        None => pod_of::selected(session, args.selector.clone().unwrap_or_default()).await,
     }
-    let selector = object.get(&["spec", "selector"]);
-    let labels = selector.and_then(|selector| selector.get("matchLabels").or(Some(selector)));
-    let labels = labels.and_then(Value::as_object).filter(|labels| !labels.is_empty());
-    let labels = labels.ok_or_else(|| anyhow!("{} have no pods of their own", owner.plural))?;
-    let pairs = labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
-    let mut pods = listed(session, pairs.collect::<Vec<_>>().join(",")).await?;
-    pods.truncate(1);
-    Ok(pods)
-}
-
-async fn listed(session: &Session, label_selector: String) -> Result<Vec<Object>> {
-    let params = ListParams { label_selector, ..ListParams::default() };
-    let pods = session.client.list(asked::row("pods")?, &session.namespace, &params).await?.items;
-    if pods.is_empty() {
-        bail!(
-            "no pod matches in namespace {}: `xctl get pods --show-labels` shows what there is",
-            session.namespace
-        );
-    }
-    Ok(pods)
 }
 
 /// Pod and container, for each that is meant.

@@ -1,0 +1,49 @@
+//! The pod that a word means: POD, or TYPE/NAME for one of the pods that a workload or a
+//! Service selects, one that runs before any other.
+
+use anyhow::{Result, anyhow, bail};
+use serde_json::Value;
+use xebec_api::object::Object;
+use xebec_client::ListParams;
+
+use crate::asked;
+use crate::session::Session;
+
+/// The pod that `word` means.
+///
+/// # Errors
+/// No such object, or one without pods.
+pub(crate) async fn named(session: &Session, word: &str) -> Result<Object> {
+    let Some((kind, name)) = word.split_once('/') else {
+        return Ok(session.client.get(asked::row("pods")?, &session.namespace, word).await?);
+    };
+    let owner = asked::row(kind)?;
+    let object = session.client.get(owner, session.namespace_of(owner), name).await?;
+    if owner.kind == "Pod" {
+        return Ok(object);
+    }
+    let selector = object.get(&["spec", "selector"]);
+    let labels = selector.and_then(|selector| selector.get("matchLabels").or(Some(selector)));
+    let labels = labels.and_then(Value::as_object).filter(|labels| !labels.is_empty());
+    let labels = labels.ok_or_else(|| anyhow!("{} have no pods of their own", owner.plural))?;
+    let pairs = labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
+    let mut pods = selected(session, pairs.collect::<Vec<_>>().join(",")).await?;
+    let running = pods.iter().position(|pod| pod.text(&["status", "phase"]) == "Running");
+    Ok(pods.swap_remove(running.unwrap_or(0)))
+}
+
+/// The pods with these labels, at least one.
+///
+/// # Errors
+/// There is none.
+pub(crate) async fn selected(session: &Session, label_selector: String) -> Result<Vec<Object>> {
+    let params = ListParams { label_selector, ..ListParams::default() };
+    let pods = session.client.list(asked::row("pods")?, &session.namespace, &params).await?.items;
+    if pods.is_empty() {
+        bail!(
+            "no pod matches in namespace {}: `xctl get pods --show-labels` shows what there is",
+            session.namespace
+        );
+    }
+    Ok(pods)
+}
