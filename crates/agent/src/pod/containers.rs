@@ -1,11 +1,11 @@
 //! A container of a pod's spec as the runtime takes it: every reference resolved.
 
 use k8s_openapi::api::core::v1::{Container, Pod};
-use xebec_api::quantity::Quantity;
-use xebec_runtime::{ContainerSpec, Resources, RuntimeError, Security};
+use xebec_runtime::{ContainerSpec, RuntimeError, Security};
 
 use crate::environment::{self, expand};
 use crate::pod::machine::run_id;
+use crate::pod::resources;
 use crate::pod::sandboxes::log_dir;
 use crate::pod::worker::Bound;
 use crate::run::Agent;
@@ -92,29 +92,13 @@ pub(crate) async fn spec(
         args: words(&container.args),
         working_dir: container.working_dir.clone(),
         mounts,
-        resources: resources(container),
+        resources: resources::of_container(container),
         security: security(pod, container),
         log_path: log_dir(agent, object.uid()).join(name).join(format!("{attempt}.log")),
         tty: container.tty.unwrap_or(false),
         stdin: container.stdin.unwrap_or(false),
         env,
     })
-}
-
-fn resources(container: &Container) -> Resources {
-    let resources = container.resources.clone().unwrap_or_default();
-    let quantity = |list: &Option<std::collections::BTreeMap<String, _>>, key: &str| {
-        let found: Option<&k8s_openapi::apimachinery::pkg::api::resource::Quantity> = list.as_ref()?.get(key);
-        Quantity::parse(&found?.0).ok()
-    };
-    let millis = |q: Quantity| u64::try_from(q.millis()).ok();
-    let bytes = |q: Quantity| u64::try_from(q.value()).ok();
-    Resources {
-        cpu_request_millis: quantity(&resources.requests, "cpu").and_then(millis),
-        cpu_limit_millis: quantity(&resources.limits, "cpu").and_then(millis),
-        memory_limit_bytes: quantity(&resources.limits, "memory").and_then(bytes),
-        ..Resources::default()
-    }
 }
 
 fn security(pod: &Pod, container: &Container) -> Security {

@@ -1,9 +1,11 @@
 //! Pods: where they come from, what is done with one, and what is said of it.
 
 pub(crate) mod containers;
+mod dns;
 mod execute;
 pub(crate) mod machine;
 mod reporter;
+mod resources;
 mod sandboxes;
 pub(crate) mod source;
 pub(crate) mod status;

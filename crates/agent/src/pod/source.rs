@@ -20,8 +20,10 @@ pub(crate) async fn run(agent: Arc<Agent>) {
     selection.field_selector = format!("spec.nodeName={}", agent.config.name);
     let (cache, mut changes) = Cache::start(agent.client.clone(), selection);
     let mut workers = Workers { agent: agent.clone(), by_uid: BTreeMap::new(), tasks: JoinSet::new() };
+    // Without the Services, a pod would start without their variables and its DNS server.
+    let synced = async { cache.synced().await && agent.services.synced().await };
     tokio::select! {
-        synced = cache.synced() => if !synced { return },
+        synced = synced => if !synced { return },
         () = agent.stop.cancelled() => return,
     }
     workers.adopt(&cache).await;

@@ -5,6 +5,7 @@ mod ends;
 mod events;
 mod probes;
 mod reports;
+mod sandboxes;
 mod starts;
 mod volumes;
 mod world;
