@@ -181,3 +181,25 @@ fn whiteouts_links_and_devices_are_unpacked_and_nothing_leaves_the_folder() {
     let inside = dir.join(outside.strip_prefix("/").expect("absolute")).join("file");
     assert_eq!(fs::read_to_string(inside).expect("it stayed inside"), "caught");
 }
+
+#[test]
+fn the_system_image_is_packed_once_for_each_executable() {
+    let dir = TempDir::new().expect("tempdir");
+    let store = Store::open(dir.path()).expect("works");
+    let executable = dir.path().join("xebec");
+    let add = |text: &str| {
+        if !text.is_empty() {
+            fs::write(&executable, text).expect("write");
+        }
+        let name = store.add_system_image(&executable, "1.2.3").expect("works");
+        let references = fs::read_dir(dir.path().join("images/refs")).expect("a folder").map(Result::unwrap);
+        let written: Vec<u64> = references.map(|entry| entry.metadata().expect("a file").ino()).collect();
+        (store.find(&name).expect("works").expect("it is there"), written)
+    };
+    let (first, written) = add("one");
+    assert_eq!(fs::read_to_string(first.layers[0].join("xebec")).expect("read"), "one");
+    assert_eq!(add(""), (first.clone(), written.clone()), "the same executable: nothing is written");
+    let (second, rewritten) = add("another");
+    assert_eq!(fs::read_to_string(second.layers[0].join("xebec")).expect("read"), "another");
+    assert_ne!((second, rewritten), (first, written));
+}
