@@ -60,7 +60,7 @@ fn never_pulls(pod: &Pod, name: &str) -> bool {
     find(pod, name).is_some_and(|container| container.image_pull_policy.as_deref() == Some("Never"))
 }
 
-fn find<'a>(pod: &'a Pod, name: &str) -> Option<&'a Container> {
+pub(crate) fn find<'a>(pod: &'a Pod, name: &str) -> Option<&'a Container> {
     let spec = pod.spec.as_ref()?;
     spec.init_containers.iter().flatten().chain(&spec.containers).find(|container| container.name == name)
 }

@@ -1,17 +1,32 @@
 //! Executes the machine's steps on the runtime, and tells of what was done.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use xebec_api::table;
 use xebec_client::{DeleteParams, Reason};
 use xebec_runtime::RuntimeError;
 
 use crate::pod::containers::{self, NotStarted};
-use crate::pod::machine::{FailedStart, Step, parse_run};
+use crate::pod::hooks::Hooked;
+use crate::pod::machine::{FailedStart, Step, parse_run, run_id};
 use crate::pod::reporter::Reporter;
 use crate::pod::sandboxes;
 use crate::pod::worker::{Bound, Worker};
+use crate::probe::Verdict;
+use crate::run::Agent;
 use crate::volumes;
+
+/// A hook that hangs does so for no longer; a `preStop` has its pod's grace at most.
+const LONGEST_HOOK: Duration = Duration::from_secs(3600);
+
+/// One that ended by itself meanwhile needs no signal.
+async fn signal(agent: &Agent, uid: &str, id: &str, number: i32) -> Result<(), RuntimeError> {
+    match agent.runtime.signal_container(uid, id, number).await {
+        Err(RuntimeError::NoContainer { .. }) => Ok(()),
+        outcome => outcome,
+    }
+}
 
 impl Worker {
     /// Executes one step; `true` when nothing is left to do for this pod.
@@ -26,7 +41,7 @@ impl Worker {
             (Step::Start { container, attempt }, Some(bound)) => self.start(bound, container, *attempt).await,
             (Step::Terminate { id }, _) => {
                 self.note_end(bound, id);
-                self.signal(id, libc::SIGTERM).await?;
+                self.terminate(bound, id).await?;
             }
             (Step::Kill { id }, _) => self.signal(id, libc::SIGKILL).await?,
             (Step::RemoveSandbox, _) => self.agent.runtime.remove_sandbox(&self.uid).await?,
@@ -57,12 +72,55 @@ impl Worker {
         }
     }
 
-    /// One that ended by itself meanwhile needs no signal.
-    async fn signal(&self, id: &str, signal: i32) -> Result<(), RuntimeError> {
-        match self.agent.runtime.signal_container(&self.uid, id, signal).await {
-            Err(RuntimeError::NoContainer { .. }) => Ok(()),
-            outcome => outcome,
-        }
+    async fn signal(&self, id: &str, number: i32) -> Result<(), RuntimeError> {
+        signal(&self.agent, &self.uid, id, number).await
+    }
+
+    /// Asks a run to end, after its `preStop`. Its grace runs meanwhile.
+    async fn terminate(&mut self, bound: Option<&Bound>, id: &str) -> Result<(), RuntimeError> {
+        let hooked = self.hooked(bound, id).await;
+        let Some((hooked, hook)) = hooked.and_then(|it| Some((it.clone(), it.pre_stop()?))) else {
+            return self.signal(id, libc::SIGTERM).await;
+        };
+        let (object, name) = (bound.map(|bound| bound.object.clone()), hooked.container.name.clone());
+        self.hooks.spawn(async move {
+            if let (Err(why), Some(object)) = (hooked.call(&hook, LONGEST_HOOK).await, object) {
+                hooked.agent.events.warning(&object, &name, "FailedPreStopHook", format!("PreStopHook failed: {why}"));
+            }
+            if let Err(error) = signal(&hooked.agent, &hooked.pod_uid, &hooked.run, libc::SIGTERM).await {
+                tracing::warn!(%error, run = hooked.run, "not asked to end; it is killed when its grace is over");
+            }
+        });
+        Ok(())
+    }
+
+    /// Runs the `postStart` of a run; when it fails, the run ends.
+    async fn post_start(&mut self, bound: &Bound, id: &str) {
+        let hooked = self.hooked(Some(bound), id).await;
+        let Some((hooked, hook)) = hooked.and_then(|it| Some((it.clone(), it.post_start()?))) else { return };
+        let (object, verdicts) = (bound.object.clone(), self.verdicts.clone());
+        self.hooks.spawn(async move {
+            let Err(why) = hooked.call(&hook, LONGEST_HOOK).await else { return };
+            let (name, message) = (&hooked.container.name, format!("PostStartHook failed: {why}"));
+            hooked.agent.events.warning(&object, name, "FailedPostStartHook", message);
+            let condemned =
+                Verdict::Condemned { run: hooked.run, failed: "its postStart hook", grace_seconds: None };
+            // A worker that is gone needs no verdict.
+            let _ = verdicts.send(condemned).await;
+        });
+    }
+
+    async fn hooked(&self, bound: Option<&Bound>, id: &str) -> Option<Hooked> {
+        let container = containers::find(&bound?.pod, parse_run(id)?.0)?.clone();
+        container.lifecycle.as_ref()?;
+        let ip = self.address(bound, self.sandbox().await.ok()?.as_ref());
+        Some(Hooked {
+            agent: self.agent.clone(),
+            pod_uid: self.uid.clone(),
+            run: id.to_owned(),
+            container,
+            ip,
+        })
     }
 
     /// Starts a run; a start that fails is remembered, and tried again by the machine.
@@ -72,6 +130,7 @@ impl Worker {
             let events = &self.agent.events;
             events.normal(&bound.object, container, "Created", format!("Created container: {container}"));
             events.normal(&bound.object, container, "Started", format!("Started container {container}"));
+            self.post_start(bound, &run_id(container, attempt)).await;
             return;
         };
         tracing::warn!(pod = bound.object.name(), container, reason = why.reason, why.message, "not started");

@@ -3,6 +3,7 @@
 pub(crate) mod containers;
 mod dns;
 mod execute;
+mod hooks;
 pub(crate) mod machine;
 mod reporter;
 mod resources;

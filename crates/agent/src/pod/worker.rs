@@ -3,13 +3,14 @@
 //! for a master while there is something to do.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use xebec_api::object::Object;
 use xebec_runtime::{ContainerState, RuntimeError, Sandbox};
 
@@ -49,10 +50,12 @@ pub(super) struct Worker {
     pub(super) memory: Memory,
     readiness: Readiness,
     probes: probe::Running,
-    verdicts: mpsc::Sender<Verdict>,
+    pub(super) verdicts: mpsc::Sender<Verdict>,
     pub(super) reporter: Reporter,
     /// By container, the run whose back-off was told.
     told_backoffs: BTreeMap<String, u64>,
+    /// Hooks that run, and what follows them.
+    pub(super) hooks: JoinSet<()>,
     /// Keeps its volumes up to date.
     refresher: JoinHandle<()>,
 }
@@ -70,6 +73,7 @@ pub(crate) async fn run(agent: Arc<Agent>, uid: String, mut wanted: watch::Recei
         verdicts,
         reporter: Reporter::start(agent.clone()),
         told_backoffs: BTreeMap::new(),
+        hooks: JoinSet::new(),
         refresher: tokio::spawn(volumes::keep(agent.clone(), wanted.clone())),
         agent,
     };
@@ -85,10 +89,12 @@ pub(crate) async fn run(agent: Arc<Agent>, uid: String, mut wanted: watch::Recei
             () = hint(&mut hints, &uid) => {}
             Some(verdict) = heard.recv() => worker.hear(bound.as_ref(), verdict),
             () = tokio::time::sleep(wait) => {}
+            Some(_) = worker.hooks.join_next() => {}
             () = stop.cancelled() => break,
         }
     }
     worker.stop_refresher().await;
+    worker.hooks.shutdown().await;
     worker.probes.stop().await;
     worker.reporter.finish().await;
     uid
@@ -187,8 +193,7 @@ impl Worker {
         self.memory.condemned.retain(|id, _| runs(id));
         self.probes.keep(runs);
         let Some(spec) = bound.and_then(|bound| bound.pod.spec.as_ref()) else { return };
-        let ip = sandbox.and_then(|sandbox| sandbox.ips.first().copied());
-        let ip = if spec.host_network == Some(true) { Some(self.agent.config.address) } else { ip };
+        let ip = self.address(bound, sandbox);
         for state in running {
             let Some((name, _)) = parse_run(&state.id) else { continue };
             let container = spec.containers.iter().find(|container| container.name == name);
@@ -207,6 +212,15 @@ impl Worker {
         }
     }
 
+    /// Where the pod is reached.
+    pub(super) fn address(&self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) -> Option<IpAddr> {
+        let spec = bound.and_then(|bound| bound.pod.spec.as_ref());
+        if spec.is_some_and(|spec| spec.host_network == Some(true)) {
+            return Some(self.agent.config.address);
+        }
+        sandbox.and_then(|sandbox| sandbox.ips.first().copied())
+    }
+
     fn hear(&mut self, bound: Option<&Bound>, verdict: Verdict) {
         let container = |run: &str| parse_run(run).map_or_else(String::new, |(name, _)| name.to_owned());
         match verdict {
@@ -220,10 +234,10 @@ impl Worker {
                     self.agent.events.warning(&bound.object, &container(&run), "Unhealthy", why);
                 }
             }
-            Verdict::Condemned { run, probe, grace_seconds } => {
+            Verdict::Condemned { run, failed, grace_seconds } => {
                 if let Some(bound) = bound {
                     let name = container(&run);
-                    let message = format!("Container {name} failed {probe} probe, will be restarted");
+                    let message = format!("Container {name} failed {failed}, will be restarted");
                     self.agent.events.normal(&bound.object, &name, "Killing", message);
                 }
                 self.memory.condemned.insert(run, Condemned { grace_seconds, asked: None });

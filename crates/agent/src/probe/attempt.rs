@@ -1,8 +1,9 @@
 //! One try of a probe, whatever its kind.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Container, ExecAction, Probe};
+use k8s_openapi::api::core::v1::{Container, ExecAction, HTTPGetAction, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use tokio::net::TcpStream;
 
@@ -22,24 +23,37 @@ pub(super) async fn try_once(target: &Target, container: &Container, probe: &Pro
 }
 
 async fn over_network(target: &Target, container: &Container, probe: &Probe) -> Result<(), String> {
-    let host = |named: &Option<String>| match (named, target.ip) {
-        (Some(named), _) if !named.is_empty() => Ok(named.clone()),
-        (_, Some(ip)) => Ok(ip.to_string()),
-        (_, None) => Err("the pod has no address".to_owned()),
-    };
     if let Some(action) = &probe.http_get {
-        return http::get(action, &host(&action.host)?, port(container, &action.port)?).await;
+        return http_get(action, container, target.ip).await;
     }
     if let Some(action) = &probe.tcp_socket {
-        let address = (host(&action.host)?, port(container, &action.port)?);
+        let address = (host(action.host.as_deref(), target.ip)?, port(container, &action.port)?);
         return TcpStream::connect(address).await.map(drop).map_err(|error| error.to_string());
     }
     if let Some(action) = &probe.grpc {
         let port = port(container, &IntOrString::Int(action.port))?;
-        return grpc::check(&host(&None)?, port, action.service.as_deref().unwrap_or_default()).await;
+        return grpc::check(&host(None, target.ip)?, port, action.service.as_deref().unwrap_or_default())
+            .await;
     }
     // A kind of probe that is not known here must not keep a pod from being ready.
     Ok(())
+}
+
+/// A request as a probe or a hook names it, by default to the pod itself.
+///
+/// # Errors
+/// As [`try_once`].
+pub(crate) async fn http_get(
+    action: &HTTPGetAction,
+    container: &Container,
+    ip: Option<IpAddr>,
+) -> Result<(), String> {
+    http::get(action, &host(action.host.as_deref(), ip)?, port(container, &action.port)?).await
+}
+
+fn host(named: Option<&str>, ip: Option<IpAddr>) -> Result<String, String> {
+    let named = named.filter(|named| !named.is_empty()).map(str::to_owned);
+    named.or_else(|| ip.map(|ip| ip.to_string())).ok_or_else(|| "the pod has no address".to_owned())
 }
 
 async fn exec(target: &Target, action: &ExecAction, timeout: Duration) -> Result<(), String> {

@@ -16,6 +16,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use xebec_runtime::Runtime;
 
+pub(crate) use self::attempt::http_get;
+
 /// What a probe found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -23,8 +25,8 @@ pub(crate) enum Verdict {
     Ready { run: String, ready: bool },
     /// A try failed.
     Unhealthy { run: String, why: String },
-    /// The run must end, by its startup or liveness probe.
-    Condemned { run: String, probe: &'static str, grace_seconds: Option<i64> },
+    /// The run must end, because it failed something: its liveness probe, a hook.
+    Condemned { run: String, failed: &'static str, grace_seconds: Option<i64> },
 }
 
 /// What is probed.

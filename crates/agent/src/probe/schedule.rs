@@ -20,7 +20,7 @@ pub(super) async fn watch(target: Target, container: Container, verdicts: mpsc::
     let prober = Prober { target, container, verdicts };
     if let Some(probe) = &prober.container.startup_probe {
         if !prober.lasts_until("Startup", probe, Until::Success).await {
-            prober.condemn("startup", probe).await;
+            prober.condemn("startup probe", probe).await;
             return;
         }
         if prober.container.readiness_probe.is_none() {
@@ -36,7 +36,7 @@ pub(super) async fn watch(target: Target, container: Container, verdicts: mpsc::
     let liveness = async {
         if let Some(probe) = &prober.container.liveness_probe {
             prober.lasts_until("Liveness", probe, Until::TooManyFailures).await;
-            prober.condemn("liveness", probe).await;
+            prober.condemn("liveness probe", probe).await;
         }
     };
     tokio::join!(readiness, liveness);
@@ -100,10 +100,10 @@ impl Prober {
         }
     }
 
-    async fn condemn(&self, kind: &'static str, probe: &Probe) {
+    async fn condemn(&self, failed: &'static str, probe: &Probe) {
         let run = self.target.run.clone();
         let grace_seconds = probe.termination_grace_period_seconds;
-        self.tell(Verdict::Condemned { run, probe: kind, grace_seconds }).await;
+        self.tell(Verdict::Condemned { run, failed, grace_seconds }).await;
     }
 
     async fn tell_ready(&self, ready: bool) {

@@ -3,6 +3,7 @@
 
 mod ends;
 mod events;
+mod hooks;
 mod probes;
 mod reports;
 mod sandboxes;

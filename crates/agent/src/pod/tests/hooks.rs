@@ -1,0 +1,68 @@
+//! Hooks at the start and at the end of containers.
+
+use serde_json::{Value, json};
+use xebec_runtime::fake::Behaviour;
+
+use super::world::World;
+
+fn hooked(lifecycle: Value) -> Value {
+    let container = json!({"name": "web", "image": "nginx", "lifecycle": lifecycle});
+    json!({"terminationGracePeriodSeconds": 30, "containers": [container]})
+}
+
+async fn run(lifecycle: Value) -> World {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    world.runtime.on_exec("broken", 2, "no");
+    world.bind("a", hooked(lifecycle));
+    world.until_running("a").await;
+    world
+}
+
+fn delete(world: &World) {
+    world.runtime.take_calls();
+    world.change("a", |pod| {
+        pod.set(&["metadata", "deletionTimestamp"], "2026-01-01T00:00:30Z");
+        pod.set(&["metadata", "deletionGracePeriodSeconds"], 30);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_is_asked_to_end_after_its_hook() {
+    let world = run(json!({"preStop": {"exec": {"command": ["drain"]}}})).await;
+    delete(&world);
+    world.until("gone", |world| world.pod("a").is_none()).await;
+    let wanted = ["exec uid-1 web.0: drain", "signal_container uid-1 web.0 15", "remove_sandbox uid-1"];
+    assert_eq!(world.runtime.take_calls(), wanted);
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_has_the_grace_at_most() {
+    let world = run(json!({"preStop": {"sleep": {"seconds": 300}}})).await;
+    delete(&world);
+    world.pass(25).await;
+    assert_eq!(world.runtime.take_calls(), Vec::<String>::new());
+    world.until("gone", |world| world.pod("a").is_none()).await;
+    assert_eq!(world.runtime.take_calls(), ["signal_container uid-1 web.0 9", "remove_sandbox uid-1"]);
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_fails_is_told_and_ends_a_start() {
+    let world = run(json!({"postStart": {"exec": {"command": ["broken"]}}})).await;
+    world
+        .until_event(
+            "1 Warning FailedPostStartHook PostStartHook failed: command \"broken\" exited with 2: no",
+        )
+        .await;
+    world.until("a restart", |world| world.container("a")["restartCount"] == 1).await;
+    world.stop().await;
+    let world = run(json!({"preStop": {"exec": {"command": ["broken"]}}})).await;
+    delete(&world);
+    world
+        .until_event("1 Warning FailedPreStopHook PreStopHook failed: command \"broken\" exited with 2: no")
+        .await;
+    world.until("gone", |world| world.pod("a").is_none()).await;
+    world.stop().await;
+}
