@@ -84,7 +84,8 @@ fn parse(source: &str, text: &str) -> Vec<Parsed> {
         let place = |line: usize| Place(format!("{source}: document {} (line {line})", index + 1));
         match to_json(document) {
             Ok(Value::Null) => {}
-            Ok(Value::Object(map)) => {
+            Ok(Value::Object(mut map)) => {
+                map.values_mut().for_each(octal_modes);
                 let object = Object::from_map(map);
                 objects.extend(items(object).into_iter().map(|item| match item {
                     Ok(object) => Ok((place(first_line), object)),
@@ -100,6 +101,42 @@ fn parse(source: &str, text: &str) -> Vec<Parsed> {
         }
     }
     objects
+}
+
+/// The modes of volumes' files, such as 0400: a number in the YAML 1.1 that Kubernetes'
+/// users write, and a text in the YAML 1.2 that is read here.
+fn octal_modes(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(octal_modes),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match name.as_str() {
+                    "volumes" => modes_in(field),
+                    // Free text, which is nobody's to read.
+                    "data" | "stringData" | "annotations" | "labels" => {}
+                    _ => octal_modes(field),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn modes_in(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(modes_in),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                let octal = field.as_str().filter(|text| text.starts_with('0') && text.len() > 1);
+                let octal = octal.and_then(|text| u32::from_str_radix(text, 8).ok());
+                match octal {
+                    Some(mode) if matches!(name.as_str(), "mode" | "defaultMode") => *field = mode.into(),
+                    _ => modes_in(field),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Documents with the number of their first line.
@@ -222,6 +259,16 @@ mod tests {
                 "f: document 4 (line 13): error: expected an object with apiVersion and kind, found a list",
             ]
         );
+    }
+
+    #[test]
+    fn modes_of_volumes_may_be_octal_as_in_yaml_1_1() {
+        let text = "spec:\n  volumes:\n  - secret: {defaultMode: 0400, items: [{key: a, mode: 0644}]}\n  mode: '0400'\n";
+        let wanted = r#"{"spec":{"mode":"0400","volumes":[{"secret":{"defaultMode":256,"items":[{"key":"a","mode":420}]}}]}}"#;
+        assert_eq!(told(text), [format!("f: document 1 (line 1): {wanted}")]);
+        let text = "data: {volumes: '0400', defaultMode: '0400'}";
+        let wanted = r#"{"data":{"defaultMode":"0400","volumes":"0400"}}"#;
+        assert_eq!(told(text), [format!("f: document 1 (line 1): {wanted}")]);
     }
 
     #[test]

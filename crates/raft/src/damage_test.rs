@@ -33,7 +33,8 @@ fn put(index: u64, bytes: usize) -> Transaction {
 }
 
 fn entry(index: u64) -> Entry {
-    let bytes = if index % 50 == 9 { 100_000 } else { 500 };
+    // Some have three parts.
+    let bytes = if index % 50 == 9 { 2 * database::CHUNK_BYTES + 1_000 } else { 500 };
     Entry::new(log_id(1, index), EntryPayload::Normal(Command(put(index, bytes).encode())))
 }
 
