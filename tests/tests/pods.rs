@@ -40,7 +40,7 @@ spec:
       command: [/bin/busybox, sleep, "100000"]
       resources: {limits: {cpu: 500m, memory: 32Mi}}
       env: [{name: MEMORY, valueFrom: {resourceFieldRef: {resource: limits.memory, divisor: 1Mi}}}]
-      livenessProbe: {exec: {command: [/bin/sh, -c, "test ! -e /die"]}, periodSeconds: 1, failureThreshold: 1}
+      livenessProbe: {exec: {command: [/bin/sh, -c, "test ! -e /die"]}, periodSeconds: 1, timeoutSeconds: 10}
       volumeMounts:
         - {name: cache, mountPath: /cache}
         - {name: paint, mountPath: /paint}
