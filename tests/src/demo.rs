@@ -15,8 +15,17 @@ use crate::xctl::Xctl;
 /// A running demo. Dropping it takes it down, also when the test failed.
 pub struct Demo {
     dir: PathBuf,
+    form: Form,
+    closing: (String, String),
     before: Footprint,
     _machine: Machine,
+}
+
+/// What `up.sh` boots.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    ThreeMasters,
+    Single,
 }
 
 /// Whether this process may make namespaces, mounts and cgroups. Says so when not.
@@ -41,15 +50,35 @@ impl Demo {
     /// When the cluster does not come up; shows every host's log.
     #[must_use]
     pub fn up() -> Option<Self> {
+        Self::boot(Form::ThreeMasters)
+    }
+
+    /// Boots the embedded form and the guestbook. `None` without root.
+    ///
+    /// # Panics
+    /// When the cluster does not come up; shows its log.
+    #[must_use]
+    pub fn up_single() -> Option<Self> {
+        Self::boot(Form::Single)
+    }
+
+    fn boot(form: Form) -> Option<Self> {
         if !is_root() {
             return None;
         }
         let machine = Machine::alone();
         let dir = PathBuf::from("/var/lib/xebec-e2e");
-        let demo = Self { dir, before: Footprint::of_this_machine(), _machine: machine };
+        let before = Footprint::of_this_machine();
+        let mut demo = Self { dir, form, closing: Default::default(), before, _machine: machine };
         demo.script("down.sh", &[]).expect("down.sh works on nothing");
-        demo.bring_up();
+        demo.closing = demo.bring_up();
         Some(demo)
+    }
+
+    /// What the first `up.sh` closed with: the URL and the kubeconfig.
+    #[must_use]
+    pub fn closing(&self) -> &(String, String) {
+        &self.closing
     }
 
     /// Runs `up.sh` again, which mends what is down. Gives its last line but one and
@@ -58,7 +87,8 @@ impl Demo {
     /// # Panics
     /// When it fails; shows every host's log.
     pub fn bring_up(&self) -> (String, String) {
-        match self.script("up.sh", &[]) {
+        let args: &[&str] = if self.form == Form::Single { &["--single"] } else { &[] };
+        match self.script("up.sh", args) {
             Ok(output) => {
                 let lines: Vec<&str> = output.lines().rev().take(2).collect();
                 let value = |line: Option<&&str>, key: &str| {
@@ -115,7 +145,10 @@ impl Demo {
     /// The admin kubeconfig.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
-        self.dir.join("admin.kubeconfig")
+        match self.form {
+            Form::ThreeMasters => self.dir.join("admin.kubeconfig"),
+            Form::Single => self.dir.join("single/data/admin.kubeconfig"),
+        }
     }
 
     /// Runs `xctl` and gives its output.
@@ -161,7 +194,7 @@ impl Demo {
             let lines: Vec<&str> = log.lines().collect();
             format!("--- {host}\n{}\n", lines[lines.len().saturating_sub(25)..].join("\n"))
         };
-        ["m1", "m2", "m3", "n1", "n2"].map(tail).concat()
+        ["m1", "m2", "m3", "n1", "n2", "single"].map(tail).concat()
     }
 
     fn script(&self, name: &str, args: &[&str]) -> Result<String> {

@@ -11,6 +11,7 @@ pub mod leaks;
 pub mod lone;
 pub mod machine;
 pub mod masters;
+pub mod orphans;
 pub mod outcome;
 pub mod programs;
 pub mod waiting;

@@ -42,7 +42,7 @@ impl Masters {
     /// When it does not come up; shows its log.
     #[must_use]
     pub fn one() -> Self {
-        Self::boot(1, None)
+        Self::on(Machine::shared(), 1, None)
     }
 
     /// Three masters on loopback.
@@ -51,20 +51,20 @@ impl Masters {
     /// When they do not come up; shows their logs.
     #[must_use]
     pub fn three() -> Self {
-        Self::boot(3, None)
+        Self::on(Machine::shared(), 3, None)
     }
 
-    /// Three masters on three hosts.
+    /// Three masters on three hosts. `None`, said loudly, without root.
     ///
     /// # Panics
     /// When they do not come up; shows their logs.
     #[must_use]
-    pub fn on(hosts: Hosts) -> Self {
-        Self::boot(3, Some(hosts))
+    pub fn on_hosts() -> Option<Self> {
+        let machine = Machine::shared();
+        Some(Self::on(machine, 3, Some(Hosts::new(3)?)))
     }
 
-    fn boot(count: u8, hosts: Option<Hosts>) -> Self {
-        let machine = Machine::shared();
+    fn on(machine: Machine, count: u8, hosts: Option<Hosts>) -> Self {
         let dir = tempfile::tempdir().expect("a folder for the masters");
         let loopback = loopback();
         let master = |number| Master {

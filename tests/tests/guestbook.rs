@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use xebec_tests::demo::Demo;
+use xebec_tests::orphans;
 use xebec_tests::waiting::eventually;
 
 const NODES: [&str; 2] = ["10.99.0.21", "10.99.0.22"];
@@ -18,10 +19,18 @@ fn the_guestbook_survives_the_loss_of_a_leader_an_agent_and_a_node() {
         post(node, &format!("from-{node}"));
     }
     running_it_again_changes_nothing(&demo);
+    a_user_looks_around(&demo);
+    a_user_rolls_out_and_back(&demo);
+    nothing_is_orphaned(&demo);
     the_leader_is_killed(&demo);
+    nothing_is_orphaned(&demo);
     an_agent_is_killed(&demo);
+    nothing_is_orphaned(&demo);
     a_node_without_redis_loses_power(&demo);
+    nothing_is_orphaned(&demo);
     the_node_with_redis_loses_power(&demo);
+    demo.bring_up();
+    nothing_is_orphaned(&demo);
     demo.down();
 }
 
@@ -31,6 +40,59 @@ fn running_it_again_changes_nothing(demo: &Demo) {
     assert_eq!(url, "http://10.99.0.21:30080");
     assert_eq!(kubeconfig, demo.kubeconfig().display().to_string());
     assert_eq!((pids(demo), pods(demo)), before, "a second up.sh changes nothing that works");
+}
+
+/// Every host holds what its pods explain, and nothing of pods that are gone.
+fn nothing_is_orphaned(demo: &Demo) {
+    for host in ["n1", "n2"] {
+        eventually("a host with its pods only", Duration::from_secs(30), || {
+            orphans::host_holds_its_pods_only(demo, host)
+        });
+    }
+}
+
+fn a_user_looks_around(demo: &Demo) {
+    let website = name_of(demo, "website");
+    let exec = |words: &[&str]| demo.xctl_output(&[&["exec", &website, "--"], words].concat()).expect("xctl");
+    let page = exec(&["cat", "/www/index.html"]);
+    assert_eq!(String::from_utf8_lossy(&page.stdout), "<h1>Xebec</h1><p>A website served by busybox.</p>\n");
+    assert_eq!(exec(&["sh", "-c", "exit 7"]).status.code(), Some(7), "the command's own exit code");
+    let log = demo.xctl(&["logs", "deploy/redis"]).expect("logs");
+    assert!(log.contains("Ready to accept connections"), "{log}");
+    let last = demo.xctl(&["logs", "deploy/redis", "--tail", "1"]).expect("logs");
+    assert_eq!(last.lines().count(), 1, "{last}");
+    let page = demo.xctl(&["describe", "pod", &website]).expect("describes");
+    for part in [website.as_str(), "xebec.local/busybox:1", "Scheduled", "Events"] {
+        assert!(page.contains(part), "{part} is not in\n{page}");
+    }
+    let secret = demo.xctl(&["describe", "secret", "redis"]).expect("describes");
+    assert!(secret.contains("password") && !secret.contains("three-masts"), "{secret}");
+    let token = demo.xctl(&["token", "create", "--ttl", "1m"]).expect("a token");
+    assert!(token.starts_with("xbc1") && token.trim().split('.').count() == 3, "a token");
+}
+
+fn a_user_rolls_out_and_back(demo: &Demo) {
+    let template = || {
+        let sets = demo.xctl_json(&["get", "replicasets", "-l", "app=guestbook"]).expect("sets");
+        let live = items(&sets).find(|set| set["spec"]["replicas"] == 2).expect("one set has the pods");
+        live["metadata"]["name"].clone()
+    };
+    let first = template();
+    let done = |demo: &Demo| {
+        demo.xctl(&["rollout", "status", "deployment/guestbook", "--timeout", "60s"]).expect("rolls out");
+        eventually("one ReplicaSet with the pods", Duration::from_secs(20), || {
+            let pods = demo.xctl_json(&["get", "pods", "-l", "app=guestbook"])?;
+            ensure!(items(&pods).count() == 2 && items(&pods).all(is_ready), "{pods}");
+            Ok(())
+        });
+    };
+    demo.xctl(&["rollout", "restart", "deployment/guestbook"]).expect("restarts");
+    done(demo);
+    assert_ne!(template(), first, "new pods of a new template");
+    demo.xctl(&["rollout", "undo", "deployment/guestbook"]).expect("goes back");
+    done(demo);
+    assert_eq!(template(), first, "the old template again");
+    assert_all_entries_everywhere(&["from-10.99.0.21", "from-10.99.0.22"]);
 }
 
 fn the_leader_is_killed(demo: &Demo) {
@@ -119,6 +181,12 @@ fn pods(demo: &Demo) -> Vec<(String, String, u64)> {
 
 fn pids(demo: &Demo) -> Vec<i32> {
     ["m1", "m2", "m3", "n1", "n2"].map(|host| demo.pid(host).expect("a pid")).to_vec()
+}
+
+fn name_of(demo: &Demo, app: &str) -> String {
+    let pods = demo.xctl_json(&["get", "pods", "-l", &format!("app={app}")]).expect("pods");
+    let pod = items(&pods).find(|pod| is_ready(pod)).expect("a ready pod");
+    pod["metadata"]["name"].as_str().expect("a name").to_owned()
 }
 
 fn node_of(demo: &Demo, app: &str) -> String {

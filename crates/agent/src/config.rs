@@ -104,4 +104,32 @@ mod tests {
             assert!(error.contains(wanted), "{error}");
         }
     }
+
+    #[test]
+    fn every_topologys_nodes_parse() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cluster-configs");
+        let lookup = |name: &str| match name {
+            "XEBEC_DEMO_DIR" => Some("/demo".to_owned()),
+            "XEBEC_ADDRESS" => Some("10.0.0.1".to_owned()),
+            _ => None,
+        };
+        let mut nodes = Vec::new();
+        for topology in std::fs::read_dir(root).expect("topologies") {
+            let topology = topology.expect("a folder");
+            for file in std::fs::read_dir(topology.path()).expect("files") {
+                let path = file.expect("a file").path();
+                let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+                if !name.starts_with('n') {
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).expect("text");
+                let config = Config::parse(&text, &lookup);
+                let config = config.unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+                assert_eq!(config.name, name);
+                nodes.push(format!("{}/{name}", topology.file_name().to_string_lossy()));
+            }
+        }
+        nodes.sort();
+        assert_eq!(nodes, ["single/n1", "three-masters/n1", "three-masters/n2"]);
+    }
 }

@@ -18,6 +18,7 @@ use xebec_rpc::raft::v1;
 use xebec_rpc::raft::v1::peer_client::PeerClient;
 use xebec_state::Reply;
 
+use crate::leadership::has_lost_its_quorum;
 use crate::network::{MESSAGE_BYTES, Peers};
 use crate::state_machine::{Published, StateMachine};
 use crate::types::{Command, Member, TypeConfig};
@@ -110,6 +111,9 @@ impl Core {
         if bytes.len() > TRANSACTION_BYTES {
             let why = format!("a transaction of {} bytes; {TRANSACTION_BYTES} are allowed", bytes.len());
             return failed(ProposeError::Refused(why));
+        }
+        if has_lost_its_quorum(&self.raft.metrics().borrow_watched()) {
+            return failed(ProposeError::NoLeader("no majority of the masters answers".to_owned()));
         }
         let outcome = timeout(PATIENCE, self.raft.client_write(Command(bytes))).await;
         match outcome {

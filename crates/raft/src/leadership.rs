@@ -1,11 +1,19 @@
 //! Who leads, as this master knows it.
 
+use std::time::Duration;
+
 use openraft::async_runtime::WatchReceiver;
-use openraft::{RaftMetrics, ServerState};
+use openraft::{Instant as _, RaftMetrics, ServerState};
 use tokio::sync::watch;
 
 use crate::core::OurRaft;
 use crate::types::{Member, TypeConfig};
+
+/// A leader that no majority answers for this long leads nobody any more: the others have
+/// elected another by then, if they can.
+const QUORUM_LOST: Duration = Duration::from_secs(2);
+/// How often a leader looks whether it still is one; nothing tells it of silence.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Who leads, and whether it is this master.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -22,6 +30,9 @@ pub struct Leadership {
 
 impl Leadership {
     pub(crate) fn from_metrics(metrics: &RaftMetrics<TypeConfig>) -> Self {
+        if has_lost_its_quorum(metrics) {
+            return Self { leader: None, term: metrics.current_term, leading: None };
+        }
         let membership = metrics.membership_config.membership();
         let leader = metrics.current_leader.and_then(|id| Some((id, membership.get_node(&id)?.clone())));
         let leads = metrics.state == ServerState::Leader && metrics.running_state.is_ok();
@@ -29,6 +40,15 @@ impl Leadership {
         let leading = (leads && applied_own).then_some(metrics.current_term);
         Self { leader, term: metrics.current_term, leading }
     }
+}
+
+/// Whether this is a leader that no majority has answered for a while. What it proposes
+/// now would stay undecided, and be overwritten by the next leader's.
+pub(crate) fn has_lost_its_quorum(metrics: &RaftMetrics<TypeConfig>) -> bool {
+    let alone = metrics.membership_config.membership().voter_ids().count() < 2;
+    metrics.state == ServerState::Leader
+        && !alone
+        && metrics.last_quorum_acked.as_ref().is_some_and(|acked| acked.elapsed() > QUORUM_LOST)
 }
 
 /// Tells every change. Once Raft has ended nobody leads here, and the channel closes.
@@ -42,9 +62,12 @@ pub(crate) async fn watch(raft: OurRaft, sender: watch::Sender<Leadership>) {
             *known = now;
             changed
         });
-        if metrics.changed().await.is_err() {
-            sender.send_modify(|known| (known.leader, known.leading) = (None, None));
-            return;
+        match tokio::time::timeout(LOOK_EVERY, metrics.changed()).await {
+            Ok(Ok(())) | Err(_) => {}
+            Ok(Err(_)) => {
+                sender.send_modify(|known| (known.leader, known.leading) = (None, None));
+                return;
+            }
         }
     }
 }

@@ -89,6 +89,10 @@ async fn a_leader_that_is_cut_off_commits_nothing() {
     assert!(matches!(outcome, Err(ProposeError::Unknown(_) | ProposeError::NotLeading)), "{outcome:?}");
     let read = all[leader].node.barrier().await;
     assert!(matches!(read, Err(ProposeError::NoLeader(_))), "{read:?}");
+    let known = all[leader].node.leadership().borrow().clone();
+    assert_eq!((known.leader, known.leading), (None, None), "it has stopped to claim that it leads");
+    let refused = all[leader].node.propose(&create("refused", 10)).await;
+    assert!(matches!(refused, Err(ProposeError::NoLeader(_))), "nothing happened: {refused:?}");
     drop(isolation);
     // It gives way, and what only it had is gone.
     all[leader].node.barrier().await.expect("a read point again");

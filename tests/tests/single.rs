@@ -1,0 +1,40 @@
+//! The embedded form, `scripts/up.sh --single`: one process, one node, the same guestbook,
+//! and nothing left afterwards.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use xebec_tests::demo::Demo;
+use xebec_tests::waiting::eventually;
+
+#[test]
+fn one_process_serves_the_guestbook_and_leaves_nothing() {
+    let Some(demo) = Demo::up_single() else { return };
+    let (url, kubeconfig) = demo.closing().clone();
+    assert!(url.starts_with("http://") && url.ends_with(":30080"), "{url}");
+    assert_eq!(kubeconfig, demo.kubeconfig().display().to_string());
+    eventually("a post", Duration::from_secs(20), || curl(&["-d", "entry=alone", &format!("{url}/entries")]));
+    assert!(curl(&[&format!("{url}/entries")]).expect("answers").contains("alone"));
+
+    let before = seen(&demo);
+    assert_eq!(demo.bring_up(), (url, kubeconfig), "the same closing lines");
+    assert_eq!(seen(&demo), before, "a second up.sh changes nothing that works");
+    demo.down();
+}
+
+/// What a user would see change: the process, and the pods with their restarts.
+fn seen(demo: &Demo) -> (i32, Vec<String>) {
+    let pods = demo.xctl_json(&["get", "pods", "-A"]).expect("pods");
+    let pods = pods["items"].as_array().expect("a list").iter().map(|pod| {
+        format!("{} {}", pod["metadata"]["uid"], pod["status"]["containerStatuses"][0]["restartCount"])
+    });
+    (demo.pid("single").expect("a pid"), pods.collect())
+}
+
+fn curl(args: &[&str]) -> Result<String> {
+    let output =
+        Command::new("curl").args(["-fsS", "--max-time", "3"]).args(args).output().context("curl")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
+}
