@@ -36,11 +36,7 @@ impl Running {
             raft_id: id,
             member: member.clone(),
             peer_tls: None,
-            timings: if std::env::var_os("ZZ").is_some() {
-                Timings::default()
-            } else {
-                Timings { heartbeat_ms: 50, election_min_ms: 200, election_max_ms: 400 }
-            },
+            timings: Timings { heartbeat_ms: 50, election_min_ms: 200, election_max_ms: 400 },
             expect_log,
         };
         let node = Node::start(options).await?;
