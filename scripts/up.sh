@@ -22,8 +22,13 @@ build() {
     if [ -n "${XEBEC_BIN:-}" ]; then
         XEBEC=$XEBEC_BIN GUESTBOOK=$(dirname "$XEBEC_BIN")/guestbook
     else
-        cargo build --quiet --release --locked --package xebec --package guestbook
         XEBEC=$TARGET_DIR/release/xebec GUESTBOOK=$TARGET_DIR/release/guestbook
+        command -v cargo >/dev/null || die "cargo is missing: install Rust as rust-toolchain.toml names it (https://rustup.rs)"
+        [ -e "$XEBEC" ] || echo "building for the first time: this takes some minutes"
+        # A terminal sees cargo's own progress.
+        local quiet=--quiet
+        [ ! -t 2 ] || quiet=
+        cargo build ${quiet:+"$quiet"} --release --locked --package xebec --package guestbook
     fi
     XCTL=$(dirname "$XEBEC")/xctl
     [ -e "$XCTL" ] || ln -s xebec "$XCTL"

@@ -1,8 +1,6 @@
-//! Who asks, until when, and under which audit id. No verb can be called without.
+//! Who asks, for how long, and under which audit id. No verb can be called without.
 
 use std::time::Duration;
-
-use tokio::time::Instant;
 
 /// How long a request may take when its sender sets no deadline.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -45,8 +43,9 @@ impl User {
 pub struct RequestContext {
     /// Who asks.
     pub user: User,
-    /// When the answer is of no use any more. Does not end a watch.
-    pub deadline: Instant,
+    /// How long each request under it may take, from its own beginning: a loop of the
+    /// leader makes many under one context. Does not end a watch.
+    pub timeout: Duration,
     /// Names the request in every log line.
     pub audit_id: String,
     /// Set by the leader's own loops: the term they lead in. Such writes are never
@@ -59,12 +58,11 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    /// A user's request with the default deadline.
+    /// A user's request with the default timeout.
     #[must_use]
     pub fn new(user: User, audit_id: String) -> Self {
-        let deadline = Instant::now() + DEFAULT_TIMEOUT;
         let field_manager = user.name.rsplit(':').next().unwrap_or_default().to_owned();
-        Self { user, deadline, audit_id, fence: None, field_manager, dry_run: false }
+        Self { user, timeout: DEFAULT_TIMEOUT, audit_id, fence: None, field_manager, dry_run: false }
     }
 
     /// A loop of the leader, such as `deployment-controller`, in its term.
@@ -86,10 +84,10 @@ impl RequestContext {
         context
     }
 
-    /// With a deadline from now.
+    /// With another timeout.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.deadline = Instant::now() + timeout;
+        self.timeout = timeout;
         self
     }
 }

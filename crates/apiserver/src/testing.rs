@@ -95,6 +95,8 @@ fn apply(state: &mut State, transaction: &Transaction, term: u64) -> Reply {
 #[tonic::async_trait]
 impl Store for MemoryStore {
     async fn propose(&self, transaction: Transaction) -> Result<Reply, StoreError> {
+        // A quorum never answers at once.
+        tokio::task::yield_now().await;
         let inner = &mut *self.lock();
         if let Some(delayed) = inner.delayed.take() {
             apply(&mut inner.latest, &delayed, inner.term);

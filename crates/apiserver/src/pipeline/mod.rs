@@ -62,7 +62,7 @@ pub(crate) fn admit(work: &Work<'_>, new: &mut Object, old: Option<&Object>) -> 
 
 impl ApiServer {
     /// Takes a request through flow control and authorisation to its verb, within its
-    /// deadline, and records how it ended.
+    /// timeout, and records how it ended.
     pub(crate) async fn run<T>(
         &self,
         ctx: &RequestContext,
@@ -76,7 +76,7 @@ impl ApiServer {
             self.authorize_request(ctx, verb, target, selectors).await?;
             work.await
         };
-        let outcome = match tokio::time::timeout_at(ctx.deadline, request).await {
+        let outcome = match tokio::time::timeout(ctx.timeout, request).await {
             Ok(outcome) => outcome,
             Err(_) => Err(too_late(verb)),
         };

@@ -164,6 +164,19 @@ async fn pods_wait_for_a_node_and_say_why_then_are_bound() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_leader_of_an_hour_works_as_one_of_a_second() {
+    let cluster = Cluster::start().await;
+    cluster.leadership.send_replace(leading(Some(1)));
+    cluster.join_node("n1", "4").await;
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    cluster.create_json(deployment("web", 1)).await;
+    cluster.rest().await;
+    assert_eq!(cluster.pods(), ["web on \"n1\""]);
+    assert_eq!(cluster.events(), ["Normal Scheduled"]);
+    cluster.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_made_without_leadership_or_in_another_term() {
     let cluster = Cluster::start().await;
     cluster.create_json(deployment("early", 1)).await;
