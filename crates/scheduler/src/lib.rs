@@ -2,18 +2,22 @@
 //! master lists what is pending, calls [`schedule`] once for all of it, and binds every
 //! placed pod in one Raft entry.
 //!
-//! Filters (one file each under `filter/`) say which nodes can take a pod and, in
-//! Kubernetes' words, why the others cannot; scores (under `score/`) choose among them.
+//! Filters (one file each under `filter/`) say which nodes can take a pod and, as data
+//! that prints in Kubernetes' words, why the others cannot; scores (under `score/`) choose
+//! among them. [`refusals`] answers for one pod and one node, for whoever has to explain.
 
 mod decision;
 mod filter;
 mod node;
 mod pod;
 mod ports;
+mod refusal;
 mod schedule;
 mod score;
 
 pub use decision::{Decision, Outcome};
+pub use filter::refusals;
 pub use node::NodeInfo;
 pub use pod::{PodInfo, is_pending};
+pub use refusal::Refusal;
 pub use schedule::schedule;

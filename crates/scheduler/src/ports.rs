@@ -4,6 +4,8 @@ use serde_json::Value;
 use xebec_api::object::Object;
 use xebec_api::pod::is_host_network;
 
+use crate::Refusal;
+
 /// A port on a node that a container asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostPort {
@@ -13,6 +15,11 @@ pub(crate) struct HostPort {
 }
 
 impl HostPort {
+    /// What is said of a node where it is taken.
+    pub(crate) fn taken(&self) -> Refusal {
+        Refusal::PortTaken { port: self.port, protocol: self.protocol.clone() }
+    }
+
     /// Two ports clash when a packet could be meant for either.
     pub(crate) fn clashes(&self, other: &Self) -> bool {
         let any = |port: &Self| port.address == "0.0.0.0";

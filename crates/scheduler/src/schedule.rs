@@ -35,7 +35,7 @@ fn place(pod: &PodInfo, nodes: &mut [NodeInfo]) -> Outcome {
             candidates.push(index);
         }
         for reason in refusals {
-            *reasons.entry(reason).or_default() += 1;
+            *reasons.entry(reason.to_string()).or_default() += 1;
         }
     }
     match best(pod, nodes, &candidates) {

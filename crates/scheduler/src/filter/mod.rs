@@ -1,5 +1,5 @@
-//! Which nodes can take a pod. Each filter is one file and answers with Kubernetes'
-//! words for why a node cannot; the first filter that refuses a node speaks for it.
+//! Which nodes can take a pod. Each filter is one file and answers with what it has
+//! against a node; the first filter that refuses a node speaks for it.
 
 mod node_affinity;
 mod node_name;
@@ -8,9 +8,9 @@ mod resources;
 mod taints;
 mod unschedulable;
 
-use crate::{NodeInfo, PodInfo};
+use crate::{NodeInfo, PodInfo, Refusal};
 
-type Filter = fn(&PodInfo, &NodeInfo) -> Vec<String>;
+type Filter = fn(&PodInfo, &NodeInfo) -> Vec<Refusal>;
 
 /// In Kubernetes' order of plugins.
 const FILTERS: [Filter; 6] = [
@@ -23,12 +23,13 @@ const FILTERS: [Filter; 6] = [
 ];
 
 /// Why a node cannot take a pod; empty when it can.
-pub(crate) fn refusals(pod: &PodInfo, node: &NodeInfo) -> Vec<String> {
+#[must_use]
+pub fn refusals(pod: &PodInfo, node: &NodeInfo) -> Vec<Refusal> {
     let refusals = FILTERS.iter().map(|filter| filter(pod, node));
     refusals.into_iter().find(|reasons| !reasons.is_empty()).unwrap_or_default()
 }
 
 /// A filter with one reason.
-fn refuse_unless(fits: bool, reason: &str) -> Vec<String> {
-    if fits { Vec::new() } else { vec![reason.to_owned()] }
+fn refuse_unless(fits: bool, reason: Refusal) -> Vec<Refusal> {
+    if fits { Vec::new() } else { vec![reason] }
 }

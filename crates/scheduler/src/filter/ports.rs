@@ -1,9 +1,9 @@
 //! A node's own ports are given once.
 
-use super::refuse_unless;
-use crate::{NodeInfo, PodInfo};
+use crate::ports::HostPort;
+use crate::{NodeInfo, PodInfo, Refusal};
 
-pub(super) fn refuse(pod: &PodInfo, node: &NodeInfo) -> Vec<String> {
-    let taken = pod.ports.iter().any(|port| node.ports.iter().any(|other| port.clashes(other)));
-    refuse_unless(!taken, "node(s) didn't have free ports for the requested pod ports")
+pub(super) fn refuse(pod: &PodInfo, node: &NodeInfo) -> Vec<Refusal> {
+    let taken = pod.ports.iter().find(|port| node.ports.iter().any(|other| port.clashes(other)));
+    taken.map(HostPort::taken).into_iter().collect()
 }

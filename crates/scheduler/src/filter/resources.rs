@@ -2,18 +2,20 @@
 
 use xebec_api::pod::Resources;
 
-use crate::{NodeInfo, PodInfo};
+use crate::{NodeInfo, PodInfo, Refusal};
 
-pub(super) fn refuse(pod: &PodInfo, node: &NodeInfo) -> Vec<String> {
+pub(super) fn refuse(pod: &PodInfo, node: &NodeInfo) -> Vec<Refusal> {
     let (asked, has, taken) = (&pod.requests, &node.allocatable, &node.requested);
     let amount = |of: &Resources, name: &str| of.other.get(name).copied().unwrap_or_default();
     let mut reasons = Vec::new();
-    if node.pods + 1 > amount(has, "pods") {
-        reasons.push("Too many pods".to_owned());
+    let allowed = amount(has, "pods");
+    if node.pods + 1 > allowed {
+        reasons.push(Refusal::TooManyPods { allowed });
     }
     let mut weigh = |name: &str, asked: i128, has: i128, taken: i128| {
         if asked > 0 && asked > has - taken {
-            reasons.push(format!("Insufficient {name}"));
+            let (resource, free) = (name.to_owned(), has - taken);
+            reasons.push(Refusal::Insufficient { resource, asked, free, allocatable: has });
         }
     };
     weigh("cpu", asked.cpu_millis, has.cpu_millis, taken.cpu_millis);

@@ -1,11 +1,12 @@
 //! A tainted node takes only pods that tolerate its taints.
 
-use super::refuse_unless;
-use crate::{NodeInfo, PodInfo};
+use xebec_api::taint::Taint;
 
-pub(super) fn refuse(pod: &PodInfo, node: &NodeInfo) -> Vec<String> {
-    let mut hard =
-        node.taints.iter().filter(|taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute"));
-    let fits = hard.all(|taint| pod.tolerations.iter().any(|toleration| toleration.tolerates(taint)));
-    refuse_unless(fits, "node(s) had untolerated taint(s)")
+use crate::{NodeInfo, PodInfo, Refusal};
+
+pub(super) fn refuse(pod: &PodInfo, node: &NodeInfo) -> Vec<Refusal> {
+    let hard = node.taints.iter().filter(|taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute"));
+    let tolerated = |taint: &Taint| pod.tolerations.iter().any(|toleration| toleration.tolerates(taint));
+    let mut untolerated = hard.filter(|taint| !tolerated(taint));
+    untolerated.next().map(|taint| Refusal::Untolerated(taint.clone())).into_iter().collect()
 }

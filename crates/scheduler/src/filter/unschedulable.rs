@@ -3,10 +3,10 @@
 use xebec_api::taint::Taint;
 
 use super::refuse_unless;
-use crate::{NodeInfo, PodInfo};
+use crate::{NodeInfo, PodInfo, Refusal};
 
-pub(super) fn refuse(pod: &PodInfo, node: &NodeInfo) -> Vec<String> {
+pub(super) fn refuse(pod: &PodInfo, node: &NodeInfo) -> Vec<Refusal> {
     let cordon = Taint::new("node.kubernetes.io/unschedulable", "NoSchedule");
     let tolerated = || pod.tolerations.iter().any(|toleration| toleration.tolerates(&cordon));
-    refuse_unless(!node.unschedulable || tolerated(), "node(s) were unschedulable")
+    refuse_unless(!node.unschedulable || tolerated(), Refusal::Unschedulable)
 }
