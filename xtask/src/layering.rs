@@ -29,7 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("xebec-agent", &["xebec-api", "xebec-client", "xebec-rpc", "xebec-runtime"]),
     ("xebec-proxy", &["xebec-api", "xebec-client", "xebec-dataplane"]),
-    ("xebec-ctl", &["xebec-api", "xebec-client", "xebec-rpc"]),
+    ("xebec-ctl", &["xebec-api", "xebec-client", "xebec-rpc", "xebec-scheduler"]),
 ];
 
 /// Crates that take time, ids and randomness as arguments and do no I/O.

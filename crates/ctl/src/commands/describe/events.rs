@@ -6,8 +6,8 @@ use xebec_api::time;
 use xebec_client::ListParams;
 
 use super::page::{Page, scalar};
-use crate::asked;
 use crate::session::Session;
+use crate::{asked, seen};
 
 /// The events about it. They stand in its namespace, those of cluster scope in `default`.
 pub(super) async fn of(session: &Session, object: &Object) -> Result<Vec<Object>> {
@@ -21,18 +21,8 @@ pub(super) async fn of(session: &Session, object: &Object) -> Result<Vec<Object>
         let uid = event.text(&["involvedObject", "uid"]);
         uid.is_empty() || uid == object.uid() || uid == object.name()
     });
-    events.sort_by_key(|event| last_seen(event).to_owned());
+    events.sort_by_key(|event| seen::last(event).to_owned());
     Ok(events)
-}
-
-fn last_seen(event: &Object) -> &str {
-    let paths: [&[&str]; 4] = [
-        &["series", "lastObservedTime"],
-        &["lastTimestamp"],
-        &["eventTime"],
-        &["metadata", "creationTimestamp"],
-    ];
-    paths.into_iter().map(|path| event.text(path)).find(|text| !text.is_empty()).unwrap_or_default()
 }
 
 /// As the last section.
@@ -44,7 +34,7 @@ pub(super) fn describe(events: &[Object], now: i64, page: &mut Page) {
     let rows: Vec<Vec<String>> = events
         .iter()
         .map(|event| {
-            let mut age = time::age(last_seen(event), now);
+            let mut age = time::age(seen::last(event), now);
             let count = event.get(&["count"]).and_then(serde_json::Value::as_i64).unwrap_or(1);
             if count > 1 {
                 age = format!("{age} (x{count})");
