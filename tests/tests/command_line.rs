@@ -1,0 +1,85 @@
+//! What `xctl` does together with other programs: completion, as bash does it, with the names
+//! of the cluster's own objects; `edit` with an editor; `diff` with diff.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use xebec_tests::masters::Masters;
+use xebec_tests::programs;
+
+/// Runs the completion function on a line and prints what it offers.
+const DRIVER: &str = r#"
+set -u
+source <("$XCTL" completion bash)
+IFS=' ' read -r -a COMP_WORDS <<<"xctl $1"
+if [[ $1 == *' ' || -z $1 ]]; then COMP_WORDS+=(""); fi
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+COMPREPLY=()
+_xctl
+printf '%s\n' "${COMPREPLY[@]}"
+"#;
+
+#[test]
+fn bash_offers_commands_kinds_and_the_names_of_what_is_there() {
+    let masters = Masters::one();
+    for name in ["paint", "paper"] {
+        masters.xctl().run(&["create", "configmap", name]).expect("creates");
+    }
+    masters.xctl().run(&["create", "namespace", "shop"]).expect("creates");
+    let offered = |line: &str| offered(&masters, line);
+    assert_eq!(offered("wh"), ["why"]);
+    assert_eq!(offered("rollout un"), ["undo"]);
+    assert_eq!(offered("get deploym"), ["deployments"]);
+    assert_eq!(offered("get configmaps pa"), ["paint", "paper"]);
+    assert_eq!(offered("why configmap/pai"), ["configmap/paint"]);
+    assert_eq!(offered("get -n sh"), ["shop"]);
+    assert_eq!(offered("get -n shop configmaps pa"), [""], "it has none of these");
+    assert_eq!(offered("patch cm paint --type js"), ["json"]);
+    assert_eq!(offered("apply --file"), ["--filename"]);
+}
+
+/// The program by the name that its users run it by.
+fn link(masters: &Masters) -> PathBuf {
+    let link = masters.dir().join("xctl");
+    if !link.exists() {
+        std::os::unix::fs::symlink(programs::xctl().get_program(), &link).expect("linked");
+    }
+    link
+}
+
+#[test]
+fn an_editor_changes_an_object_and_diff_tells_of_changes() {
+    let masters = Masters::one();
+    masters.xctl().run(&["create", "configmap", "paint", "--from-literal", "color=red"]).expect("creates");
+    let edit = |editor: &str| {
+        let mut command = programs::xctl();
+        command.arg("--kubeconfig").arg(masters.kubeconfig()).args(["edit", "cm", "paint"]);
+        let output = command.env("KUBE_EDITOR", editor).output().expect("starts");
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    assert_eq!(edit("sed -i s/red/blue/"), "configmap/paint edited\n");
+    assert_eq!(edit("true"), "Edit cancelled, no changes made.\n");
+    let refused = edit("sed -i s/data:/dta:/");
+    assert!(refused.contains("dta: unknown field (did you mean \"data\"?)"), "{refused}");
+    assert!(edit("false").contains("nothing was changed"));
+
+    let manifest = masters.dir().join("paint.yaml");
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: paint}\ndata: {color: green}\n";
+    std::fs::write(&manifest, text).expect("written");
+    let file = manifest.display().to_string();
+    let diff = masters.xctl().output(&["diff", "-f", &file]).expect("runs");
+    let told = String::from_utf8_lossy(&diff.stdout).into_owned();
+    assert_eq!(diff.status.code(), Some(1), "{told}");
+    assert!(told.contains("-  color: blue\n+  color: green\n"), "{told}");
+    masters.xctl().run(&["apply", "-f", &file]).expect("applies");
+    let diff = masters.xctl().output(&["diff", "-f", &file]).expect("runs");
+    assert_eq!((diff.status.code(), diff.stdout.as_slice()), (Some(0), &b""[..]));
+}
+
+fn offered(masters: &Masters, line: &str) -> Vec<String> {
+    let mut command = Command::new("bash");
+    command.args(["--norc", "-c", DRIVER, "bash", line]).env("XCTL", link(masters));
+    let output = command.env("KUBECONFIG", masters.kubeconfig()).output().expect("bash starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text").lines().map(str::to_owned).collect()
+}
