@@ -25,6 +25,8 @@ pub struct Settings {
     pub try_timeout: Duration,
     /// Recorded in `metadata.managedFields` with every write.
     pub field_manager: String,
+    /// Writes are checked and answered as if they were done, and are not.
+    pub dry_run: bool,
 }
 
 impl Default for Settings {
@@ -33,6 +35,7 @@ impl Default for Settings {
             deadline: Duration::from_secs(10),
             try_timeout: Duration::from_secs(5),
             field_manager: "xebec".to_owned(),
+            dry_run: false,
         }
     }
 }
@@ -68,6 +71,12 @@ impl Client {
         let config = Kubeconfig::read(path)?;
         Self::new(config.servers, &config.credentials)
             .map_err(|error| KubeconfigError::new(path, error.to_string()))
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The same client with other settings.

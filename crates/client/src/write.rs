@@ -88,7 +88,7 @@ impl Client {
             encoding: Encoding::Json.into(),
             object: json(object),
             field_manager: self.settings.field_manager.clone(),
-            dry_run: false,
+            dry_run: self.settings.dry_run,
         };
         let answer = self
             .call(Repeat::IfNothingHappened, |channel, timeout| {
@@ -138,7 +138,7 @@ impl Client {
             encoding: Encoding::Json.into(),
             object: json(object),
             field_manager: self.settings.field_manager.clone(),
-            dry_run: false,
+            dry_run: self.settings.dry_run,
         };
         let answer = self
             .call(Repeat::Always, |channel, timeout| {
@@ -185,7 +185,7 @@ impl Client {
             r#type: kind.into(),
             patch: Some(v1::Object { body: Some(Body::Json(value.to_string().into())) }),
             field_manager: self.settings.field_manager.clone(),
-            dry_run: false,
+            dry_run: self.settings.dry_run,
         };
         let answer = self
             .call(repeat, |channel, timeout| {
@@ -219,7 +219,7 @@ impl Client {
             precondition_uid: params.uid.clone(),
             precondition_resource_version: params.resource_version.clone(),
             propagation: propagation.into(),
-            dry_run: false,
+            dry_run: self.settings.dry_run,
         };
         let answer = self
             .call(Repeat::Always, |channel, timeout| {

@@ -68,8 +68,8 @@ mod tests {
             ),
             (
                 "get pods -o 5",
-                "invalid value '5' for '--output <OUTPUT>' [possible values: wide, json, yaml, name]; \
-                 `xctl --help` shows how",
+                "invalid value '5' for '--output <OUTPUT>': the forms are wide, json, yaml, name, \
+                 jsonpath='{.items[*].metadata.name}', custom-columns=NAME:.metadata.name; `xctl --help` shows how",
             ),
         ];
         for (words, told) in cases {

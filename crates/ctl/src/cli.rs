@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Get(get::GetArgs),
     /// Show everything about objects, with their events
     Describe(describe::DescribeArgs),
+    /// Say in one paragraph why a thing is not as it should be, and what to do
+    Why(why::WhyArgs),
     /// Make the cluster's objects be as files say
     Apply(apply::ApplyArgs),
     /// Make objects
@@ -48,6 +50,25 @@ pub(crate) enum Command {
     Logs(logs::LogsArgs),
     /// Run a command in a container
     Exec(exec::ExecArgs),
+    /// Replace objects by what files say
+    Replace(replace::ReplaceArgs),
+    /// Change fields of objects
+    Patch(patch::PatchArgs),
+    /// Change an object in your editor
+    Edit(edit::EditArgs),
+    /// Change images, variables or resources
+    #[command(subcommand)]
+    Set(set::SetCommand),
+    /// Make a Service for pods
+    Expose(expose::ExposeArgs),
+    /// Wait until objects are as asked for
+    Wait(wait::WaitArgs),
+    /// Show what happened
+    Events(events::EventsArgs),
+    /// Have every pod leave nodes
+    Drain(drain::DrainArgs),
+    /// Set or remove what keeps pods off nodes
+    Taint(taint::TaintArgs),
     /// Set how many replicas there are
     Scale(scale::ScaleArgs),
     /// Follow, restart or take back a rollout
@@ -67,8 +88,19 @@ pub(crate) enum Command {
     /// The cluster's own state
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
+    /// Show what apply would change
+    Diff(diff::DiffArgs),
+    /// Show or change which cluster is meant
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Print what makes a shell complete words, also names of objects
+    Completion(complete::CompletionArgs),
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::CompleteArgs),
     /// List the kinds of objects
     ApiResources,
+    /// List the groups and versions of the API
+    ApiVersions,
     /// Show the versions of client and server
     Version,
 }

@@ -16,7 +16,7 @@ const FIELD_MANAGER: &str = "kubectl-client-side-apply";
 
 /// Connects (lazily) as the options say.
 pub(crate) fn session(global: &Global) -> Result<Session> {
-    let path = locate(global.kubeconfig.as_deref(), &environment())?;
+    let path = path(global)?;
     let config = Kubeconfig::read(&path)?;
     let settings = Settings {
         deadline: global.request_timeout,
@@ -33,6 +33,11 @@ pub(crate) fn session(global: &Global) -> Result<Session> {
         namespace_is_forced: global.namespace.is_some(),
         now: || jiff::Timestamp::now().as_second(),
     })
+}
+
+/// The kubeconfig that is meant.
+pub(crate) fn path(global: &Global) -> Result<PathBuf> {
+    locate(global.kubeconfig.as_deref(), &environment())
 }
 
 struct Environment {

@@ -3,24 +3,32 @@
 
 mod advice;
 mod asked;
+mod change;
+mod chosen;
 mod cli;
 mod commands;
+mod complete;
 mod config;
+mod dry_run;
 mod durations;
+mod help;
+mod jsonpath;
 mod manifest;
 mod merge;
 mod output;
 mod pod_of;
+mod seen;
 mod session;
 mod table;
 #[cfg(test)]
 mod tests;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 
 use cli::Cli;
 use output::Out;
@@ -31,7 +39,8 @@ const FAILED: u8 = 1;
 /// Runs one command; the first argument is the program's name, as in `std::env::args_os`.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let parsed = help::command().try_get_matches_from(args).and_then(|it| Cli::from_arg_matches(&it));
+    let cli = match parsed {
         Ok(cli) => cli,
         // Help and version are no failures; clap knows how each is printed.
         Err(error) if !error.use_stderr() => {

@@ -5,6 +5,7 @@ use xebec_api::resource::Resource;
 use xebec_client::Client;
 
 /// One run's connection to a cluster.
+#[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) client: Client,
     /// `-n`, or the kubeconfig's.

@@ -1,6 +1,7 @@
 //! Commands against a fake master, from their words to what they print.
 
 mod real;
+mod verbs;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -19,7 +20,15 @@ use crate::session::Session;
 use crate::{advice, commands};
 
 #[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Sink {
+    /// What was written, without colours.
+    pub(crate) fn text(&self) -> String {
+        let text = String::from_utf8(self.0.lock().expect("no writer panics").clone()).expect("text");
+        anstream::adapter::strip_str(&text).to_string()
+    }
+}
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -54,8 +63,7 @@ async fn typed(client: Client, words: &str) -> String {
         out.error(&advice::line(&error));
         ExitCode::FAILURE
     });
-    let text = String::from_utf8(sink.0.lock().expect("no writer panics").clone()).expect("text");
-    let text = anstream::adapter::strip_str(&text).to_string();
+    let text = sink.text();
     if code == ExitCode::SUCCESS { text } else { format!("{text}[failed]\n") }
 }
 

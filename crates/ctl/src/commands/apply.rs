@@ -11,6 +11,7 @@ use xebec_api::object::Object;
 use xebec_api::resource::Resource;
 use xebec_client::{ApiError, Reason};
 
+use crate::dry_run::DryRun;
 use crate::output::Out;
 use crate::session::{Session, reference};
 use crate::{advice, manifest, merge};
@@ -27,6 +28,8 @@ pub(crate) struct ApplyArgs {
     /// Folders within folders too
     #[arg(short = 'R', long)]
     pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
 }
 
 /// What became of one document.
@@ -39,10 +42,11 @@ enum Applied {
 /// Applies every document.
 pub(crate) async fn run(session: &Session, args: &ApplyArgs, out: &mut Out) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
+    let session = &args.dry_run.session(session);
     for document in manifest::read(session, &args.filename, args.recursive)? {
         let outcome = match &document {
             Ok((row, object)) => {
-                one(session, row, object).await.map_err(|error| explain(row, object, &error))
+                one(session, args.dry_run, row, object).await.map_err(|error| explain(row, object, &error))
             }
             Err(error) => Err(error.clone()),
         };
@@ -53,7 +57,7 @@ pub(crate) async fn run(session: &Session, args: &ApplyArgs, out: &mut Out) -> R
                     Applied::Configured => "configured",
                     Applied::Unchanged => "unchanged",
                 };
-                out.line(format!("{name} {what}"))?;
+                out.line(format!("{name} {what}{}", args.dry_run.mark()))?;
             }
             Err(error) => {
                 out.error(&error);
@@ -72,6 +76,7 @@ pub(crate) fn explain(row: &Resource, object: &Object, error: &ApiError) -> Stri
 
 async fn one(
     session: &Session,
+    dry_run: DryRun,
     row: &'static Resource,
     manifest: &Object,
 ) -> Result<(String, Applied), ApiError> {
@@ -94,10 +99,11 @@ async fn one(
     let mut conflicts = 0;
     loop {
         let outcome = match session.client.find(row, manifest.namespace(), manifest.name()).await? {
+            None if dry_run.is_client() => Ok(Applied::Created),
             None => {
                 session.client.create(row, &merge::with_annotation(manifest)).await.map(|_| Applied::Created)
             }
-            Some(live) => change(session, row, manifest, &live).await,
+            Some(live) => change(session, dry_run, row, manifest, &live).await,
         };
         match outcome {
             Err(error)
@@ -113,6 +119,7 @@ async fn one(
 
 async fn change(
     session: &Session,
+    dry_run: DryRun,
     row: &'static Resource,
     manifest: &Object,
     live: &Object,
@@ -120,6 +127,9 @@ async fn change(
     let wanted = merge::apply(manifest, live);
     if wanted == *live {
         return Ok(Applied::Unchanged);
+    }
+    if dry_run.is_client() {
+        return Ok(Applied::Configured);
     }
     let now = session.client.update(row, &wanted).await?;
     let same = now.resource_version() == live.resource_version();

@@ -19,20 +19,23 @@ pub(crate) struct CordonArgs {
 
 /// Marks each node.
 pub(crate) async fn run(session: &Session, closed: bool, args: &CordonArgs, out: &mut Out) -> Result<()> {
-    let word = if closed { "cordoned" } else { "uncordoned" };
-    let row = asked::row("nodes")?;
     for name in &args.nodes {
-        let name = name.trim_start_matches("node/");
-        let node = session.client.get(row, "", name).await?;
-        let is_closed = node.get(&["spec", "unschedulable"]) == Some(&Value::Bool(true));
-        if is_closed == closed {
-            out.line(format!("node/{name} already {word}"))?;
-            continue;
-        }
-        let value = if closed { Value::Bool(true) } else { Value::Null };
-        let patch = Patch::Merge(json!({"spec": {"unschedulable": value}}));
-        session.client.patch(row, "", name, &patch).await?;
-        out.line(format!("node/{name} {word}"))?;
+        one(session, closed, name.trim_start_matches("node/"), out).await?;
     }
     Ok(())
+}
+
+/// Marks one.
+pub(super) async fn one(session: &Session, closed: bool, name: &str, out: &mut Out) -> Result<()> {
+    let word = if closed { "cordoned" } else { "uncordoned" };
+    let row = asked::row("nodes")?;
+    let node = session.client.get(row, "", name).await?;
+    let is_closed = node.get(&["spec", "unschedulable"]) == Some(&Value::Bool(true));
+    if is_closed == closed {
+        return Ok(out.line(format!("node/{name} already {word}"))?);
+    }
+    let value = if closed { Value::Bool(true) } else { Value::Null };
+    let patch = Patch::Merge(json!({"spec": {"unschedulable": value}}));
+    session.client.patch(row, "", name, &patch).await?;
+    Ok(out.line(format!("node/{name} {word}"))?)
 }

@@ -13,6 +13,7 @@ use xebec_api::table;
 
 use crate::commands::apply::explain;
 use crate::commands::get::{Format, print_value};
+use crate::dry_run::DryRun;
 use crate::manifest;
 use crate::output::Out;
 use crate::session::{Session, reference};
@@ -69,9 +70,8 @@ pub(crate) struct DataArgs {
 
 #[derive(Args)]
 pub(crate) struct OnlyArgs {
-    /// Make nothing, print what would be made: `client`
-    #[arg(long, value_name = "WHERE", value_parser = ["client"])]
-    pub(crate) dry_run: Option<String>,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
     /// How to print it
     #[arg(short, long, value_enum)]
     pub(crate) output: Option<Format>,
@@ -94,12 +94,12 @@ pub(crate) async fn run(session: &Session, args: &CreateArgs, out: &mut Out) -> 
     if row.namespaced {
         object.set(&["metadata", "namespace"], session.namespace.clone());
     }
-    if only.dry_run.is_none() {
-        object = session.client.create(row, &object).await?;
+    if !only.dry_run.is_client() {
+        object = only.dry_run.session(session).client.create(row, &object).await?;
     }
     match only.output {
         Some(Format::Json | Format::Yaml) => print_value(&object.into_value(), only.output, out)?,
-        _ => out.line(format!("{} created", reference(row, object.name())))?,
+        _ => out.line(format!("{} created{}", reference(row, object.name()), only.dry_run.mark()))?,
     }
     Ok(ExitCode::SUCCESS)
 }

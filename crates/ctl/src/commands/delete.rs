@@ -11,6 +11,7 @@ use xebec_api::object::Object;
 use xebec_api::resource::Resource;
 use xebec_client::{ApiError, Cache, DeleteParams, ListParams, Propagation, Reason, Selection};
 
+use crate::dry_run::DryRun;
 use crate::output::Out;
 use crate::session::{Session, reference};
 use crate::{advice, asked, durations, manifest};
@@ -48,6 +49,8 @@ pub(crate) struct DeleteArgs {
     /// Be silent about what is not there
     #[arg(long)]
     pub(crate) ignore_not_found: bool,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
 }
 
 /// The forms of `--cascade`.
@@ -75,7 +78,7 @@ pub(crate) async fn run(session: &Session, args: &DeleteArgs, out: &mut Out) -> 
         match outcome {
             Ok((row, Some(object))) => {
                 let forced = if grace(args) == Some(0) { "force deleted" } else { "deleted" };
-                out.line(format!("{} {forced}", reference(row, object.name())))?;
+                out.line(format!("{} {forced}{}", reference(row, object.name()), args.dry_run.mark()))?;
                 going.push((row, object));
             }
             Ok((_, None)) => {}
@@ -85,7 +88,7 @@ pub(crate) async fn run(session: &Session, args: &DeleteArgs, out: &mut Out) -> 
             }
         }
     }
-    if args.wait {
+    if args.wait && args.dry_run.mark().is_empty() {
         wait(session, args, &going, out).await?;
     }
     Ok(code)
@@ -134,7 +137,12 @@ async fn one(
         Cascade::Orphan => Propagation::Orphan,
     };
     let params = DeleteParams { grace_period_seconds: grace(args), propagation, ..DeleteParams::default() };
-    match session.client.delete(row, namespace, name, &params).await {
+    let deleted = if args.dry_run.is_client() {
+        session.client.get(row, namespace, name).await
+    } else {
+        args.dry_run.session(session).client.delete(row, namespace, name, &params).await
+    };
+    match deleted {
         Ok(object) => Ok(Some(object)),
         Err(error) if error.reason == Reason::NotFound && args.ignore_not_found => Ok(None),
         Err(error) => Err(told(&error)),
@@ -168,7 +176,11 @@ async fn wait(
 }
 
 /// Waits until the name is free, or taken by another object.
-async fn until_gone(session: &Session, row: &'static Resource, object: &Object) -> Result<(), ApiError> {
+pub(super) async fn until_gone(
+    session: &Session,
+    row: &'static Resource,
+    object: &Object,
+) -> Result<(), ApiError> {
     match session.client.find(row, object.namespace(), object.name()).await? {
         Some(found) if found.uid() == object.uid() => {}
         _ => return Ok(()),

@@ -5,9 +5,9 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use xebec_api::object::Object;
 use xebec_api::resource::Resource;
-use xebec_client::{ListParams, Patch};
+use xebec_client::Patch;
 
-use crate::asked;
+use crate::chosen::{self, Choice};
 use crate::output::Out;
 use crate::session::{Session, reference};
 
@@ -20,12 +20,8 @@ pub(crate) struct LabelArgs {
     /// Replace values that are there
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Every object of the kind in the namespace
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// Every object with these labels
-    #[arg(short = 'l', long, default_value = "")]
-    pub(crate) selector: String,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
 }
 
 /// Changes `metadata.<field>` of each.
@@ -36,7 +32,7 @@ pub(crate) async fn run(session: &Session, field: &str, args: &LabelArgs, out: &
         bail!("say what to change: KEY=VALUE sets, KEY- removes");
     }
     let changes = read(&changes)?;
-    for (row, object) in objects(session, args, &words).await? {
+    for (row, object) in chosen::objects(session, &words, &args.choice).await? {
         one(session, field, args, row, &object, &changes, out).await?;
     }
     Ok(())
@@ -55,26 +51,6 @@ fn read(changes: &[String]) -> Result<Map<String, Value>> {
         map.insert(key.to_owned(), value);
     }
     Ok(map)
-}
-
-async fn objects(
-    session: &Session,
-    args: &LabelArgs,
-    words: &[String],
-) -> Result<Vec<(&'static Resource, Object)>> {
-    let mut objects = Vec::new();
-    if args.all || !args.selector.is_empty() {
-        for asked in asked::parse(words)? {
-            let params = ListParams { label_selector: args.selector.clone(), ..ListParams::default() };
-            let list = session.client.list(asked.row, session.namespace_of(asked.row), &params).await?;
-            objects.extend(list.items.into_iter().map(|object| (asked.row, object)));
-        }
-        return Ok(objects);
-    }
-    for (row, name) in asked::parse_named(words)? {
-        objects.push((row, session.client.get(row, session.namespace_of(row), &name).await?));
-    }
-    Ok(objects)
 }
 
 async fn one(

@@ -2,33 +2,52 @@
 //! [`Session`], and prints through [`Out`].
 
 pub(crate) mod api_resources;
+pub(crate) mod api_versions;
 pub(crate) mod apply;
 pub(crate) mod cluster;
+pub(crate) mod complete;
+pub(crate) mod config;
 pub(crate) mod cordon;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod describe;
+pub(crate) mod diff;
+pub(crate) mod drain;
+pub(crate) mod edit;
+pub(crate) mod events;
 pub(crate) mod exec;
+pub(crate) mod expose;
 pub(crate) mod get;
 pub(crate) mod label;
 pub(crate) mod logs;
+pub(crate) mod patch;
+pub(crate) mod replace;
 pub(crate) mod rollout;
 pub(crate) mod scale;
+pub(crate) mod set;
+pub(crate) mod taint;
 pub(crate) mod token;
 pub(crate) mod version;
+pub(crate) mod wait;
+pub(crate) mod why;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::cli::{Cli, Command};
-use crate::config;
 use crate::output::Out;
 use crate::session::Session;
 
 /// Runs a command against the cluster that the options name.
 pub(crate) async fn run(cli: Cli, out: &mut Out) -> Result<ExitCode> {
-    let session = config::session(&cli.global)?;
+    match &cli.command {
+        Command::Config(command) => return config::run(&cli.global, command, out),
+        Command::Completion(args) => return complete::print_script(args, out),
+        Command::Complete(args) => return Box::pin(complete::run(&cli.global, args, out)).await,
+        _ => {}
+    }
+    let session = crate::config::session(&cli.global)?;
     execute(&session, cli.command, out).await
 }
 
@@ -39,6 +58,16 @@ pub(crate) async fn execute(session: &Session, command: Command, out: &mut Out) 
         Command::Create(args) => return Box::pin(create::run(session, &args, out)).await,
         Command::Delete(args) => return Box::pin(delete::run(session, &args, out)).await,
         Command::Exec(args) => return Box::pin(exec::run(session, &args, out)).await,
+        Command::Why(args) => return Box::pin(why::run(session, &args, out)).await,
+        Command::Drain(args) => return Box::pin(drain::run(session, &args, out)).await,
+        Command::Replace(args) => return Box::pin(replace::run(session, &args, out)).await,
+        Command::Edit(args) => Box::pin(edit::run(session, &args, out)).await?,
+        Command::Events(args) => Box::pin(events::run(session, &args, out)).await?,
+        Command::Expose(args) => Box::pin(expose::run(session, &args, out)).await?,
+        Command::Patch(args) => Box::pin(patch::run(session, &args, out)).await?,
+        Command::Set(command) => Box::pin(set::run(session, &command, out)).await?,
+        Command::Taint(args) => Box::pin(taint::run(session, &args, out)).await?,
+        Command::Wait(args) => Box::pin(wait::run(session, &args, out)).await?,
         Command::Get(args) => Box::pin(get::run(session, &args, out)).await?,
         Command::Describe(args) => Box::pin(describe::run(session, &args, out)).await?,
         Command::Logs(args) => Box::pin(logs::run(session, &args, out)).await?,
@@ -50,6 +79,11 @@ pub(crate) async fn execute(session: &Session, command: Command, out: &mut Out) 
         Command::Uncordon(args) => Box::pin(cordon::run(session, false, &args, out)).await?,
         Command::Token(command) => Box::pin(token::run(session, &command, out)).await?,
         Command::Cluster(command) => Box::pin(cluster::run(session, &command, out)).await?,
+        Command::ApiVersions => Box::pin(api_versions::run(session, out)).await?,
+        Command::Diff(args) => return Box::pin(diff::run(session, &args, out)).await,
+        Command::Config(_) | Command::Completion(_) | Command::Complete(_) => {
+            bail!("this needs no cluster, and is answered before one is asked")
+        }
         Command::ApiResources => Box::pin(api_resources::run(session, out)).await?,
         Command::Version => Box::pin(version::run(session, out)).await?,
     }

@@ -1,5 +1,6 @@
 //! `rollout`: follow one, start one anew, or go back to an older template.
 
+mod history;
 mod progress;
 mod undo;
 
@@ -13,6 +14,7 @@ use tokio::time::timeout;
 use xebec_api::resource::Resource;
 use xebec_client::{Cache, Patch, Selection};
 
+use crate::change::change;
 use crate::output::Out;
 use crate::session::{Session, reference};
 use crate::{asked, durations};
@@ -29,6 +31,12 @@ pub(crate) enum RolloutCommand {
     Restart(WordsArgs),
     /// Go back to an older template
     Undo(UndoArgs),
+    /// Show the revisions there are
+    History(HistoryArgs),
+    /// Let changes of a deployment's template wait
+    Pause(WordsArgs),
+    /// Let a paused deployment go on
+    Resume(WordsArgs),
 }
 
 #[derive(Args)]
@@ -59,6 +67,15 @@ pub(crate) struct UndoArgs {
     pub(crate) to_revision: i64,
 }
 
+#[derive(Args)]
+pub(crate) struct HistoryArgs {
+    #[command(flatten)]
+    pub(crate) what: WordsArgs,
+    /// Show the template of this one
+    #[arg(long, default_value_t = 0)]
+    pub(crate) revision: i64,
+}
+
 /// Runs it.
 pub(crate) async fn run(session: &Session, command: &RolloutCommand, out: &mut Out) -> Result<()> {
     match command {
@@ -81,6 +98,13 @@ pub(crate) async fn run(session: &Session, command: &RolloutCommand, out: &mut O
                 out.line(format!("{} restarted", reference(row, &name)))?;
             }
         }
+        RolloutCommand::History(args) => {
+            for (row, name) in named(&args.what.words)? {
+                history::run(session, row, &name, args.revision, out).await?;
+            }
+        }
+        RolloutCommand::Pause(args) => pause(session, args, true, out).await?,
+        RolloutCommand::Resume(args) => pause(session, args, false, out).await?,
         RolloutCommand::Undo(args) => {
             for (row, name) in named(&args.what.words)? {
                 if row.kind != "Deployment" {
@@ -102,6 +126,29 @@ fn named(words: &[String]) -> Result<Vec<(&'static Resource, String)>> {
         }
     }
     Ok(named)
+}
+
+async fn pause(session: &Session, args: &WordsArgs, paused: bool, out: &mut Out) -> Result<()> {
+    let word = if paused { "paused" } else { "resumed" };
+    for (row, name) in named(&args.words)? {
+        if row.kind != "Deployment" {
+            bail!("{} cannot be {word}: deployments can", row.plural);
+        }
+        let changed = change(session, row, &name, |object| {
+            if paused {
+                object.set(&["spec", "paused"], true);
+            } else {
+                object.remove(&["spec", "paused"]);
+            }
+            Ok(())
+        });
+        if changed.await?.is_none() {
+            let state = if paused { "already paused" } else { "not paused" };
+            bail!("{} is {state}", reference(row, &name));
+        }
+        out.line(format!("{} {word}", reference(row, &name)))?;
+    }
+    Ok(())
 }
 
 async fn restart(session: &Session, row: &'static Resource, name: &str) -> Result<()> {

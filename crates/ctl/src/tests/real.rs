@@ -25,7 +25,7 @@ fn admin() -> CertificateDer<'static> {
 }
 
 /// A client of an API that takes everybody for the administrator.
-async fn cluster() -> Client {
+pub(super) async fn cluster() -> Client {
     let fixture = Fixture::new().await;
     let chain: PeerCertificates = Arc::new(vec![admin()]);
     let service = ResourcesServer::with_interceptor(

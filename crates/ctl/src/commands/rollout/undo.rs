@@ -10,9 +10,9 @@ use crate::asked;
 use crate::session::Session;
 
 /// Which rollout a ReplicaSet belongs to.
-const REVISION: &str = "deployment.kubernetes.io/revision";
+pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
 /// What tells ReplicaSets apart, and is no part of the template.
-const TEMPLATE_HASH: &str = "pod-template-hash";
+pub(super) const TEMPLATE_HASH: &str = "pod-template-hash";
 const MOST_CONFLICTS: usize = 5;
 
 /// Goes back; says what was done.

@@ -1,0 +1,115 @@
+//! `wait`: until objects are as asked for: a condition, a field, there, or gone.
+
+mod goal;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail};
+use clap::Args;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::timeout;
+use xebec_api::resource::Resource;
+use xebec_client::{Cache, Selection};
+
+use crate::chosen::{self, Choice};
+use crate::output::Out;
+use crate::session::{Session, reference};
+use crate::{asked, durations, manifest};
+use goal::Goal;
+
+/// What to wait for.
+#[derive(Args)]
+pub(crate) struct WaitArgs {
+    /// TYPE NAME… or TYPE/NAME…
+    #[arg(required_unless_present = "filename")]
+    pub(crate) words: Vec<String>,
+    /// What these files name
+    #[arg(short, long, value_name = "FILE", conflicts_with = "words")]
+    pub(crate) filename: Vec<PathBuf>,
+    /// condition=NAME[=VALUE], jsonpath='{PATH}'[=VALUE], create or delete
+    #[arg(long, value_parser = Goal::parse)]
+    pub(crate) r#for: Goal,
+    /// How long to wait at most; 0 to look once
+    #[arg(long, value_parser = durations::parse, default_value = "30s")]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+}
+
+/// Waits for each.
+pub(crate) async fn run(session: &Session, args: &WaitArgs, out: &mut Out) -> Result<()> {
+    let targets = targets(session, args).await?;
+    if targets.is_empty() {
+        bail!("no matching resources found");
+    }
+    let mut late = Vec::new();
+    let deadline = tokio::time::Instant::now() + args.timeout;
+    for (row, namespace, name) in targets {
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        match timeout(left, one(session, &args.r#for, row, &namespace, &name)).await {
+            Ok(outcome) => {
+                outcome?;
+                out.line(format!("{} condition met", reference(row, &name)))?;
+            }
+            Err(_) => late.push(format!("timed out waiting for the condition on {}/{name}", row.plural)),
+        }
+    }
+    if late.is_empty() { Ok(()) } else { bail!("{}", late.join("; ")) }
+}
+
+type Target = (&'static Resource, String, String);
+
+async fn targets(session: &Session, args: &WaitArgs) -> Result<Vec<Target>> {
+    if !args.filename.is_empty() {
+        let documents = manifest::read(session, &args.filename, false)?;
+        let named = documents.into_iter().map(|document| {
+            let (row, object) = document.map_err(|error| anyhow!(error))?;
+            Ok((row, object.namespace().to_owned(), object.name().to_owned()))
+        });
+        return named.collect();
+    }
+    if args.choice.all || !args.choice.selector.is_empty() {
+        let objects = chosen::objects(session, &args.words, &args.choice).await?;
+        let named = objects.into_iter();
+        return Ok(named.map(|(row, it)| (row, it.namespace().to_owned(), it.name().to_owned())).collect());
+    }
+    let named = asked::parse_named(&args.words)?.into_iter();
+    Ok(named.map(|(row, name)| (row, session.namespace_of(row).to_owned(), name)).collect())
+}
+
+async fn one(
+    session: &Session,
+    goal: &Goal,
+    row: &'static Resource,
+    namespace: &str,
+    name: &str,
+) -> Result<()> {
+    let present = session.client.find(row, namespace, name).await?;
+    if goal.is_reached(present.as_ref()) {
+        return Ok(());
+    }
+    if present.is_none() && !goal.waits_for_it_to_come() {
+        return Err(session.client.get(row, namespace, name).await.map(drop).err().map_or_else(
+            || anyhow!("{} has only just been created: try again", reference(row, name)),
+            Into::into,
+        ));
+    }
+    let selection = Selection {
+        namespace: namespace.to_owned(),
+        field_selector: format!("metadata.name={name}"),
+        ..Selection::all(row)
+    };
+    let (cache, mut changes) = Cache::start(session.client.clone(), selection);
+    cache.synced().await;
+    let outcome = loop {
+        if goal.is_reached(cache.get(namespace, name).as_deref()) {
+            break Ok(());
+        }
+        if let Err(RecvError::Closed) = changes.recv().await {
+            break Err(anyhow!("the watch ended: run it again"));
+        }
+    };
+    cache.stop().await;
+    outcome
+}

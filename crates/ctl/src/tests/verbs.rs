@@ -1,0 +1,262 @@
+//! The verbs that change things, against the real API, in kubectl's words.
+
+use expect_test::expect;
+
+use super::real::cluster;
+use super::typed;
+
+const WEB: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, labels: {app: web}}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+        - {name: web, image: 'example.com/web:1', ports: [{containerPort: 8080}]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: paint}
+data: {color: red}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: n1}
+";
+
+struct Shop {
+    client: xebec_client::Client,
+    folder: tempfile::TempDir,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let shop = Self { client: cluster().await, folder: tempfile::tempdir().expect("a folder") };
+        shop.write("web.yaml", WEB);
+        let made = shop.xctl("apply -f DIR/web.yaml").await;
+        assert_eq!(made, "deployment.apps/web created\nconfigmap/paint created\nnode/n1 created\n");
+        shop
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).expect("written");
+    }
+
+    async fn xctl(&self, words: &str) -> String {
+        let words = words.replace("DIR", &self.folder.path().display().to_string());
+        typed(self.client.clone(), &words).await
+    }
+
+    /// Several command lines, each with what it prints.
+    async fn session(&self, lines: &str) -> String {
+        let mut text = String::new();
+        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            text.push_str(&format!("$ xctl {line}\n{}", self.xctl(line).await));
+        }
+        text
+    }
+}
+
+#[tokio::test]
+async fn templates_are_set_patched_and_replaced() {
+    let shop = Shop::open().await;
+    shop.write(
+        "paint.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: paint}\ndata: {shape: round}\n",
+    );
+    let lines = r#"
+        set image deployment/web web=example.com/web:2
+        set image deployment/web web=example.com/web:2
+        set image deployment/web wbe=example.com/web:2
+        set env deploy web COLOR=blue
+        set resources deploy web --limits memory=64Mi
+        get deploy web -o jsonpath={.spec.template.spec.containers[0].image}{"\n"}
+        patch cm paint --type merge -p {"data":{"color":"blue"}}
+        patch cm paint --type merge -p {"data":{"color":"blue"}}
+        patch cm paint --type json -p [{"op":"remove","path":"/data/color"}]
+        patch cm paint --type json -p {}
+        replace -f DIR/paint.yaml
+        get cm paint -o jsonpath={.data}{"\n"}
+        rollout pause deploy/web
+        rollout pause deploy/web
+        rollout resume deploy/web
+    "#;
+    expect![[r#"
+        $ xctl set image deployment/web web=example.com/web:2
+        deployment.apps/web image updated
+        $ xctl set image deployment/web web=example.com/web:2
+        $ xctl set image deployment/web wbe=example.com/web:2
+        error: web has no container "wbe"
+        [failed]
+        $ xctl set env deploy web COLOR=blue
+        deployment.apps/web env updated
+        $ xctl set resources deploy web --limits memory=64Mi
+        deployment.apps/web resource requirements updated
+        $ xctl get deploy web -o jsonpath={.spec.template.spec.containers[0].image}{"\n"}
+        example.com/web:2
+        $ xctl patch cm paint --type merge -p {"data":{"color":"blue"}}
+        configmap/paint patched
+        $ xctl patch cm paint --type merge -p {"data":{"color":"blue"}}
+        configmap/paint patched (no change)
+        $ xctl patch cm paint --type json -p [{"op":"remove","path":"/data/color"}]
+        configmap/paint patched
+        $ xctl patch cm paint --type json -p {}
+        error: a JSON patch is a list of operations: [{"op": …, "path": …, "value": …}]
+        [failed]
+        $ xctl replace -f DIR/paint.yaml
+        configmap/paint replaced
+        $ xctl get cm paint -o jsonpath={.data}{"\n"}
+        {"shape":"round"}
+        $ xctl rollout pause deploy/web
+        deployment.apps/web paused
+        $ xctl rollout pause deploy/web
+        error: deployment.apps/web is already paused
+        [failed]
+        $ xctl rollout resume deploy/web
+        deployment.apps/web resumed
+    "#]]
+    .assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
+async fn nodes_are_tainted_and_drained() {
+    let shop = Shop::open().await;
+    let lines = r#"
+        taint nodes n1 role=db:NoSchedule
+        taint nodes n1 role=web:NoSchedule
+        taint nodes n1 role=web:NoSchedule --overwrite
+        get node n1 -o jsonpath={.spec.taints}{"\n"}
+        taint nodes n1 role-
+        drain n1
+        uncordon n1
+    "#;
+    expect![[r#"
+        $ xctl taint nodes n1 role=db:NoSchedule
+        node/n1 tainted
+        $ xctl taint nodes n1 role=web:NoSchedule
+        error: node n1 already has role taint(s) with same effect(s) and --overwrite is false
+        [failed]
+        $ xctl taint nodes n1 role=web:NoSchedule --overwrite
+        node/n1 tainted
+        $ xctl get node n1 -o jsonpath={.spec.taints}{"\n"}
+        [{"effect":"NoSchedule","key":"role","value":"web"}]
+        $ xctl taint nodes n1 role-
+        node/n1 untainted
+        $ xctl drain n1
+        node/n1 cordoned
+        node/n1 drained
+        $ xctl uncordon n1
+        node/n1 uncordoned
+    "#]]
+    .assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
+async fn objects_are_shown_as_asked() {
+    let shop = Shop::open().await;
+    let lines = r#"
+        expose deployment web --port 80 --target-port 8080
+        get svc web -o jsonpath={.spec.selector.app}:{.spec.ports[0].targetPort}{"\n"}
+        get deploy,svc -o name
+        get cm,deploy -o custom-columns=KIND:.kind,NAME:.metadata.name,COLOR:.data.color
+        get cm --sort-by .metadata.name -L app
+        get deploy --show-labels --no-headers
+        get -f DIR/web.yaml -o name
+        why cm paint
+        why deployment/web
+    "#;
+    expect![[r#"
+        $ xctl expose deployment web --port 80 --target-port 8080
+        service/web exposed
+        $ xctl get svc web -o jsonpath={.spec.selector.app}:{.spec.ports[0].targetPort}{"\n"}
+        web:8080
+        $ xctl get deploy,svc -o name
+        deployment.apps/web
+        service/web
+        $ xctl get cm,deploy -o custom-columns=KIND:.kind,NAME:.metadata.name,COLOR:.data.color
+        KIND         NAME    COLOR
+        ConfigMap    paint   red
+        Deployment   web     <none>
+        $ xctl get cm --sort-by .metadata.name -L app
+        NAME    DATA   AGE   APP
+        paint   1      5s    <none>
+        $ xctl get deploy --show-labels --no-headers
+        web   0/2   0   0   5s   app=web
+        $ xctl get -f DIR/web.yaml -o name
+        deployment.apps/web
+        configmap/paint
+        node/n1
+        $ xctl why cm paint
+        ConfigMap paint has 1 key, and nothing in namespace default uses it.
+        $ xctl why deployment/web
+        Deployment web was changed, and no controller has taken that up yet. That takes a moment only; if it does not pass, see whether a master leads: `xctl cluster status`.
+    "#]].assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
+async fn what_is_only_tried_changes_nothing() {
+    let shop = Shop::open().await;
+    let lines = r#"
+        create configmap other --from-literal a=1 --dry-run=server
+        create configmap other --from-literal a=1 --dry-run=client
+        patch cm paint -p {"data":{"color":"green"}} --dry-run=server
+        delete cm paint --dry-run=client
+        delete cm paint --dry-run=server
+        get cm -o name
+        get cm paint -o jsonpath={.data.color}{"\n"}
+    "#;
+    expect![[r#"
+        $ xctl create configmap other --from-literal a=1 --dry-run=server
+        configmap/other created (server dry run)
+        $ xctl create configmap other --from-literal a=1 --dry-run=client
+        configmap/other created (dry run)
+        $ xctl patch cm paint -p {"data":{"color":"green"}} --dry-run=server
+        configmap/paint patched (server dry run)
+        $ xctl delete cm paint --dry-run=client
+        configmap/paint deleted (dry run)
+        $ xctl delete cm paint --dry-run=server
+        configmap/paint deleted (server dry run)
+        $ xctl get cm -o name
+        configmap/paint
+        $ xctl get cm paint -o jsonpath={.data.color}{"\n"}
+        red
+    "#]]
+    .assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
+async fn waiting_ends_with_what_is_waited_for() {
+    let shop = Shop::open().await;
+    let lines = r#"
+        wait deploy/web --for jsonpath={.spec.replicas}=2
+        wait cm/paint --for create
+        wait cm/none --for delete
+        wait deploy/web --for condition=Available --timeout 0
+        wait cm/none --for condition=Ready
+    "#;
+    expect![[r#"
+        $ xctl wait deploy/web --for jsonpath={.spec.replicas}=2
+        deployment.apps/web condition met
+        $ xctl wait cm/paint --for create
+        configmap/paint condition met
+        $ xctl wait cm/none --for delete
+        configmap/none condition met
+        $ xctl wait deploy/web --for condition=Available --timeout 0
+        error: timed out waiting for the condition on deployments/web
+        [failed]
+        $ xctl wait cm/none --for condition=Ready
+        error: configmaps "none" not found; `xctl get configmaps` shows what there is
+        [failed]
+    "#]]
+    .assert_eq(&shop.session(lines).await);
+    let (waited, deleted) =
+        tokio::join!(shop.xctl("wait cm/paint --for delete --timeout 20s"), shop.xctl("delete cm paint"));
+    assert_eq!(
+        (waited.as_str(), deleted.as_str()),
+        ("configmap/paint condition met\n", "configmap/paint deleted\n")
+    );
+}
