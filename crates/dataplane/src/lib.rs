@@ -2,4 +2,4 @@
 
 mod route_table;
 
-pub use route_table::{Endpoint, ServicePort, route_table};
+pub use route_table::{Endpoint, Protocol, ServicePort, route_table};

@@ -1,33 +1,55 @@
 //! Services and their EndpointSlices, as the ports that one node's proxy serves.
 //!
-//! Ready endpoints are used; while there are none, those that are on their way out and
-//! still serve. What is neither TCP nor IPv4 is left out, and so refused.
+//! What is neither TCP nor UDP, or not IPv4, is left out, and so refused.
 //!
 //! A ClusterIP belongs to its Service alone, and any other address and port to the first
 //! Service that names it: an external address cannot take another Service's clients.
 
+mod endpoints;
+
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
 
 use serde_json::Value;
 use xebec_api::object::Object;
 
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
+/// How long a client is remembered when its Service does not say.
+const DEFAULT_AFFINITY_SECONDS: u64 = 10_800;
+
+/// What a port speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// Connections.
+    #[default]
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
 /// One port of a Service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServicePort {
+    /// `NAMESPACE/SERVICE:PORT`, with the port's name, which may be empty.
+    pub name: String,
+    /// What it speaks.
+    pub protocol: Protocol,
     /// Every address under which the Service is reached with its own port.
     pub addresses: Vec<SocketAddrV4>,
     /// The port under which it is reached at every node.
     pub node_port: Option<u16>,
-    /// One client always meets the same endpoint (`sessionAffinity: ClientIP`).
-    pub sticky: bool,
-    /// For connections to `addresses`.
+    /// One client meets the same endpoint until it has stayed away for so long
+    /// (`sessionAffinity: ClientIP`).
+    pub affinity: Option<Duration>,
+    /// For what comes to `addresses`.
     pub endpoints: Vec<Endpoint>,
-    /// For connections to `node_port`.
+    /// For what comes to `node_port`.
     pub node_port_endpoints: Vec<Endpoint>,
+    /// Endpoints that get nothing new and are still there: what stands to them may go on.
+    pub retired: Vec<Endpoint>,
 }
 
 /// Where a connection may go.
@@ -60,9 +82,9 @@ pub fn route_table<O: Borrow<Object>>(services: &[O], slices: &[O], node: &str) 
         if addresses.is_empty() {
             continue;
         }
-        let tcp = list(service, &["spec", "ports"]).filter(|port| is_tcp(port));
-        for mut port in tcp.filter_map(|port| compile_port(service, port, &addresses, slices, node)) {
-            port.addresses.retain(|address| taken.insert(*address));
+        let all = list(service, &["spec", "ports"]);
+        for mut port in all.filter_map(|port| compile_port(service, port, &addresses, slices, node)) {
+            port.addresses.retain(|address| taken.insert((port.protocol, *address)));
             ports.push(port);
         }
     }
@@ -82,8 +104,12 @@ fn number(value: &Value, key: &str) -> Option<u16> {
     u16::try_from(number).ok().filter(|number| *number > 0)
 }
 
-fn is_tcp(port: &Value) -> bool {
-    matches!(text(port, "protocol"), "" | "TCP")
+fn protocol(port: &Value) -> Option<Protocol> {
+    match text(port, "protocol") {
+        "" | "TCP" => Some(Protocol::Tcp),
+        "UDP" => Some(Protocol::Udp),
+        _ => None,
+    }
 }
 
 /// The Service's own addresses; none for a headless one, or a name of something outside.
@@ -116,43 +142,34 @@ fn compile_port(
     slices: &[&Object],
     node: &str,
 ) -> Option<ServicePort> {
-    let own = number(port, "port")?;
-    let endpoints = endpoints(slices, text(port, "name"), node);
+    let (own, protocol) = (number(port, "port")?, protocol(port)?);
+    let known = endpoints::of(slices, text(port, "name"), protocol, node);
     let policy = |field: &str| service.text(&["spec", field]) == "Local";
-    let near = |only: bool| {
-        let kept = endpoints.iter().filter(|endpoint| endpoint.local || !only);
-        kept.copied().collect::<Vec<_>>()
-    };
     let exposed = matches!(service.text(&["spec", "type"]), "NodePort" | "LoadBalancer");
+    let node_port = number(port, "nodePort").filter(|_| exposed);
+    let internal = endpoints::choose(&known, policy("internalTrafficPolicy"));
+    let external = match node_port {
+        Some(_) => endpoints::choose(&known, policy("externalTrafficPolicy")),
+        None => Vec::new(),
+    };
+    let retired = known.iter().map(|(endpoint, _)| *endpoint);
+    let retired = retired.filter(|endpoint| !internal.contains(endpoint) && !external.contains(endpoint));
     Some(ServicePort {
+        name: format!("{}/{}:{}", service.namespace(), service.name(), text(port, "name")),
+        protocol,
         addresses: addresses.iter().map(|address| SocketAddrV4::new(*address, own)).collect(),
-        node_port: number(port, "nodePort").filter(|_| exposed),
-        sticky: service.text(&["spec", "sessionAffinity"]) == "ClientIP",
-        endpoints: near(policy("internalTrafficPolicy")),
-        node_port_endpoints: near(policy("externalTrafficPolicy")),
+        node_port,
+        affinity: affinity(service),
+        retired: retired.collect(),
+        endpoints: internal,
+        node_port_endpoints: external,
     })
 }
 
-fn endpoints(slices: &[&Object], port_name: &str, node: &str) -> Vec<Endpoint> {
-    let (mut ready, mut leaving) = (BTreeSet::new(), BTreeSet::new());
-    for slice in slices {
-        let mut ports = list(slice, &["ports"]).filter(|port| is_tcp(port));
-        let port = ports.find(|port| text(port, "name") == port_name).and_then(|port| number(port, "port"));
-        let Some(port) = port else { continue };
-        for endpoint in list(slice, &["endpoints"]) {
-            let address = endpoint.pointer("/addresses/0").and_then(Value::as_str);
-            let Some(address) = address.and_then(|text| text.parse().ok()) else { continue };
-            let local = !node.is_empty() && text(endpoint, "nodeName") == node;
-            let entry = Endpoint { address: SocketAddrV4::new(address, port), local };
-            let condition = |name: &str| endpoint.get("conditions")?.get(name)?.as_bool();
-            if condition("ready").unwrap_or(true) {
-                ready.insert(entry);
-            } else if condition("terminating") == Some(true) && condition("serving") == Some(true) {
-                leaving.insert(entry);
-            }
-        }
-    }
-    if ready.is_empty() { leaving } else { ready }.into_iter().collect()
+fn affinity(service: &Object) -> Option<Duration> {
+    let path = ["spec", "sessionAffinityConfig", "clientIP", "timeoutSeconds"];
+    let seconds = service.get(&path).and_then(Value::as_u64).unwrap_or(DEFAULT_AFFINITY_SECONDS);
+    (service.text(&["spec", "sessionAffinity"]) == "ClientIP").then(|| Duration::from_secs(seconds))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! The proxy without its watches: the listener, the kernel's tables, and the tasks of
-//! its connections. Whoever has routes gives them to [`Engine::apply`].
+//! The proxy without its watches: the transparent sockets, the kernel's tables, and the
+//! tasks of its connections. Whoever has routes gives them to [`Engine::apply`].
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,11 +21,17 @@ use crate::network::Ipv4Network;
 use crate::nft::{self, Elements};
 use crate::routes::Routes;
 use crate::routing;
+use crate::udp::{self, Datagrams};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 /// After an accept that failed (no file descriptors left, mostly), others first finish.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Flows of datagrams that stand at once. Each takes a file descriptor.
+const FLOWS_LIMIT: usize = 1 << 14;
+/// Ports that are tried for the two transparent sockets, which have the same number.
+const PORT_TRIES: usize = 16;
+
 /// Why the engine cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -49,17 +56,18 @@ pub(crate) struct Engine {
     cancel: CancellationToken,
     accepting: JoinHandle<()>,
     connections: TaskTracker,
+    datagrams: Datagrams,
 }
 
 impl Engine {
-    /// Opens the listener, makes the tables and the routes, and accepts. `limit` bounds
-    /// the connections that stand at once.
+    /// Opens the sockets, makes the tables and the routes, and accepts. `limit` bounds the
+    /// connections that stand at once, and flows of datagrams too.
     pub(crate) async fn start(
         services: Ipv4Network,
         pods: Ipv4Network,
         limit: usize,
     ) -> Result<Self, EngineError> {
-        let (listener, address) = listen().map_err(EngineError::Listener)?;
+        let (listener, datagrams, address) = listen().map_err(EngineError::Listener)?;
         let settings = nft::Settings { listener: address, services, pods, mark: routing::MARK };
         blocking(move || routing::install(services).and_then(|()| nft::install(&settings))).await?;
         let forwarder = Arc::new(Forwarder::new(pods));
@@ -67,16 +75,21 @@ impl Engine {
         let accept = accept(listener, Arc::clone(&forwarder), cancel.clone(), connections.clone(), limit);
         let accepting = tokio::spawn(accept);
         let elements = Some(Elements::default());
-        Ok(Self { forwarder, services, elements, settings, cancel, accepting, connections })
+        let datagrams = Datagrams::start(datagrams, Arc::clone(&forwarder), limit.min(FLOWS_LIMIT));
+        let datagrams = datagrams.map_err(EngineError::Listener)?;
+        Ok(Self { forwarder, services, elements, settings, cancel, accepting, connections, datagrams })
     }
 
     /// Takes new routes over. Only what differs is written to the kernel's sets; when that
     /// fails the table is made anew.
     pub(crate) async fn apply(&mut self, ports: &[ServicePort]) -> Result<(), EngineError> {
-        let routes = Arc::new(Routes::build(&self.forwarder.routes(), ports));
+        let before = self.forwarder.routes();
+        let routes = Arc::new(Routes::build(&before, ports));
         let (old, new) = (self.elements.take(), routes.elements());
         // A set never redirects what has no route: routes first, then the sets.
-        self.forwarder.set_routes(routes);
+        self.forwarder.set_routes(Arc::clone(&routes));
+        self.datagrams.wake();
+        before.end_what_is_gone(&routes);
         let (wanted, settings) = (new.clone(), self.settings);
         blocking(move || {
             match old.map(|old| nft::change(&old, &new)) {
@@ -99,8 +112,12 @@ impl Engine {
         self.accepting.await?;
         self.connections.close();
         self.connections.wait().await;
-        let services = self.services;
-        blocking(move || remove_leftovers(services)).await
+        let (services, datagrams) = (self.services, self.datagrams);
+        blocking(move || {
+            datagrams.stop();
+            remove_leftovers(services)
+        })
+        .await
     }
 }
 
@@ -119,8 +136,21 @@ async fn blocking(
     Ok(tokio::task::spawn_blocking(work).await??)
 }
 
+/// Both sockets on one port, so that one rule serves both.
+fn listen() -> io::Result<(TcpListener, OwnedFd, SocketAddrV4)> {
+    let mut failure = io::Error::other("no port was tried");
+    for _ in 0..PORT_TRIES {
+        let (listener, address) = listen_to_connections()?;
+        match udp::listen(address) {
+            Ok(datagrams) => return Ok((listener, datagrams, address)),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
 /// On loopback, so that nobody reaches it but by the redirect.
-fn listen() -> io::Result<(TcpListener, SocketAddrV4)> {
+fn listen_to_connections() -> io::Result<(TcpListener, SocketAddrV4)> {
     let socket = TcpSocket::new_v4()?;
     setsockopt(&socket, sockopt::IpTransparent, &true)?;
     socket.bind(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0))?;

@@ -3,28 +3,31 @@
 
 mod upstream;
 
-use std::net::{SocketAddr, SocketAddrV4};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
 use rand::Rng as _;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use xebec_dataplane::Protocol;
 
+use crate::affinity::Affinities;
 use crate::network::Ipv4Network;
 use crate::pipes::Pipes;
 use crate::relay::relay;
-use crate::routes::{Backend, Counted, Route, Routes, order};
+use crate::routes::{Backend, Counted, Route, Routes};
 
 /// So many endpoints are tried for one connection.
 const TRIES: usize = 4;
 /// An endpoint that did not answer is tried last for so long.
 const SUSPECT: Duration = Duration::from_secs(5);
 
-/// What every connection needs.
+/// What every connection and every flow needs.
 pub(crate) struct Forwarder {
     routes: RwLock<Arc<Routes>>,
+    affinities: Mutex<Affinities>,
     pods: Ipv4Network,
     pipes: Pipes,
     started: Instant,
@@ -32,8 +35,13 @@ pub(crate) struct Forwarder {
 
 impl Forwarder {
     pub(crate) fn new(pods: Ipv4Network) -> Self {
-        let routes = RwLock::default();
-        Self { routes, pods, pipes: Pipes::default(), started: Instant::now() }
+        Self {
+            routes: RwLock::default(),
+            affinities: Mutex::default(),
+            pods,
+            pipes: Pipes::default(),
+            started: Instant::now(),
+        }
     }
 
     /// The table that new connections go by.
@@ -45,14 +53,16 @@ impl Forwarder {
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
     }
 
-    /// Serves one connection to its end. A client that cannot be served is reset.
+    /// Serves one connection to its end. A client that cannot be served is reset, and so
+    /// are both sides when the endpoint is gone.
     pub(crate) async fn serve(&self, mut client: TcpStream) {
         let (Ok(SocketAddr::V4(meant)), Ok(SocketAddr::V4(peer))) = (client.local_addr(), client.peer_addr())
         else {
             return;
         };
-        let Some(route) = self.routes().find(meant) else { return reset(&client) };
-        let Some((mut upstream, _counted)) = self.connect(&route, meant, peer).await else {
+        let route = self.routes().find(Protocol::Tcp, meant).cloned();
+        let Some(route) = route else { return reset(&client) };
+        let Some((mut upstream, backend)) = self.connect(&route, meant, *peer.ip()).await else {
             tracing::debug!(%meant, %peer, "no endpoint took the connection");
             return reset(&client);
         };
@@ -61,43 +71,76 @@ impl Forwarder {
             tracing::debug!(%error, "TCP_NODELAY");
         }
         upstream::watch(&client, upstream::CLIENT_IDLE_SECONDS);
-        if let Err(error) = relay(&mut client, &mut upstream, &self.pipes).await {
-            tracing::debug!(%meant, %peer, %error, "a connection broke");
-            reset(&client);
-            reset(&upstream);
+        let relayed = relay(&mut client, &mut upstream, &self.pipes);
+        match backend.gone.run_until_cancelled(relayed).await {
+            Some(Ok(())) => return,
+            Some(Err(error)) => tracing::debug!(%meant, %peer, %error, "a connection broke"),
+            None => tracing::debug!(%meant, %peer, "a connection's endpoint is gone"),
         }
+        reset(&client);
+        reset(&upstream);
     }
 
     async fn connect(
         &self,
         route: &Route,
         meant: SocketAddrV4,
-        peer: SocketAddrV4,
+        client: Ipv4Addr,
     ) -> Option<(TcpStream, Counted)> {
-        let mut draw = |limit: usize| rand::rng().random_range(0..limit);
-        let backends = order(route, *peer.ip(), self.now_ms(), &mut draw);
-        for backend in backends.into_iter().take(TRIES) {
-            match upstream::connect(&backend, self.source(&backend, peer)).await {
-                Ok(stream) => return Some((stream, backend.count())),
+        let mut tried = Vec::new();
+        while tried.len() < TRIES {
+            let backend = self.pick(route, client, &tried)?;
+            // Counted from now on, so that a burst of connections spreads.
+            let backend = backend.count();
+            match upstream::connect(&backend, self.source(&backend, client)).await {
+                Ok(stream) => return Some((stream, backend)),
                 Err(error) => {
                     tracing::debug!(%meant, endpoint = %backend.endpoint.address, %error, "cannot connect");
-                    backend.suspect(self.now_ms() + upstream::millis(SUSPECT));
+                    self.suspect(&backend);
                 }
             }
+            tried.push(backend.endpoint.address);
         }
         None
     }
 
-    /// The client's own address as the source, where that can work: a pod that talks to
-    /// another pod, and that one is on this node. A pod that reaches itself would refuse
-    /// a packet from its own address.
-    fn source(&self, backend: &Backend, peer: SocketAddrV4) -> Option<SocketAddrV4> {
-        let pods = self.pods.contains(*peer.ip()) && self.pods.contains(*backend.endpoint.address.ip());
-        let itself = peer.ip() == backend.endpoint.address.ip();
-        (backend.endpoint.local && pods && !itself).then_some(peer)
+    /// An endpoint for a client that was not `tried` for it; the one that it met last, if
+    /// the Service wants that.
+    pub(crate) fn pick(
+        &self,
+        route: &Route,
+        client: Ipv4Addr,
+        tried: &[SocketAddrV4],
+    ) -> Option<Arc<Backend>> {
+        let now_ms = self.now_ms();
+        let mut draw = |limit: usize| rand::rng().random_range(0..limit);
+        let Some(timeout) = route.affinity else {
+            return route.pick(None, tried, now_ms, &mut draw).cloned();
+        };
+        let client = (client, Arc::clone(&route.name));
+        let mut affinities = self.affinities.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = affinities.held(&client, timeout, now_ms);
+        let backend = route.pick(held, tried, now_ms, &mut draw).cloned()?;
+        affinities.hold(client, backend.endpoint.address, now_ms);
+        Some(backend)
     }
 
-    fn now_ms(&self) -> u64 {
+    /// Others are tried before this endpoint for a while.
+    pub(crate) fn suspect(&self, backend: &Backend) {
+        backend.suspect(self.now_ms() + upstream::millis(SUSPECT));
+    }
+
+    /// The client's own address as the source, where the answers come back this way: from
+    /// a pod of this node. A pod that reaches itself would refuse a packet from its own
+    /// address, and one from loopback is refused by everybody.
+    pub(crate) fn source(&self, backend: &Backend, client: Ipv4Addr) -> Option<Ipv4Addr> {
+        let endpoint = *backend.endpoint.address.ip();
+        let possible = self.pods.contains(endpoint) && endpoint != client && !client.is_loopback();
+        (backend.endpoint.local && possible).then_some(client)
+    }
+
+    /// Milliseconds since the proxy began.
+    pub(crate) fn now_ms(&self) -> u64 {
         upstream::millis(self.started.elapsed())
     }
 }

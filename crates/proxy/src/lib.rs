@@ -1,11 +1,12 @@
-//! The userspace Service proxy: one constant nftables table, one transparent listener,
-//! `splice(2)`. It runs as a pod with the host's network on every node.
+//! The userspace Service proxy: one constant nftables table, one transparent socket for
+//! each protocol, `splice(2)`. It runs as a pod with the host's network on every node.
 //!
 //! A packet to a ClusterIP, or to a node port on an address of this node, is redirected
-//! to the listener by a set element; the connection that is accepted still has the
+//! to the proxy by a set element; the connection or datagram that arrives still has the
 //! address that its client meant. Changes to Services change set elements and the table
 //! in memory, never rules, and break no connection that stands.
 
+mod affinity;
 mod config;
 mod engine;
 mod forward;
@@ -17,6 +18,7 @@ mod relay;
 mod routes;
 mod routing;
 mod serve;
+mod udp;
 
 pub use config::{Config, ConfigError};
 pub use engine::{EngineError, remove_leftovers};

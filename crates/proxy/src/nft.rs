@@ -7,6 +7,8 @@ mod rules;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use xebec_dataplane::Protocol;
+
 use crate::netlink::{Attributes, Messages, NLM_F_APPEND, NLM_F_CREATE, NetlinkError};
 use crate::network::Ipv4Network;
 
@@ -32,12 +34,14 @@ const DELETE_ELEMENT: u16 = 14;
 /// Elements per message: an attribute is shorter than 64 KiB.
 const ELEMENTS_PER_MESSAGE: usize = 1000;
 
+const ICMP: u8 = 1;
 const TCP: u8 = 6;
+const UDP: u8 = 17;
 
 /// What the constant rules need to know.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
-    /// The proxy's transparent listener.
+    /// Where the proxy's transparent sockets are, one for TCP and one for UDP.
     pub(crate) listener: SocketAddrV4,
     /// What is in it and in no set is rejected.
     pub(crate) services: Ipv4Network,
@@ -51,9 +55,9 @@ pub(crate) struct Settings {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Elements {
     /// ClusterIP and port.
-    pub(crate) services: BTreeSet<SocketAddrV4>,
+    pub(crate) services: BTreeSet<(Protocol, SocketAddrV4)>,
     /// Ports on every address of this node.
-    pub(crate) node_ports: BTreeSet<u16>,
+    pub(crate) node_ports: BTreeSet<(Protocol, u16)>,
 }
 
 /// Makes the table anew, empty, in one transaction.
@@ -79,8 +83,8 @@ pub(crate) fn install(settings: &Settings) -> Result<(), NetlinkError> {
 /// Brings the sets from one content to another, in one transaction.
 pub(crate) fn change(from: &Elements, to: &Elements) -> Result<(), NetlinkError> {
     let mut batch = Batch::new();
-    let service = |address: &SocketAddrV4| service_key(*address);
-    let port = |port: &u16| port_key(*port);
+    let service = |(protocol, address): &(Protocol, SocketAddrV4)| service_key(*protocol, *address);
+    let port = |(protocol, port): &(Protocol, u16)| port_key(*protocol, *port);
     let gone = from.services.difference(&to.services).map(service).collect();
     batch.elements("drop an element of the set of services", DELETE_ELEMENT, SERVICES, gone);
     let gone = from.node_ports.difference(&to.node_ports).map(port).collect();
@@ -102,13 +106,16 @@ pub(crate) fn remove() -> Result<(), NetlinkError> {
 }
 
 /// Each part of a concatenated key fills four bytes.
-fn service_key(address: SocketAddrV4) -> Vec<u8> {
-    let port = address.port().to_be_bytes();
-    [&address.ip().octets()[..], &[TCP, 0, 0, 0], &port, &[0, 0]].concat()
+fn service_key(protocol: Protocol, address: SocketAddrV4) -> Vec<u8> {
+    [&address.ip().octets()[..], &port_key(protocol, address.port())].concat()
 }
 
-fn port_key(port: u16) -> Vec<u8> {
-    [&[TCP, 0, 0, 0][..], &port.to_be_bytes(), &[0, 0]].concat()
+fn port_key(protocol: Protocol, port: u16) -> Vec<u8> {
+    let protocol = match protocol {
+        Protocol::Tcp => TCP,
+        Protocol::Udp => UDP,
+    };
+    [&[protocol, 0, 0, 0][..], &port.to_be_bytes(), &[0, 0]].concat()
 }
 
 /// A transaction of nf_tables.

@@ -1,112 +1,105 @@
-//! What the proxy knows when a connection arrives: which endpoints stand behind an
-//! address. A new table takes over what the old one knew of endpoints that stay.
+//! What the proxy knows when a client arrives: which endpoints stand behind an address. A
+//! new table takes over what the old one knew of endpoints that stay, and ends what stands
+//! to those that are gone.
 
-use std::collections::HashMap;
+mod backend;
+
+use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
-use xebec_dataplane::{Endpoint, ServicePort};
+use xebec_dataplane::{Endpoint, Protocol, ServicePort};
+
+pub(crate) use backend::{Backend, Counted};
 
 use crate::nft::Elements;
-
-/// An endpoint, shared by every route to it.
-#[derive(Debug)]
-pub(crate) struct Backend {
-    pub(crate) endpoint: Endpoint,
-    connections: AtomicU32,
-    suspect_until_ms: AtomicU64,
-}
-
-impl Backend {
-    pub(crate) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, connections: AtomicU32::new(0), suspect_until_ms: AtomicU64::new(0) }
-    }
-
-    /// Connections that stand now.
-    pub(crate) fn connections(&self) -> u32 {
-        self.connections.load(Ordering::Relaxed)
-    }
-
-    /// Counts a connection for as long as the guard lives.
-    pub(crate) fn count(self: Arc<Self>) -> Counted {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        Counted(self)
-    }
-
-    /// A connect failed: others are tried first until then.
-    pub(crate) fn suspect(&self, until_ms: u64) {
-        self.suspect_until_ms.store(until_ms, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_suspect(&self, now_ms: u64) -> bool {
-        self.suspect_until_ms.load(Ordering::Relaxed) > now_ms
-    }
-}
-
-/// One connection to a backend.
-pub(crate) struct Counted(Arc<Backend>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// What stands behind one port of a Service.
 #[derive(Debug)]
 pub(crate) struct Route {
-    /// One client always meets the same endpoint.
-    pub(crate) sticky: bool,
+    /// The port's name, under which clients are remembered.
+    pub(crate) name: Arc<str>,
+    /// One client meets the same endpoint until it has stayed away for so long.
+    pub(crate) affinity: Option<Duration>,
     pub(crate) backends: Vec<Arc<Backend>>,
 }
+
+type Backends = HashMap<Endpoint, Arc<Backend>>;
 
 /// Every route.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    addresses: HashMap<SocketAddrV4, Arc<Route>>,
-    node_ports: HashMap<u16, Arc<Route>>,
+    addresses: HashMap<(Protocol, SocketAddrV4), Arc<Route>>,
+    node_ports: HashMap<(Protocol, u16), Arc<Route>>,
+    /// Every endpoint that is there, also those that get nothing new.
+    backends: Backends,
+    /// The endpoints of each port, by its name.
+    of_port: HashMap<Arc<str>, Vec<Endpoint>>,
 }
 
 impl Routes {
     /// A table of these ports. One without endpoints has no route, so that the kernel
-    /// refuses its connections.
+    /// refuses its clients.
     pub(crate) fn build(previous: &Self, ports: &[ServicePort]) -> Self {
-        let mut known: HashMap<Endpoint, Arc<Backend>> = HashMap::new();
-        for backend in previous.routes().flat_map(|route| &route.backends) {
-            known.insert(backend.endpoint, Arc::clone(backend));
-        }
-        let mut route = |port: &ServicePort, endpoints: &[Endpoint]| {
-            let backends = endpoints.iter().map(|endpoint| {
-                let backend = known.entry(*endpoint);
-                Arc::clone(backend.or_insert_with(|| Arc::new(Backend::new(*endpoint))))
-            });
-            let backends: Vec<Arc<Backend>> = backends.collect();
-            (!backends.is_empty()).then(|| Arc::new(Route { sticky: port.sticky, backends }))
-        };
         let mut routes = Self::default();
         for port in ports {
-            if let Some(route) = route(port, &port.endpoints) {
-                let addresses = port.addresses.iter().map(|address| (*address, Arc::clone(&route)));
-                routes.addresses.extend(addresses);
+            let name: Arc<str> = port.name.as_str().into();
+            let all = port.endpoints.iter().chain(&port.node_port_endpoints).chain(&port.retired);
+            let all: Vec<Endpoint> = all.copied().collect();
+            for endpoint in &all {
+                let entry = routes.backends.entry(*endpoint);
+                entry.or_insert_with(|| previous.backend(*endpoint));
             }
-            if let Some(number) = port.node_port
-                && let Some(route) = route(port, &port.node_port_endpoints)
-            {
-                routes.node_ports.insert(number, route);
-            }
+            routes.of_port.insert(Arc::clone(&name), all);
+            routes.add(port, &name);
         }
         routes
     }
 
-    fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
-        self.addresses.values().chain(self.node_ports.values())
+    /// The same one as before, so that it is still known how many connections it has.
+    fn backend(&self, endpoint: Endpoint) -> Arc<Backend> {
+        self.backends.get(&endpoint).cloned().unwrap_or_else(|| Arc::new(Backend::new(endpoint)))
     }
 
-    /// The route of a connection, by the address that its client meant.
-    pub(crate) fn find(&self, destination: SocketAddrV4) -> Option<Arc<Route>> {
-        let found = self.addresses.get(&destination);
-        found.or_else(|| self.node_ports.get(&destination.port())).cloned()
+    fn add(&mut self, port: &ServicePort, name: &Arc<str>) {
+        let backends = &self.backends;
+        let route = |endpoints: &[Endpoint]| {
+            let backends = endpoints.iter().filter_map(|endpoint| backends.get(endpoint).cloned()).collect();
+            let route = Route { name: Arc::clone(name), affinity: port.affinity, backends };
+            (!endpoints.is_empty()).then(|| Arc::new(route))
+        };
+        if let Some(route) = route(&port.endpoints) {
+            let addresses = port.addresses.iter().map(|address| (port.protocol, *address));
+            self.addresses.extend(addresses.map(|address| (address, Arc::clone(&route))));
+        }
+        if let Some(number) = port.node_port
+            && let Some(route) = route(&port.node_port_endpoints)
+        {
+            self.node_ports.insert((port.protocol, number), route);
+        }
+    }
+
+    /// Ends what stands to endpoints whose address no slice of their Service names any
+    /// more: their pod is gone, and nobody may be left to tell the clients. Connections of
+    /// a Service that is gone itself are left to their ends.
+    pub(crate) fn end_what_is_gone(&self, next: &Self) {
+        let present: HashSet<Ipv4Addr> =
+            next.backends.keys().map(|endpoint| *endpoint.address.ip()).collect();
+        let ports = self.of_port.iter().filter(|(name, _)| next.of_port.contains_key(*name));
+        for endpoint in ports.flat_map(|(_, endpoints)| endpoints) {
+            if !present.contains(endpoint.address.ip())
+                && let Some(backend) = self.backends.get(endpoint)
+            {
+                backend.gone.cancel();
+            }
+        }
+    }
+
+    /// The route of a client, by the address that it meant.
+    pub(crate) fn find(&self, protocol: Protocol, destination: SocketAddrV4) -> Option<&Arc<Route>> {
+        let found = self.addresses.get(&(protocol, destination));
+        found.or_else(|| self.node_ports.get(&(protocol, destination.port())))
     }
 
     /// What the kernel has to redirect.
@@ -118,39 +111,46 @@ impl Routes {
     }
 }
 
-/// The order in which to try a route's endpoints for a client: of two drawn at random the
-/// one with fewer connections, then the others; or always the same order for one client.
-/// Endpoints that failed lately come last.
-pub(crate) fn order(
-    route: &Route,
-    client: Ipv4Addr,
-    now_ms: u64,
-    draw: &mut impl FnMut(usize) -> usize,
-) -> Vec<Arc<Backend>> {
-    let mut backends = route.backends.clone();
-    if route.sticky {
-        backends.sort_by_cached_key(|backend| affinity(client, backend.endpoint.address));
-    } else {
-        for last in (1..backends.len()).rev() {
-            backends.swap(last, draw(last + 1));
+impl Route {
+    /// An endpoint for a client: the one that is `held` for it, else of two drawn at random
+    /// the one with fewer connections. Never one that was `tried`; one that failed lately
+    /// only when there is no other.
+    pub(crate) fn pick(
+        &self,
+        held: Option<SocketAddrV4>,
+        tried: &[SocketAddrV4],
+        now_ms: u64,
+        draw: &mut impl FnMut(usize) -> usize,
+    ) -> Option<&Arc<Backend>> {
+        let fresh = |backend: &&Arc<Backend>| !tried.contains(&backend.endpoint.address);
+        let good = |backend: &&Arc<Backend>| fresh(backend) && !backend.is_suspect(now_ms);
+        let is_held = |backend: &&Arc<Backend>| Some(backend.endpoint.address) == held;
+        if held.is_some()
+            && let Some(backend) = self.backends.iter().filter(good).find(is_held)
+        {
+            return Some(backend);
         }
-        if backends.len() > 1 && backends[1].connections() < backends[0].connections() {
-            backends.swap(0, 1);
+        let count = self.backends.len();
+        if count == 0 {
+            return None;
+        }
+        let [one, other] = [draw(count), draw(count)].map(|index| &self.backends[index]);
+        match (good(&one), good(&other)) {
+            (true, true) if other.connections() < one.connections() => Some(other),
+            (true, _) => Some(one),
+            (false, true) => Some(other),
+            (false, false) => {
+                let (before, after) = self.backends.split_at(draw(count));
+                let around = || after.iter().chain(before);
+                around().find(good).or_else(|| around().find(fresh))
+            }
         }
     }
-    backends.sort_by_key(|backend| backend.is_suspect(now_ms));
-    backends
-}
 
-/// Rendezvous hashing: each client ranks the endpoints in its own way, and the loss of one
-/// moves only the clients that it had.
-fn affinity(client: Ipv4Addr, backend: SocketAddrV4) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let port = backend.port().to_be_bytes();
-    for byte in client.octets().into_iter().chain(backend.ip().octets()).chain(port) {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    /// Whether new clients may still be given this endpoint.
+    pub(crate) fn has(&self, endpoint: Endpoint) -> bool {
+        self.backends.iter().any(|backend| backend.endpoint == endpoint)
     }
-    (hash ^ (hash >> 32)).wrapping_mul(0xff51_afd7_ed55_8ccd)
 }
 
 #[cfg(test)]

@@ -35,13 +35,17 @@ fn lines(services: &[Object], slices: &[Object]) -> String {
             words.join(" ")
         };
         let node_port = port.node_port.map(|n| format!("\n  {n} -> {}", list(&port.node_port_endpoints)));
+        let retired = Some(list(&port.retired)).filter(|list| !list.is_empty());
+        let retired = retired.map(|list| format!("  retired {list}\n"));
         format!(
-            "{:?} sticky={} -> {}{}\n",
+            "{} {:?} {:?} sticky={} -> {}{}\n",
+            port.name,
+            port.protocol,
             port.addresses,
-            port.sticky,
+            port.affinity.map_or(0, |time| time.as_secs()),
             list(&port.endpoints),
             node_port.unwrap_or_default()
-        )
+        ) + &retired.unwrap_or_default()
     };
     route_table(services, slices, "n1").iter().map(line).collect()
 }
@@ -57,7 +61,8 @@ fn services_of_every_kind() {
         ),
         service(
             "db",
-            json!({"clusterIP": "10.43.0.6", "sessionAffinity": "ClientIP", "ports": [{"port": 5432}]}),
+            json!({"clusterIP": "10.43.0.6", "sessionAffinity": "ClientIP", "ports": [{"port": 5432}],
+                "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 60}}}),
         ),
         service("headless", json!({"clusterIP": "None", "ports": [{"port": 1}]})),
         service("outside", json!({"type": "ExternalName", "ports": [{"port": 1}]})),
@@ -66,7 +71,7 @@ fn services_of_every_kind() {
     let slices = [
         slice(
             "web",
-            json!([{"name": "http", "port": 8080, "protocol": "TCP"}]),
+            json!([{"name": "http", "port": 8080, "protocol": "TCP"}, {"name": "dns", "port": 5353, "protocol": "UDP"}]),
             json!([
                 endpoint("10.42.1.2", "n2", true, true, false),
                 endpoint("10.42.0.2", "n1", true, true, false),
@@ -120,6 +125,32 @@ fn local_policies_keep_to_the_node() {
     .assert_eq(&lines(&[service("web", spec)], &slices));
 }
 
+/// A node's own pod that is leaving is used before another node's ready one, and only there.
+#[test]
+fn a_local_policy_drains_the_nodes_own_last_pod() {
+    let spec = json!({"clusterIP": "10.43.0.5", "type": "NodePort", "externalTrafficPolicy": "Local",
+        "sessionAffinity": "ClientIP", "ports": [{"port": 80, "nodePort": 30080}]});
+    let endpoints = json!([
+        endpoint("10.42.0.2", "n1", false, true, true),
+        endpoint("10.42.0.3", "n1", false, false, true),
+        endpoint("10.42.1.2", "n2", true, true, false)
+    ]);
+    let slices = [slice("web", json!([{"name": "", "port": 80}]), endpoints)];
+    expect![[r#""#]].assert_eq(&lines(&[service("web", spec)], &slices));
+}
+
+/// TCP and UDP may share a number, and each finds its own endpoints.
+#[test]
+fn one_number_may_speak_both_protocols() {
+    let ports = json!([{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53},
+        {"name": "sctp", "port": 53, "protocol": "SCTP"}]);
+    let targets =
+        json!([{"name": "dns", "port": 5353, "protocol": "UDP"}, {"name": "dns-tcp", "port": 5354}]);
+    let slices = [slice("web", targets, json!([endpoint("10.42.0.2", "n1", true, true, false)]))];
+    expect![[r#""#]]
+        .assert_eq(&lines(&[service("web", json!({"clusterIP": "10.43.0.10", "ports": ports}))], &slices));
+}
+
 fn arbitrary_service() -> impl Strategy<Value = Object> {
     let ip = prop::sample::select(vec!["10.43.0.1", "10.43.0.2", "None", "", "no ip"]);
     let kind = prop::sample::select(vec!["ClusterIP", "NodePort", "ExternalName", ""]);
@@ -134,8 +165,10 @@ proptest! {
     #[test]
     fn no_address_and_port_leads_two_ways(services in prop::collection::vec(arbitrary_service(), 0..6)) {
         let mut seen = BTreeSet::new();
-        for address in route_table(&services, &[], "n1").iter().flat_map(|port| &port.addresses) {
-            prop_assert!(seen.insert(*address), "{} stands twice", address);
+        for port in route_table(&services, &[], "n1") {
+            for address in port.addresses {
+                prop_assert!(seen.insert((port.protocol, address)), "{} stands twice", address);
+            }
         }
     }
 }

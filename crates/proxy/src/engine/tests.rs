@@ -1,8 +1,11 @@
 //! The whole data path on a real kernel: a node, two pods on it, a pod on another node and
 //! a client outside, each a network namespace of its own.
 
+mod datagrams;
 mod follow;
 mod lab;
+mod spread;
+mod standing;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddrV4};
@@ -21,11 +24,12 @@ fn web(endpoints: &[(&str, bool)]) -> ServicePort {
     let endpoints: Vec<_> =
         endpoints.iter().map(|(text, local)| Endpoint { address: address(text), local: *local }).collect();
     ServicePort {
+        name: "default/web:".to_owned(),
         addresses: vec![address("10.43.0.5:80")],
         node_port: Some(30080),
-        sticky: false,
         node_port_endpoints: endpoints.clone(),
         endpoints,
+        ..ServicePort::default()
     }
 }
 
@@ -43,7 +47,9 @@ fn connections_reach_endpoints_from_pods_the_host_and_outside() {
     assert_eq!(lab.ask("node", "10.43.0.5:80"), "10.42.0.2:8080 from 10.99.0.1");
     assert_eq!(lab.ask("node", "127.0.0.1:30080"), "10.42.0.2:8080 from 10.99.0.1");
     assert_eq!(lab.ask("node", "10.99.0.1:30080"), "10.42.0.2:8080 from 10.99.0.1");
-    assert_eq!(lab.ask("outside", "10.99.0.1:30080"), "10.42.0.2:8080 from 10.99.0.1");
+    assert_eq!(lab.ask("outside", "10.99.0.1:30080"), "10.42.0.2:8080 from 10.99.0.9", "its own address");
+    assert_eq!(lab.ask("pod3", "10.99.0.1:30080"), "10.42.0.2:8080 from 10.42.1.2");
+    assert_eq!(lab.ask("pod1", "10.99.0.1:30080"), "10.42.0.2:8080 from 10.99.0.1", "itself, the other way");
     assert_eq!(lab.ask("pod2", "10.99.0.1:30080"), "10.42.0.2:8080 from 10.42.0.3");
     engine.apply(&[web(&BOTH[1..])]);
     assert_eq!(lab.ask("pod2", "10.43.0.5:80"), "10.42.1.2:8080 from 10.99.0.1");
@@ -131,7 +137,7 @@ fn a_lost_table_is_made_anew() {
     engine.apply(&[web(&BOTH[1..])]);
     lab.within("node", || nft::remove().expect("removed"));
     engine.apply(&[web(&BOTH[..1]), ServicePort { node_port: Some(30081), ..web(&BOTH[..1]) }]);
-    assert_eq!(lab.ask("outside", "10.99.0.1:30081"), "10.42.0.2:8080 from 10.99.0.1");
+    assert_eq!(lab.ask("outside", "10.99.0.1:30081"), "10.42.0.2:8080 from 10.99.0.9");
     engine.stop();
     drop(near);
 }

@@ -1,7 +1,7 @@
 //! The connection to an endpoint.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
@@ -22,8 +22,8 @@ const PROBES: u32 = 3;
 const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
 
 /// Connects; with a `source`, from that address and a port of its own.
-pub(super) async fn connect(backend: &Backend, source: Option<SocketAddrV4>) -> io::Result<TcpStream> {
-    let socket = match source.map(|source| transparent(*source.ip())) {
+pub(super) async fn connect(backend: &Backend, source: Option<Ipv4Addr>) -> io::Result<TcpStream> {
+    let socket = match source.map(transparent) {
         Some(Ok(socket)) => socket,
         Some(Err(error)) => {
             tracing::debug!(%error, "cannot keep the client's address");

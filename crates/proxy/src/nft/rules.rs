@@ -1,21 +1,26 @@
-//! The constant part: two sets, two chains, six rules. In nft's own words:
+//! The constant part: two sets, two chains, eight rules. In nft's own words:
 //!
 //! ```text
 //! chain prerouting { type filter hook prerouting priority mangle
+//!   ip daddr . meta l4proto . th dport @services tproxy to LISTENER meta mark set mark accept
 //!   meta l4proto tcp socket transparent 1 meta mark set mark accept
-//!   ip daddr . meta l4proto . tcp dport @services tproxy to LISTENER meta mark set mark accept
 //!   ip daddr SERVICES meta l4proto tcp reject with tcp reset
 //!   ip daddr SERVICES reject
-//!   fib daddr type local meta l4proto . tcp dport @nodeports tproxy to LISTENER meta mark set mark accept }
+//!   fib daddr type local meta l4proto . th dport @nodeports tproxy to LISTENER meta mark set mark accept
+//!   meta l4proto udp socket transparent 1 meta mark set mark accept
+//!   meta l4proto icmp socket transparent 1 meta mark set mark accept }
 //! chain postrouting { type nat hook postrouting priority srcnat
 //!   ip saddr PODS ip daddr != PODS masquerade }
 //! ```
 //!
-//! The first rule is for connections that stand already: those of clients, also when
-//! their Service is gone by now, and the answers of endpoints that see a client's address.
+//! `tproxy` finds connections that stand already by itself. The rules about transparent
+//! sockets are for what it never sees: connections whose Service is gone by now, and the
+//! answers of endpoints to a client's own address, and what is said in ICMP instead of an
+//! answer. That of UDP comes late, since the socket that answers in a Service's name is
+//! transparent too and is never to be asked.
 
 use super::expression::{Expressions, Header, Meta, R0, R1, R2};
-use super::{NODE_PORTS, SERVICES, Settings, TABLE, TCP, octets};
+use super::{ICMP, NODE_PORTS, SERVICES, Settings, TABLE, TCP, UDP, octets};
 use crate::netlink::Attributes;
 use crate::network::Ipv4Network;
 
@@ -69,14 +74,16 @@ impl Chain {
 }
 
 /// Every rule with its chain, in order.
-pub(super) fn rules(settings: &Settings) -> [(&'static str, Attributes); 6] {
+pub(super) fn rules(settings: &Settings) -> [(&'static str, Attributes); 8] {
     let services = settings.services;
     [
-        (PREROUTING, mark_and_accept(tcp().socket_is_transparent(R0).equals(R0, &[1]), settings)),
-        (PREROUTING, redirect(service_key(tcp()).lookup(SERVICES, SERVICES_SET.id, R0), settings)),
-        (PREROUTING, destination(tcp(), services).reject_with_reset().into_attributes()),
+        (PREROUTING, redirect(service_key(ipv4()).lookup(SERVICES, SERVICES_SET.id, R0), settings)),
+        (PREROUTING, mark_and_accept(own_socket(speaks(TCP)), settings)),
+        (PREROUTING, destination(speaks(TCP), services).reject_with_reset().into_attributes()),
         (PREROUTING, destination(ipv4(), services).reject_with_icmp().into_attributes()),
-        (PREROUTING, redirect(port_key(local(tcp())).lookup(NODE_PORTS, NODE_PORTS_SET.id, R0), settings)),
+        (PREROUTING, redirect(port_key(local(ipv4())).lookup(NODE_PORTS, NODE_PORTS_SET.id, R0), settings)),
+        (PREROUTING, mark_and_accept(own_socket(speaks(UDP)), settings)),
+        (PREROUTING, mark_and_accept(own_socket(speaks(ICMP)), settings)),
         (POSTROUTING, leaves(ipv4(), settings.pods).masquerade().into_attributes()),
     ]
 }
@@ -85,8 +92,12 @@ fn ipv4() -> Expressions {
     Expressions::default().meta(Meta::Family, R0).equals(R0, &[2])
 }
 
-fn tcp() -> Expressions {
-    ipv4().meta(Meta::Protocol, R0).equals(R0, &[TCP])
+fn speaks(protocol: u8) -> Expressions {
+    ipv4().meta(Meta::Protocol, R0).equals(R0, &[protocol])
+}
+
+fn own_socket(rule: Expressions) -> Expressions {
+    rule.socket_is_transparent(R0).equals(R0, &[1])
 }
 
 const SOURCE: u32 = 12;

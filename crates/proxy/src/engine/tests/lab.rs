@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
 
-use xebec_dataplane::ServicePort;
+use xebec_dataplane::{Protocol, ServicePort};
 
 use crate::engine::Engine;
 
@@ -110,7 +110,8 @@ impl Lab {
     pub(super) fn state_of_node(&self) -> String {
         let routes = self.ip_in("node", "route show table all");
         let table = self.within("node", || {
-            let change = crate::nft::Elements { node_ports: [1].into(), ..Default::default() };
+            let change =
+                crate::nft::Elements { node_ports: [(Protocol::Tcp, 1)].into(), ..Default::default() };
             crate::nft::change(&Default::default(), &change).is_ok()
         });
         format!("{}{routes}table: {table}", self.ip_in("node", "rule show"))
@@ -137,23 +138,31 @@ impl Lab {
         Server { stop, bound, name, thread: Some(thread) }
     }
 
+    /// A server that says each datagram again, with who it is and who asked.
+    pub(super) fn echo(&self, host: &str, address: &'static str) -> Echo {
+        let stop = Arc::new(AtomicBool::new(false));
+        let socket = self.within(host, || UdpSocket::bind(address).expect("bound"));
+        socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+        let stopping = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut question = [0; 2048];
+            while !stopping.load(Ordering::Relaxed) {
+                let Ok((length, peer)) = socket.recv_from(&mut question) else { continue };
+                let mut answer = question[..length].to_vec();
+                answer.extend(format!(" {address} from {}", peer.ip()).as_bytes());
+                let _ = socket.send_to(&answer, peer);
+            }
+        });
+        Echo { stop, thread: Some(thread) }
+    }
+
     pub(super) fn connect(&self, from: &str, to: &str) -> io::Result<TcpStream> {
-        let to: SocketAddr = to.parse::<SocketAddrV4>().expect("an address").into();
-        self.within(from, || {
-            let stream = TcpStream::connect_timeout(&to, PATIENCE)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            Ok(stream)
-        })
+        self.within(from, || connect_here(to))
     }
 
     /// Sends a question and returns the answer.
     pub(super) fn try_ask(&self, from: &str, to: &str) -> io::Result<String> {
-        let mut stream = self.connect(from, to)?;
-        stream.write_all(b"who?")?;
-        stream.shutdown(std::net::Shutdown::Write)?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
+        self.within(from, || ask_here(to))
     }
 
     pub(super) fn ask(&self, from: &str, to: &str) -> String {
@@ -215,6 +224,23 @@ impl Drop for Lab {
     }
 }
 
+fn connect_here(to: &str) -> io::Result<TcpStream> {
+    let to: SocketAddr = to.parse::<SocketAddrV4>().expect("an address").into();
+    let stream = TcpStream::connect_timeout(&to, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// Sends a question and returns the answer, in the namespace that the thread is in.
+pub(super) fn ask_here(to: &str) -> io::Result<String> {
+    let mut stream = connect_here(to)?;
+    stream.write_all(b"who?")?;
+    stream.shutdown(std::net::Shutdown::Write)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
 fn enter(name: &str) {
     let namespace = File::open(format!("/run/netns/{name}")).expect("a namespace");
     setns(namespace, CloneFlags::CLONE_NEWNET).expect("entered");
@@ -236,6 +262,19 @@ impl Handle {
     pub(super) fn stop(self) {
         drop(self.orders);
         self.thread.join().expect("it ended well");
+    }
+}
+
+/// A server of datagrams until it is dropped.
+pub(super) struct Echo {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        drop(self.thread.take().map(JoinHandle::join));
     }
 }
 
