@@ -86,10 +86,13 @@ fn services_of_every_kind() {
         ),
     ];
     expect![[r#"
-        [10.43.0.5:80, 192.0.2.7:80] sticky=false -> 10.42.0.2:8080* 10.42.1.2:8080
+        default/web:http Tcp [10.43.0.5:80, 192.0.2.7:80] sticky=0 -> 10.42.0.2:8080* 10.42.1.2:8080
           30080 -> 10.42.0.2:8080*
-        [10.43.0.6:5432] sticky=true -> 10.42.1.9:5432
-        [10.43.0.7:1] sticky=false -> 
+          retired 10.42.0.3:8080* 10.42.0.4:8080*
+        default/web:dns Udp [10.43.0.5:53, 192.0.2.7:53] sticky=0 -> 10.42.0.2:5353* 10.42.1.2:5353
+          retired 10.42.0.3:5353* 10.42.0.4:5353*
+        default/db: Tcp [10.43.0.6:5432] sticky=60 -> 10.42.1.9:5432
+        default/empty: Tcp [10.43.0.7:1] sticky=0 -> 
     "#]]
     .assert_eq(&lines(&services, &slices));
 }
@@ -105,8 +108,8 @@ fn an_external_address_takes_no_other_services_clients() {
         service("b", "10.43.0.6", json!(["192.0.2.7"])),
     ];
     expect![[r#"
-        [10.43.0.5:80, 192.0.2.7:80] sticky=false -> 
-        [10.43.0.6:80] sticky=false -> 
+        default/a-thief: Tcp [10.43.0.5:80, 192.0.2.7:80] sticky=0 -> 
+        default/b: Tcp [10.43.0.6:80] sticky=0 -> 
     "#]]
     .assert_eq(&lines(&services, &[]));
 }
@@ -120,7 +123,8 @@ fn local_policies_keep_to_the_node() {
     ]);
     let slices = [slice("web", json!([{"name": "", "port": 80}]), endpoints)];
     expect![[r#"
-        [10.43.0.5:80] sticky=false -> 10.42.0.2:80*
+        default/web: Tcp [10.43.0.5:80] sticky=0 -> 10.42.0.2:80*
+          retired 10.42.1.2:80
     "#]]
     .assert_eq(&lines(&[service("web", spec)], &slices));
 }
@@ -136,7 +140,12 @@ fn a_local_policy_drains_the_nodes_own_last_pod() {
         endpoint("10.42.1.2", "n2", true, true, false)
     ]);
     let slices = [slice("web", json!([{"name": "", "port": 80}]), endpoints)];
-    expect![[r#""#]].assert_eq(&lines(&[service("web", spec)], &slices));
+    expect![[r#"
+        default/web: Tcp [10.43.0.5:80] sticky=10800 -> 10.42.1.2:80
+          30080 -> 10.42.0.2:80*
+          retired 10.42.0.3:80*
+    "#]]
+    .assert_eq(&lines(&[service("web", spec)], &slices));
 }
 
 /// TCP and UDP may share a number, and each finds its own endpoints.
@@ -147,8 +156,11 @@ fn one_number_may_speak_both_protocols() {
     let targets =
         json!([{"name": "dns", "port": 5353, "protocol": "UDP"}, {"name": "dns-tcp", "port": 5354}]);
     let slices = [slice("web", targets, json!([endpoint("10.42.0.2", "n1", true, true, false)]))];
-    expect![[r#""#]]
-        .assert_eq(&lines(&[service("web", json!({"clusterIP": "10.43.0.10", "ports": ports}))], &slices));
+    expect![[r#"
+        default/web:dns Udp [10.43.0.10:53] sticky=0 -> 10.42.0.2:5353*
+        default/web:dns-tcp Tcp [10.43.0.10:53] sticky=0 -> 10.42.0.2:5354*
+    "#]]
+    .assert_eq(&lines(&[service("web", json!({"clusterIP": "10.43.0.10", "ports": ports}))], &slices));
 }
 
 fn arbitrary_service() -> impl Strategy<Value = Object> {

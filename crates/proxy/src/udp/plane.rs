@@ -104,7 +104,8 @@ impl Plane {
     /// Flows whose endpoint is not used any more end here; their clients' next datagram
     /// finds another one.
     fn take_routes(&mut self) {
-        drop(self.control.wake.read());
+        // Nothing to read means that an earlier look has taken it.
+        let _ = self.control.wake.read();
         self.routes = self.forwarder.routes();
         let find = |meant: SocketAddrV4| self.routes.find(Protocol::Udp, meant);
         let stays =
