@@ -152,7 +152,7 @@ fn compile_port(
         Some(_) => endpoints::choose(&known, policy("externalTrafficPolicy")),
         None => Vec::new(),
     };
-    let retired = known.iter().map(|(endpoint, _)| *endpoint);
+    let retired = known.keys().copied();
     let retired = retired.filter(|endpoint| !internal.contains(endpoint) && !external.contains(endpoint));
     Some(ServicePort {
         name: format!("{}/{}:{}", service.namespace(), service.name(), text(port, "name")),

@@ -90,8 +90,8 @@ impl Plane {
         for event in &events[..count] {
             match event.data() {
                 WAKE => self.take_routes(),
-                LISTENER => self.from_clients(now_ms)?,
-                flow => self.from_endpoint(usize::try_from(flow).expect("it was one"), now_ms),
+                LISTENER => self.take_questions(now_ms)?,
+                flow => self.take_answers(usize::try_from(flow).expect("it was one"), now_ms),
             }
         }
         if now_ms.saturating_sub(self.swept_ms) >= u64::from(SWEEP_MS) {
@@ -114,7 +114,7 @@ impl Plane {
         self.answering.retain(|address, _| find(*address).is_some());
     }
 
-    fn from_clients(&mut self, now_ms: u64) -> io::Result<()> {
+    fn take_questions(&mut self, now_ms: u64) -> io::Result<()> {
         let received = match self.batch.receive(&self.listener) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
             outcome => outcome?,
@@ -190,7 +190,7 @@ impl Plane {
 
     /// Sends an endpoint's datagrams to the client of their flow, from the address that the
     /// client meant.
-    fn from_endpoint(&mut self, number: usize, now_ms: u64) {
+    fn take_answers(&mut self, number: usize, now_ms: u64) {
         let Some((key, flow)) = self.flows.answered(number, now_ms) else { return };
         let received = match self.batch.receive(&flow.socket) {
             Ok(received) => received,
