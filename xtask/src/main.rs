@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod bench;
+mod facts;
 mod headers;
 mod layering;
 mod licences;
@@ -17,6 +18,8 @@ use clap::Parser;
 enum Chore {
     /// Format, clippy, layering, file headers, licences, docs. Changes nothing.
     Verify,
+    /// Write the table of facts about Kubernetes' objects anew. Needs `go` and the network.
+    Facts,
     /// Measure speed and size of the release binary, beside its peers. Needs root.
     Bench {
         /// What `xebec-bench` takes: subjects, --rounds, --seconds.
@@ -28,6 +31,7 @@ enum Chore {
 fn main() -> ExitCode {
     let outcome = match Chore::parse() {
         Chore::Verify => verify::run(),
+        Chore::Facts => facts::run(),
         Chore::Bench { args } => bench::run(&args),
     };
     match outcome {

@@ -54,6 +54,8 @@ pub enum Patch {
     Merge(Value),
     /// RFC 6902.
     Json(Value),
+    /// Kubernetes' own: merges lists by key, and takes directives.
+    Strategic(Value),
 }
 
 /// Of delete.

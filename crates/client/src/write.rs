@@ -21,6 +21,8 @@ pub enum Patch {
     Merge(Value),
     /// RFC 6902: a list of operations.
     Json(Value),
+    /// Strategic merge: lists by their keys, and directives.
+    Strategic(Value),
 }
 
 /// What becomes of the objects that a deleted one owns.
@@ -178,6 +180,7 @@ impl Client {
         let (kind, value, repeat) = match patch {
             Patch::Merge(value) => (PatchType::Merge, value, Repeat::Always),
             Patch::Json(value) => (PatchType::Json, value, Repeat::IfNothingHappened),
+            Patch::Strategic(value) => (PatchType::Strategic, value, Repeat::Always),
         };
         let message = PatchRequest {
             target: Some(resource.into().target(namespace, name, subresource)),

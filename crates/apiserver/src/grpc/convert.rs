@@ -66,6 +66,7 @@ pub(super) fn patch(kind: v1::patch_request::Type, body: Option<v1::Object>) -> 
     let value: Value = object::decode_value(body)?;
     Ok(match kind {
         v1::patch_request::Type::Json => Patch::Json(value),
+        v1::patch_request::Type::Strategic => Patch::Strategic(value),
         _ => Patch::Merge(value),
     })
 }

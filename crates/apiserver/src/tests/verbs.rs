@@ -8,7 +8,7 @@ use xebec_api::error::Reason;
 use xebec_api::table;
 
 use super::{admin, api, config_map, object, pod, target, user};
-use crate::{Binding, DeleteOptions, ListOptions, Target, WatchKind, WatchOptions};
+use crate::{Binding, DeleteOptions, ListOptions, Patch, Target, WatchKind, WatchOptions};
 
 #[tokio::test]
 async fn a_write_names_the_version_it_changes() {
@@ -43,6 +43,41 @@ async fn status_and_spec_are_written_apart() {
     assert_eq!(patched.generation(), 1);
     let main = api.patch(&target("pods", "web"), json!({"status": {"phase": "Failed"}})).await;
     assert_eq!(main.text(&["status", "phase"]), "Running", "a main write keeps the status");
+}
+
+#[tokio::test]
+async fn a_strategic_patch_merges_lists_by_their_keys() {
+    let api = api().await;
+    let strategic =
+        async |target: &Target, patch| api.0.patch(&admin(), target, &Patch::Strategic(patch)).await;
+    api.create("pods", pod("web")).await;
+    let image = json!({"spec": {"containers": [{"name": "a", "image": "c"}]}});
+    let patched = strategic(&target("pods", "web"), image).await.expect("patched");
+    assert_eq!(patched.get(&["spec", "containers"]).expect("containers")[0]["image"], "c");
+    let again = strategic(&target("pods", "web"), json!({"metadata": {"finalizers": ["x.io/a"]}})).await;
+    let finalizers = strategic(&target("pods", "web"), json!({"metadata": {"finalizers": ["x.io/b"]}})).await;
+    assert_ne!(again.expect("patched").resource_version(), patched.resource_version());
+    let finalizers = finalizers.expect("patched");
+    assert_eq!(finalizers.get(&["metadata", "finalizers"]), Some(&json!(["x.io/b", "x.io/a"])));
+
+    let status = target("pods", "web").subresource("status");
+    for (kind, wanted) in [("Ready", 1), ("Initialized", 2), ("Ready", 2)] {
+        let condition = json!({"status": {"conditions": [{"type": kind, "status": "True"}]}});
+        let patched = strategic(&status, condition).await.expect("patched");
+        let conditions = patched.get(&["status", "conditions"]).and_then(|list| list.as_array());
+        assert_eq!(conditions.map(Vec::len), Some(wanted), "{kind}");
+    }
+
+    let nameless = json!({"spec": {"containers": [{"image": "c"}]}});
+    let error = strategic(&target("pods", "web"), nameless).await.expect_err("which one?");
+    assert_eq!(error.reason, Reason::BadRequest);
+    assert_eq!(
+        error.message,
+        "the patch cannot be applied: spec.containers[0]: name: Required value: it tells the items of this list apart"
+    );
+    let unknown = json!({"spec": {"contianers": [{"name": "a"}]}});
+    let error = strategic(&target("pods", "web"), unknown).await.expect_err("misspelt");
+    assert!(error.message.contains("spec.contianers: unknown field"), "{}", error.message);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 use serde_json::Value;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
+use xebec_api::{facts, strategic_merge};
 
 use super::{read, scale, update};
 use crate::pipeline::{Selectors, Work};
@@ -40,6 +41,7 @@ impl ApiServer {
 /// The object that the patch makes of `base`. Its version is the patch's own, or none:
 /// a version that merely came with `base` is no wish of the user.
 fn apply(base: Object, patch: &Patch, current: &str) -> Result<Object, ApiError> {
+    let facts = facts::of_kind(base.api_version(), base.kind());
     let mut value = base.into_value();
     match patch {
         Patch::Merge(patch) if patch.is_object() => json_patch::merge(&mut value, patch),
@@ -50,6 +52,16 @@ fn apply(base: Object, patch: &Patch, current: &str) -> Result<Object, ApiError>
             json_patch::patch(&mut value, &patch).map_err(|error| {
                 ApiError::new(Reason::Invalid, format!("the server rejected the JSON patch: {error}"))
             })?;
+        }
+        Patch::Strategic(patch) => {
+            let (Value::Object(map), Some(patch)) = (value, patch.as_object()) else {
+                return Err(bad("a strategic merge patch is a JSON object".into()));
+            };
+            // As for custom resources in Kubernetes: nobody knows how their lists merge.
+            let facts = facts.ok_or_else(|| bad("this kind takes merge and JSON patches only".into()))?;
+            let patched = strategic_merge::apply(facts, map, patch);
+            value =
+                Value::Object(patched.map_err(|error| bad(format!("the patch cannot be applied: {error}")))?);
         }
     }
     let Value::Object(map) = value else { return Err(bad("the patch leaves no object".into())) };
@@ -120,6 +132,8 @@ mod tests {
             (Patch::Json(json!({"a": 1})), "a JSON patch is a list of operations"),
             (Patch::Json(json!([{"op": "remove", "path": "/a"}])), "the server rejected the JSON patch"),
             (Patch::Json(json!([{"op": "add", "path": "", "value": 3}])), "the patch leaves no object"),
+            (Patch::Strategic(json!([1])), "a strategic merge patch is a JSON object"),
+            (Patch::Strategic(json!({})), "this kind takes merge and JSON patches only"),
         ] {
             let error = apply(base(), &patch, "").expect_err("refused");
             assert!(error.message.starts_with(wanted), "{}", error.message);
