@@ -24,6 +24,18 @@ pub(crate) struct Condition<'a> {
     pub(crate) message: String,
 }
 
+/// Takes a condition away, if it is there.
+pub(crate) fn remove(object: &mut Object, kind: &str) {
+    let Some(list) = object.get(&["status", "conditions"]).and_then(Value::as_array) else { return };
+    let mut list = list.clone();
+    list.retain(|entry| entry.get("type").and_then(Value::as_str) != Some(kind));
+    if list.is_empty() {
+        object.remove(&["status", "conditions"]);
+    } else {
+        object.set(&["status", "conditions"], list);
+    }
+}
+
 /// Sets a condition; its transition time moves only when its status does. Says nothing
 /// new when status and reason stand already.
 pub(crate) fn set(object: &mut Object, condition: &Condition<'_>, now: Timestamp) {

@@ -2,13 +2,14 @@
 //!
 //! A pod is tied to its node by node affinity, as in Kubernetes, so that the scheduler
 //! checks room and ports and says why when there is none. Pods tolerate a node that is
-//! not ready or cannot be reached: they stay. `maxSurge` is not done yet: an update
-//! deletes before it creates.
+//! not ready or cannot be reached: they stay. Each template that it had is kept as a
+//! ControllerRevision, to go back to.
 
+mod history;
 mod place;
 mod update;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ use crate::controller::{Controller, ObjectKey};
 use crate::owner::claim;
 use crate::plan::Plan;
 use crate::replica_set::keys_of_pod;
-use crate::resources::{DAEMON_SETS, NODES, PODS};
+use crate::resources::{CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS};
 use crate::view::View;
 use crate::{counts, pods};
 
@@ -40,7 +41,7 @@ impl Controller for DaemonSet {
     fn keys(&self, view: &dyn View, resource: &str, object: &Object) -> Vec<ObjectKey> {
         match resource {
             DAEMON_SETS => vec![ObjectKey::of(DAEMON_SETS, object)],
-            PODS => keys_of_pod(view, object, "DaemonSet", DAEMON_SETS),
+            PODS | CONTROLLER_REVISIONS => keys_of_pod(view, object, "DaemonSet", DAEMON_SETS),
             NODES => self.initial(view),
             _ => Vec::new(),
         }
@@ -87,28 +88,71 @@ fn sync(view: &dyn View, set: &Object, now: Timestamp, plan: &mut Plan) {
     }
     let created = |pod: &Object| pod.text(&["metadata", "creationTimestamp"]).to_owned();
     sites.values_mut().for_each(|site| site.pods.sort_by_key(created));
-    if !set.is_terminating() {
-        let mut made = Vec::new();
-        for (salt, (node, site)) in sites.iter_mut().enumerate() {
-            settle(set, node, site, now, plan);
-            if site.placement == Placement::Wanted && site.pods.is_empty() {
-                let pod = place::make(set, node, now, salt);
-                made.push(pod.clone());
-                site.pods.push(pod);
-            }
-        }
-        // Side by side, so that they go into the log together.
-        made.iter().for_each(|pod| plan.create(pod.clone()));
-        for pod in &made {
-            plan.record(COMPONENT, set, "SuccessfulCreate", format!("Created pod: {}", pod.name()));
-        }
-        update::roll(set, &mut sites, now, plan);
+    let mut new = set.clone();
+    if set.is_terminating() {
+        let rollout = Rollout::of(set, update::hash(set), now);
+        return report(&rollout, new, &sites, plan);
     }
-    report(set, &sites, now, plan);
+    let in_use: BTreeSet<String> = sites.values().flat_map(|site| &site.pods).map(update::hash_of).collect();
+    let Some(hash) = history::keep(view, &mut new, &in_use, plan) else {
+        return plan.update_status(set, new);
+    };
+    let rollout = Rollout::of(set, hash, now);
+    for (node, site) in &mut sites {
+        settle(&rollout, node, site, plan);
+    }
+    let is_empty = |site: &Site| site.placement == Placement::Wanted && site.pods.is_empty();
+    let empty = sites.iter().filter(|(_, site)| is_empty(site)).map(|(node, _)| node.clone());
+    let mut nodes: Vec<String> = empty.collect();
+    nodes.extend(update::roll(&rollout, &mut sites, plan));
+    make(&rollout, &nodes, &mut sites, plan);
+    report(&rollout, new, &sites, plan);
+}
+
+/// What the steps of one reconcile go by.
+struct Rollout<'a> {
+    set: &'a Object,
+    /// Of the current template.
+    hash: String,
+    min_ready: Duration,
+    now: Timestamp,
+}
+
+impl<'a> Rollout<'a> {
+    fn of(set: &'a Object, hash: String, now: Timestamp) -> Self {
+        let seconds = counts::number(set, &["spec", "minReadySeconds"]).unwrap_or_default();
+        Self { set, hash, min_ready: Duration::from_secs(u64::try_from(seconds).unwrap_or_default()), now }
+    }
+
+    fn is_current(&self, pod: &Object) -> bool {
+        update::hash_of(pod) == self.hash
+    }
+
+    fn is_available(&self, pod: &Object) -> bool {
+        pods::until_available(pod, self.min_ready, self.now).is_some_and(|wait| wait.is_zero())
+    }
+}
+
+/// Makes a pod on each of these nodes.
+fn make(rollout: &Rollout<'_>, nodes: &[String], sites: &mut BTreeMap<String, Site>, plan: &mut Plan) {
+    let made = nodes.iter().enumerate().map(|(salt, node)| place::make(rollout, node, salt));
+    let made: Vec<Object> = made.collect();
+    // Side by side, so that they go into the log together.
+    made.iter().for_each(|pod| plan.create(pod.clone()));
+    for pod in &made {
+        let message = format!("Created pod: {}", pod.name());
+        plan.record(COMPONENT, rollout.set, "SuccessfulCreate", message);
+    }
+    for (node, pod) in nodes.iter().zip(made) {
+        if let Some(site) = sites.get_mut(node) {
+            site.pods.push(pod);
+        }
+    }
 }
 
 /// Deletes pods that are too many, have failed, or may not stay.
-fn settle(set: &Object, node: &str, site: &mut Site, now: Timestamp, plan: &mut Plan) {
+fn settle(rollout: &Rollout<'_>, node: &str, site: &mut Site, plan: &mut Plan) {
+    let (set, now) = (rollout.set, rollout.now);
     for failed in site.pods.iter().filter(|pod| pods::has_ended(pod) && !pod.is_terminating()) {
         let created: Timestamp = failed.text(&["metadata", "creationTimestamp"]).parse().unwrap_or(now);
         let age = Duration::try_from(now.duration_since(created)).unwrap_or_default();
@@ -124,9 +168,20 @@ fn settle(set: &Object, node: &str, site: &mut Site, now: Timestamp, plan: &mut 
         );
         plan.warn(COMPONENT, set, "FailedDaemonPod", message);
     }
-    let keep = usize::from(site.placement != Placement::Never);
-    let surplus: Vec<Object> =
-        site.pods.iter().filter(|pod| pods::is_active(pod)).skip(keep).cloned().collect();
+    let active = || site.pods.iter().filter(|pod| pods::is_active(pod));
+    let surplus: Vec<Object> = if site.placement == Placement::Never {
+        active().cloned().collect()
+    } else if update::surges(set) {
+        // One of the current template, and one of those before it, may be side by side; of
+        // several, one that serves is kept.
+        let mut all: Vec<&Object> = active().collect();
+        all.sort_by_key(|pod| !rollout.is_available(pod));
+        let (current, old): (Vec<&Object>, Vec<&Object>) =
+            all.into_iter().partition(|pod| rollout.is_current(pod));
+        current.into_iter().skip(1).chain(old.into_iter().skip(1)).cloned().collect()
+    } else {
+        active().skip(1).cloned().collect()
+    };
     for pod in &surplus {
         remove(set, pod, plan);
         site.pods.retain(|other| other.uid() != pod.uid());
@@ -138,14 +193,10 @@ fn remove(set: &Object, pod: &Object, plan: &mut Plan) {
     plan.record(COMPONENT, set, "SuccessfulDelete", format!("Deleted pod: {}", pod.name()));
 }
 
-fn min_ready(set: &Object) -> Duration {
-    let seconds = counts::number(set, &["spec", "minReadySeconds"]).unwrap_or_default();
-    Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
-}
-
-fn report(set: &Object, sites: &BTreeMap<String, Site>, now: Timestamp, plan: &mut Plan) {
+/// Writes the status, which `new` has a part of already.
+fn report(rollout: &Rollout<'_>, mut new: Object, sites: &BTreeMap<String, Site>, plan: &mut Plan) {
+    let set = rollout.set;
     let (mut desired, mut current, mut misplaced, mut ready, mut available, mut updated) = (0, 0, 0, 0, 0, 0);
-    let hash = update::hash(set);
     for site in sites.values() {
         let pod = site.pod();
         if site.placement != Placement::Wanted {
@@ -155,13 +206,12 @@ fn report(set: &Object, sites: &BTreeMap<String, Site>, now: Timestamp, plan: &m
         desired += 1;
         let Some(pod) = pod else { continue };
         current += 1;
-        updated += i64::from(update::is_current(pod, &hash));
-        let wait = pods::until_available(pod, min_ready(set), now);
+        updated += i64::from(rollout.is_current(pod));
+        let wait = pods::until_available(pod, rollout.min_ready, rollout.now);
         ready += i64::from(wait.is_some());
         available += i64::from(wait.is_some_and(|wait| wait.is_zero()));
         wait.filter(|wait| !wait.is_zero()).into_iter().for_each(|wait| plan.requeue(wait));
     }
-    let mut new = set.clone();
     for (field, count) in [
         ("currentNumberScheduled", current),
         ("numberMisscheduled", misplaced),

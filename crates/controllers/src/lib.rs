@@ -26,6 +26,7 @@ mod plan;
 mod pod_gc;
 mod pods;
 mod replica_set;
+mod replication_controller;
 mod resources;
 mod service_accounts;
 mod system_components;
@@ -51,6 +52,7 @@ pub fn all() -> Vec<Box<dyn Controller>> {
         Box::new(pod_gc::PodGc),
         Box::new(deployment::Deployment),
         Box::new(replica_set::ReplicaSet),
+        Box::new(replication_controller::ReplicationController),
         Box::new(daemon_set::DaemonSet),
         Box::new(endpoint_slice::EndpointSlice),
         Box::new(garbage_collector::GarbageCollector),

@@ -30,6 +30,11 @@ pub(crate) fn controller_named<'a>(object: &'a Object, kind: &str) -> Option<&'a
 /// (an empty selector would claim everything in the namespace).
 pub(crate) fn selector_of(owner: &Object) -> Option<LabelSelector> {
     let selector = owner.get(&["spec", "selector"])?;
+    if owner.kind() == "ReplicationController" {
+        // The older form: labels, and nothing else.
+        let labels = LabelSelector::from_pairs(owner.text_map(&["spec", "selector"]));
+        return Some(labels).filter(|labels| !labels.is_empty());
+    }
     let empty = |key| match selector.get(key) {
         Some(Value::Object(map)) => map.is_empty(),
         Some(Value::Array(list)) => list.is_empty(),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use xebec_api::object::Object;
 
+use crate::conditions::{self, Condition};
 use crate::controller::{Controller, ObjectKey};
 use crate::owner::{claim, controller_named, selector_of};
 use crate::plan::Plan;
@@ -19,6 +20,9 @@ use crate::view::View;
 use crate::{counts, pods};
 
 const COMPONENT: &str = "replicaset-controller";
+
+/// The condition of a set whose pods are refused.
+pub(crate) const FAILURE: &str = "ReplicaFailure";
 
 /// So many pods at most are made or deleted in one plan.
 const BURST: usize = 500;
@@ -42,7 +46,7 @@ impl Controller for ReplicaSet {
     fn reconcile(&self, view: &dyn View, key: &ObjectKey, now: Timestamp) -> Plan {
         let mut plan = Plan::nothing();
         if let Some(set) = view.get(REPLICA_SETS, &key.namespace, &key.name) {
-            sync(view, &set, now, &mut plan);
+            sync(view, key, &set, COMPONENT, now, &mut plan);
         }
         plan
     }
@@ -65,31 +69,46 @@ pub(crate) fn keys_of_pod(view: &dyn View, pod: &Object, kind: &str, resource: &
     owners.iter().filter(adopts).map(|owner| ObjectKey::of(resource, owner)).collect()
 }
 
-fn sync(view: &dyn View, set: &Object, now: Timestamp, plan: &mut Plan) {
+/// Also of a ReplicationController, which differs in its selector alone.
+pub(crate) fn sync(
+    view: &dyn View,
+    key: &ObjectKey,
+    set: &Object,
+    component: &'static str,
+    now: Timestamp,
+    plan: &mut Plan,
+) {
     let mut candidates = view.list(PODS, Some(set.namespace()));
     candidates.retain(pods::is_active);
     let mut active = claim(set, candidates, plan);
     let wanted = usize::try_from(counts::replicas(set)).unwrap_or_default();
     if !set.is_terminating() && active.len() < wanted {
         let missing = (wanted - active.len()).min(BURST);
+        if let Some(why) = view.refusal(key) {
+            // Said first, since nothing that follows a refused create is done.
+            plan.warn(component, set, "FailedCreate", format!("Error creating: {why}"));
+            report(set, &active, Some(why), now, plan);
+            (0..missing).for_each(|salt| plan.create(pods::from_template(set, now, salt)));
+            return;
+        }
         let new: Vec<Object> = (0..missing).map(|salt| pods::from_template(set, now, salt)).collect();
         // Side by side, so that they go into the log together.
         new.iter().for_each(|pod| plan.create(pod.clone()));
         for pod in &new {
-            plan.record(COMPONENT, set, "SuccessfulCreate", format!("Created pod: {}", pod.name()));
+            plan.record(component, set, "SuccessfulCreate", format!("Created pod: {}", pod.name()));
         }
         active.extend(new);
     } else if !set.is_terminating() && active.len() > wanted {
         let surplus = (active.len() - wanted).min(BURST);
         for pod in victims::choose(view, set, &mut active, surplus) {
             plan.delete(PODS, &pod);
-            plan.record(COMPONENT, set, "SuccessfulDelete", format!("Deleted pod: {}", pod.name()));
+            plan.record(component, set, "SuccessfulDelete", format!("Deleted pod: {}", pod.name()));
         }
     }
-    report(set, &active, now, plan);
+    report(set, &active, None, now, plan);
 }
 
-fn report(set: &Object, active: &[Object], now: Timestamp, plan: &mut Plan) {
+fn report(set: &Object, active: &[Object], refusal: Option<String>, now: Timestamp, plan: &mut Plan) {
     let min_ready = counts::number(set, &["spec", "minReadySeconds"]).unwrap_or_default();
     let min_ready = Duration::from_secs(u64::try_from(min_ready).unwrap_or_default());
     let waits: Vec<Duration> =
@@ -106,6 +125,13 @@ fn report(set: &Object, active: &[Object], now: Timestamp, plan: &mut Plan) {
     counts::set_status(&mut new, "readyReplicas", count(waits.len()));
     counts::set_status(&mut new, "availableReplicas", count(available));
     counts::set_status(&mut new, "observedGeneration", set.generation());
+    match refusal {
+        Some(message) => {
+            let failure = Condition { kind: FAILURE, status: "True", reason: "FailedCreate", message };
+            conditions::set(&mut new, &failure, now);
+        }
+        None => conditions::remove(&mut new, FAILURE),
+    }
     plan.update_status(set, new);
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use xebec_api::object::Object;
 
+use crate::controller::ObjectKey;
+
 /// What a controller may see. `resource` is a storage name such as `pods` or
 /// `apps/deployments`; objects come with `metadata.resourceVersion` set.
 pub trait View {
@@ -28,6 +30,9 @@ pub trait View {
 
     /// The cluster's settings.
     fn settings(&self) -> &ClusterSettings;
+
+    /// Why the last plan for this key was not carried out, if it was refused.
+    fn refusal(&self, key: &ObjectKey) -> Option<String>;
 
     /// Where clients reach the masters: `host:port`, one of each, in a stable order.
     fn masters(&self) -> Vec<String>;

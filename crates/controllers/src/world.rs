@@ -29,6 +29,9 @@ pub(crate) struct World {
     pub(crate) seen: BTreeMap<String, Timestamp>,
     pub(crate) settings: ClusterSettings,
     pub(crate) masters: Vec<String>,
+    /// Why creates are refused, while they are.
+    pub(crate) refuses: Option<String>,
+    pub(super) refused: BTreeMap<ObjectKey, String>,
     /// Every write and event since it was last taken, one line each.
     log: Vec<String>,
     /// Every object that changed since it was last taken: as it is, or as it last was.
@@ -46,6 +49,8 @@ impl World {
             seen: BTreeMap::new(),
             settings: ClusterSettings { ca_pem: "PEM".to_owned(), ..ClusterSettings::default() },
             masters: vec!["10.99.0.11:6443".to_owned(), "10.99.0.12:6443".to_owned()],
+            refuses: None,
+            refused: BTreeMap::new(),
             log: Vec::new(),
             changes: Vec::new(),
         }
@@ -112,7 +117,10 @@ impl World {
         // Generated names come from the time, which never stands quite still.
         self.now = self.now.checked_add(Duration::from_nanos(1)).expect("in range");
         let plan = controller.reconcile(self, key, self.now);
-        self.apply(&plan);
+        match self.apply(&plan) {
+            Ok(()) => drop(self.refused.remove(key)),
+            Err(why) => drop(self.refused.insert(key.clone(), why)),
+        }
         plan
     }
 
@@ -239,6 +247,10 @@ impl View for World {
 
     fn leading_since(&self) -> Timestamp {
         self.leading_since
+    }
+
+    fn refusal(&self, key: &ObjectKey) -> Option<String> {
+        self.refused.get(key).cloned()
     }
 
     fn settings(&self) -> &ClusterSettings {

@@ -1,12 +1,11 @@
 //! Which node a daemon pod is for, and whether it may be there.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use xebec_api::node_affinity::NodeAffinity;
 use xebec_api::object::Object;
 use xebec_api::taint::{taints, tolerations};
 
-use super::update;
+use super::{Rollout, update};
 use crate::pods;
 
 /// What a set wants on a node.
@@ -92,10 +91,11 @@ pub(super) fn node_of(pod: &Object) -> Option<String> {
 
 /// The set's pod for a node. Affinity of the template's own is replaced: that it holds
 /// on this node was checked.
-pub(super) fn make(set: &Object, node: &str, now: Timestamp, salt: usize) -> Object {
-    let mut pod = pods::from_template(set, now, salt);
+pub(super) fn make(rollout: &Rollout<'_>, node: &str, salt: usize) -> Object {
+    let set = rollout.set;
+    let mut pod = pods::from_template(set, rollout.now, salt);
     tolerate(&mut pod);
-    pod.set(&["metadata", "labels", update::HASH], update::hash(set));
+    pod.set(&["metadata", "labels", update::HASH], rollout.hash.as_str());
     pod.set(&["metadata", "labels", "pod-template-generation"], set.generation().to_string());
     let field = json!({"key": "metadata.name", "operator": "In", "values": [node]});
     let required = json!({"nodeSelectorTerms": [{"matchFields": [field]}]});

@@ -1,6 +1,7 @@
 //! A pod on every fitting node, the rolling update, and nodes that come and go.
 
 use expect_test::expect;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -120,4 +121,145 @@ fn a_failed_pod_is_replaced_after_a_pause() {
         status DaemonSet log
     "#]]
     .assert_eq(&world.writes(&[&DaemonSet]));
+}
+
+fn set_image(world: &mut World, image: &str) {
+    world.edit(DAEMON_SETS, "default", "log", |set| {
+        set.set(&["spec", "template", "spec", "containers"], json!([{"image": image}]));
+    });
+}
+
+/// Each revision: its number, its image, and why it came.
+fn revisions(world: &World) -> Vec<String> {
+    let mut lines: Vec<String> = world
+        .list(CONTROLLER_REVISIONS, None)
+        .iter()
+        .map(|revision| {
+            let template = ["data", "spec", "template", "spec", "containers"];
+            let image = revision.get(&template).expect("containers")[0]["image"].clone();
+            let cause = revision.annotation("kubernetes.io/change-cause").unwrap_or("no cause");
+            format!("{} {image} {cause}", counts::number(revision, &["revision"]).expect("a number"))
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn templates_are_kept_as_revisions_up_to_the_limit() {
+    let mut world = world();
+    world.put(set("v1"));
+    world.edit(DAEMON_SETS, "default", "log", |set| set.set(&["spec", "revisionHistoryLimit"], 1));
+    for image in ["v1", "v2", "v3"] {
+        let cause = format!("image {image}");
+        world.edit(DAEMON_SETS, "default", "log", |set| {
+            set.set(&["metadata", "annotations", "kubernetes.io/change-cause"], cause);
+        });
+        set_image(&mut world, image);
+        world.settle(&[&DaemonSet]);
+    }
+    assert_eq!(revisions(&world), ["2 \"v2\" image v2", "3 \"v3\" image v3"]);
+    set_image(&mut world, "v2");
+    world.settle(&[&DaemonSet]);
+    let again = ["3 \"v3\" image v3", "4 \"v2\" image v3"];
+    assert_eq!(revisions(&world), again, "a template that comes again has its old revision, renumbered");
+    let revision = &world.list(CONTROLLER_REVISIONS, None)[0];
+    assert_eq!(revision.get(&["data", "spec", "template", "$patch"]), Some(&json!("replace")));
+    for pod in world.list(PODS, None) {
+        let hash = pod.text(&["metadata", "labels", update::HASH]).to_owned();
+        assert!(world.get(CONTROLLER_REVISIONS, "default", &format!("log-{hash}")).is_some(), "{hash}");
+    }
+}
+
+#[test]
+fn a_revisions_name_that_somebody_else_has_is_stepped_around() {
+    let mut world = world();
+    let stored = world.put(set("v1"));
+    let name = format!("log-{}", update::hash(&stored));
+    world.put(json!({"apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 7, "data": {},
+        "metadata": {"namespace": "default", "name": name}}));
+    world.settle(&[&DaemonSet]);
+    let stored = world.get(DAEMON_SETS, "default", "log").expect("it exists");
+    assert_eq!(counts::status(&stored, "collisionCount"), 1);
+    assert_eq!(counts::status(&stored, "updatedNumberScheduled"), 3);
+}
+
+#[test]
+fn on_delete_only_new_pods_are_of_the_new_template() {
+    let mut world = world();
+    let mut object = set("v1");
+    object["spec"]["updateStrategy"] = json!({"type": "OnDelete"});
+    world.put(object);
+    world.settle(&[&DaemonSet]);
+    set_image(&mut world, "v2");
+    world.settle(&[&DaemonSet]);
+    let updated = |world: &World| {
+        let stored = world.get(DAEMON_SETS, "default", "log").expect("it exists");
+        counts::status(&stored, "updatedNumberScheduled")
+    };
+    assert_eq!(updated(&world), 0);
+    let name = world.pods_on("n2")[0].name().to_owned();
+    world.delete(PODS, "default", &name, None);
+    world.settle(&[&DaemonSet]);
+    assert_eq!(updated(&world), 1);
+}
+
+fn surging(image: &str) -> Value {
+    let mut object = set(image);
+    let rolling = json!({"maxSurge": 1, "maxUnavailable": 0});
+    object["spec"]["updateStrategy"] = json!({"type": "RollingUpdate", "rollingUpdate": rolling});
+    object
+}
+
+#[test]
+fn with_surge_the_new_pod_comes_before_the_old_one_goes() {
+    let mut world = world();
+    world.put(surging("v1"));
+    world.settle(&[&DaemonSet]);
+    set_image(&mut world, "broken");
+    world.settle(&[&DaemonSet]);
+    expect![[r#"
+        log- on n1 ready
+        log- on n1 unready
+        log- on n2 ready
+        log- on n3 ready
+    "#]]
+    .assert_eq(&world.pods());
+    set_image(&mut world, "v3");
+    world.settle(&[&DaemonSet]);
+    expect![[r#"
+        log- on n1 ready
+        log- on n2 ready
+        log- on n3 ready
+    "#]]
+    .assert_eq(&world.pods());
+    let stored = world.get(DAEMON_SETS, "default", "log").expect("it exists");
+    assert_eq!(counts::status(&stored, "updatedNumberScheduled"), 3);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn an_update_with_surge_never_leaves_a_node_without(steps in prop::collection::vec((0_u8..3, 0_usize..8), 0..60)) {
+        let mut world = world();
+        world.put(surging("v1"));
+        world.settle(&[&DaemonSet]);
+        let key = ObjectKey::new(DAEMON_SETS, "default", "log");
+        for (step, pick) in steps {
+            match step {
+                0 => drop(world.reconcile(&DaemonSet, &key)),
+                1 => world.run_one_pod(pick),
+                _ => set_image(&mut world, ["v1", "v2", "v3"][pick % 3]),
+            }
+            for node in ["n1", "n2", "n3"] {
+                let pods = world.pods_on(node);
+                let available = pods.iter().filter(|pod| pods::is_active(pod) && pods::is_ready(pod)).count();
+                prop_assert!(available >= 1, "{node} has nothing:\n{}", world.pods());
+            }
+        }
+        world.settle(&[&DaemonSet]);
+        let stored = world.get(DAEMON_SETS, "default", "log").expect("it exists");
+        prop_assert_eq!(counts::status(&stored, "updatedNumberScheduled"), 3);
+        prop_assert_eq!(counts::status(&stored, "numberAvailable"), 3);
+    }
 }

@@ -10,6 +10,7 @@ use super::sets::Sets;
 use super::{Bounds, is_paused};
 use crate::conditions::{self, Condition};
 use crate::counts;
+use crate::replica_set::FAILURE;
 
 const PROGRESSING: &str = "Progressing";
 /// The rollout is done; this reason stays until the next one.
@@ -24,6 +25,7 @@ pub(super) fn report(new: &mut Object, sets: &Sets, now: Timestamp) {
     let old = new.clone();
     count(new, sets);
     note_available(new, now);
+    note_failure(new, sets, now);
     if deadline(new).is_some() && !is_paused(new) {
         note_progress(new, &old, sets, now);
     }
@@ -50,6 +52,16 @@ fn note_available(new: &mut Object, now: Timestamp) {
     };
     let condition = Condition { kind: "Available", status, reason, message: message.to_owned() };
     conditions::set(new, &condition, now);
+}
+
+/// What a set's pods are refused for is the Deployment's to tell too, the newest set's first.
+fn note_failure(new: &mut Object, sets: &Sets, now: Timestamp) {
+    let newest_first = sets.current.iter().chain(sets.old.iter().rev());
+    let mut failed = newest_first.filter(|set| conditions::find(&set.object, FAILURE).is_some());
+    let Some(set) = failed.next() else { return conditions::remove(new, FAILURE) };
+    let text = |field| conditions::text(&set.object, FAILURE, field);
+    let (reason, message) = (text("reason").to_owned(), text("message").to_owned());
+    conditions::set(new, &Condition { kind: FAILURE, status: "True", reason: &reason, message }, now);
 }
 
 fn note_progress(new: &mut Object, old: &Object, sets: &Sets, now: Timestamp) {

@@ -245,6 +245,21 @@ fn a_name_that_somebody_else_has_is_stepped_around() {
     .assert_eq(&sets(&world));
 }
 
+#[test]
+fn what_its_pods_are_refused_for_is_said() {
+    let mut world = world(deployment(1, json!({})));
+    world.writes(&[&Deployment]);
+    world.refuses = Some("exceeded quota".to_owned());
+    let key = ReplicaSet.initial(&world)[0].clone();
+    (0..2).for_each(|_| drop(world.reconcile(&ReplicaSet, &key)));
+    world.writes(&[&Deployment]);
+    assert_eq!(condition(&world, "ReplicaFailure"), "True FailedCreate");
+    world.refuses = None;
+    world.settle(&BOTH);
+    assert_eq!(condition(&world, "ReplicaFailure"), " ");
+    assert_eq!(condition(&world, "Available"), "True MinimumReplicasAvailable");
+}
+
 fn active(world: &World) -> (i64, i64) {
     let pods = world.list(PODS, None);
     let active: Vec<&Object> = pods.iter().filter(|pod| crate::pods::is_active(pod)).collect();

@@ -125,3 +125,38 @@ fn availability_takes_min_ready_seconds() {
     let stored = world.get(REPLICA_SETS, "default", "web").expect("it exists");
     assert_eq!(counts::status(&stored, "availableReplicas"), 1);
 }
+
+#[test]
+fn pods_that_are_refused_are_told_until_they_are_taken() {
+    let mut world = World::new();
+    world.put_node("n1");
+    world.put(set(2));
+    world.refuses = Some("pods \"web-x\" is forbidden: exceeded quota".to_owned());
+    let key = ObjectKey::new(REPLICA_SETS, "default", "web");
+    (0..3).for_each(|_| drop(world.reconcile(&ReplicaSet, &key)));
+    expect![[r#"
+          Warning ReplicaSet/web: FailedCreate
+        status ReplicaSet web to 2
+          Warning ReplicaSet/web: FailedCreate
+    "#]]
+    .assert_eq(&world.take_log());
+    expect![[r#"
+        {
+          "conditions": [
+            {
+              "message": "pods \"web-x\" is forbidden: exceeded quota",
+              "reason": "FailedCreate",
+              "status": "True",
+              "type": "ReplicaFailure"
+            }
+          ],
+          "observedGeneration": 1,
+          "replicas": 0
+        }
+    "#]]
+    .assert_eq(&world.status(REPLICA_SETS, "default", "web"));
+    world.refuses = None;
+    world.settle(&[&ReplicaSet]);
+    let stored = world.get(REPLICA_SETS, "default", "web").expect("it exists");
+    assert_eq!((counts::status(&stored, "readyReplicas"), conditions::find(&stored, FAILURE)), (2, None));
+}

@@ -11,10 +11,14 @@ use crate::pods;
 use crate::view::View;
 
 impl World {
-    pub(crate) fn apply(&mut self, plan: &Plan) {
+    /// Carries a plan out, up to the first create that is refused.
+    pub(crate) fn apply(&mut self, plan: &Plan) -> Result<(), String> {
         for action in &plan.actions {
             match action {
                 Action::Create(object) => {
+                    if let Some(why) = self.refuses.clone() {
+                        return Err(why);
+                    }
                     self.note("create", object, "");
                     self.create(object);
                 }
@@ -43,6 +47,7 @@ impl World {
                 }
             }
         }
+        Ok(())
     }
 
     fn note(&mut self, verb: &str, object: &Object, more: &str) {

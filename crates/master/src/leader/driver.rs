@@ -2,6 +2,7 @@
 //! happens in this one task, on a view that holds everything written so far; writes of
 //! different keys go on side by side.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -25,11 +26,14 @@ const TURN: usize = 64;
 /// A controller, by its place, and one of its keys.
 type Work = (usize, ObjectKey);
 
+/// What became of a plan: when to look at its key again, or why it was not carried out.
+type Outcome = Result<Option<Duration>, ApiError>;
+
 struct Driver {
     controllers: Vec<Box<dyn Controller>>,
     view: StateView,
     queue: WorkQueue<Work>,
-    plans: JoinSet<(Work, Ended)>,
+    plans: JoinSet<(Work, Outcome)>,
 }
 
 /// Drives until the term is over. Plans under way are dropped then.
@@ -39,7 +43,7 @@ pub(crate) async fn run(term: Term, controllers: Vec<Box<dyn Controller>>) {
     let store = term.around.api.store().clone();
     let mut revisions = store.revisions();
     let state = store.state();
-    let view = StateView { index: Index::of(&state), state, term };
+    let view = StateView { refusals: BTreeMap::new(), index: Index::of(&state), state, term };
     let mut driver = Driver { controllers, view, queue: WorkQueue::default(), plans: JoinSet::new() };
     driver.add_all();
     loop {
@@ -119,6 +123,7 @@ impl Driver {
             let (controller, key) = (&self.controllers[work.0], &work.1);
             let plan = controller.reconcile(&self.view, key, self.view.term.around.clock.now());
             if plan.actions.is_empty() {
+                self.view.refusals.remove(&work.1);
                 self.queue.finish(work, Ended::Done(plan.requeue_after), now);
             } else {
                 self.carry_out(work, controller.name(), plan);
@@ -131,24 +136,35 @@ impl Driver {
         let term = self.view.term.clone();
         self.plans.spawn(async move {
             let again = plan.requeue_after;
-            let ended = match execute(&term, controller, plan.actions).await {
-                Ok(()) => Ended::Done(again),
-                Err(error) => {
-                    tell(controller, &work.1, &error);
-                    Ended::Failed
-                }
-            };
-            (work, ended)
+            let outcome = execute(&term, controller, plan.actions).await.map(|()| again);
+            if let Err(error) = &outcome {
+                tell(controller, &work.1, error);
+            }
+            (work, outcome)
         });
     }
 
-    fn finish(&mut self, ended: Result<(Work, Ended), tokio::task::JoinError>) {
+    fn finish(&mut self, ended: Result<(Work, Outcome), tokio::task::JoinError>) {
         match ended {
-            Ok((work, ended)) => self.queue.finish(work, ended, Instant::now()),
+            Ok((work, Ok(again))) => {
+                self.view.refusals.remove(&work.1);
+                self.queue.finish(work, Ended::Done(again), Instant::now());
+            }
+            Ok((work, Err(error))) => {
+                if is_refusal(&error) {
+                    self.view.refusals.insert(work.1.clone(), error.message);
+                }
+                self.queue.finish(work, Ended::Failed, Instant::now());
+            }
             // Its key would count as running for ever: end this term's loops, they start again.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
+}
+
+/// Somebody must change something before it can succeed, so it is worth telling.
+fn is_refusal(error: &ApiError) -> bool {
+    matches!(error.reason, Reason::Forbidden | Reason::Invalid | Reason::BadRequest)
 }
 
 /// Conflicts are how loops meet other writers; everything else is worth a line.

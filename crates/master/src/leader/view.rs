@@ -1,10 +1,11 @@
 //! The applied state as controllers see it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use xebec_api::object::Object;
-use xebec_controllers::{ClusterSettings, View};
+use xebec_controllers::{ClusterSettings, ObjectKey, View};
 use xebec_state::{Key, State};
 
 use crate::leader::Term;
@@ -13,6 +14,8 @@ use crate::leader::index::Index;
 
 /// One state, with the index that belongs to it.
 pub(crate) struct StateView {
+    /// Keys whose last plan was refused, and why; one that is carried out takes its own out.
+    pub(crate) refusals: BTreeMap<ObjectKey, String>,
     pub(crate) term: Term,
     pub(crate) state: Arc<State>,
     pub(crate) index: Index,
@@ -47,6 +50,10 @@ impl View for StateView {
 
     fn leading_since(&self) -> Timestamp {
         self.term.since
+    }
+
+    fn refusal(&self, key: &ObjectKey) -> Option<String> {
+        self.refusals.get(key).cloned()
     }
 
     fn settings(&self) -> &ClusterSettings {
