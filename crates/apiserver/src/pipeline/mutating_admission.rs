@@ -2,6 +2,7 @@
 
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
+use xebec_state::Key;
 
 use super::Work;
 
@@ -17,6 +18,19 @@ pub(crate) fn run(work: &Work<'_>, new: &mut Object, old: Option<&Object>) -> Re
     Ok(())
 }
 
+/// A ServiceAccount that a pod names must be there; `default` comes by itself.
+fn account_exists(work: &Work<'_>, pod: &Object, name: &str) -> Result<(), ApiError> {
+    let namespace = pod.namespace();
+    if name == "default" || work.state.get(&Key::new("serviceaccounts", namespace, name)).is_some() {
+        return Ok(());
+    }
+    let message = format!(
+        "pods {:?} is forbidden: error looking up service account {namespace}/{name}: serviceaccount {name:?} not found",
+        pod.name()
+    );
+    Err(ApiError::new(Reason::Forbidden, message))
+}
+
 /// A pod runs as its namespace's ServiceAccount `default` unless it names another.
 /// Node agents make no pods here.
 fn admit_pod(work: &Work<'_>, pod: &mut Object) -> Result<(), ApiError> {
@@ -30,6 +44,7 @@ fn admit_pod(work: &Work<'_>, pod: &mut Object) -> Result<(), ApiError> {
         pod.set(&["spec", "serviceAccountName"], name);
     }
     let name = pod.text(&["spec", "serviceAccountName"]).to_owned();
+    account_exists(work, pod, &name)?;
     pod.set(&["spec", "serviceAccount"], name);
     Ok(())
 }
