@@ -46,7 +46,8 @@ impl Server {
 
     fn end_container(&mut self, index: usize, code: i32, signal: Option<i32>) {
         let cgroup = format!("{}/{}", self.config.cgroup, self.containers[index].state.id);
-        let oom_killed = code == 128 + libc::SIGKILL && self.hierarchies.oom_kills(&cgroup) > 0;
+        // Its first process may end by itself when the kernel killed another one of its.
+        let oom_killed = code != 0 && self.hierarchies.oom_kills(&cgroup) > 0;
         if self.config.spec.host_pid {
             // Without a process namespace of its own, its other processes do not die with the first.
             self.hierarchies.kill(&cgroup);

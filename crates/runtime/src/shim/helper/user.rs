@@ -27,7 +27,7 @@ pub(super) fn resolve(root: &RootedDir, image_user: &str, security: &Security) -
     let group = read(root, "etc/group");
     let user = resolve_in(&passwd, &group, image_user, security)?;
     if security.run_as_non_root && user.uid == 0 {
-        return Err("runAsNonRoot is set and the image's user is root: set runAsUser".into());
+        return Err("container has runAsNonRoot and image will run as root: set runAsUser".into());
     }
     Ok(user)
 }

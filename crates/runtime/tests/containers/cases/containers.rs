@@ -59,7 +59,7 @@ pub(super) async fn what_cannot_start_says_why() {
         StartError: cannot start "/nothere": no such file or directory
         StartError: cannot start "/etc/passwd": permission denied
         CreateContainerConfigError: container id "../a" must be letters, digits, '-', '_' and '.', at most 128
-        CreateContainerConfigError: runAsNonRoot is set and the image's user is root: set runAsUser
+        CreateContainerConfigError: container has runAsNonRoot and image will run as root: set runAsUser
         CreateContainerConfigError: there is no capability "FLY"
         CreateContainerConfigError: the mount at /x: /nothere/at/all is not there
     "#]]
