@@ -16,6 +16,7 @@ mod events;
 mod join;
 mod logs;
 mod node_object;
+mod node_pressure;
 mod node_service;
 mod pod;
 mod probe;

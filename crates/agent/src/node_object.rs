@@ -13,6 +13,7 @@ use xebec_client::{Patch, Reason};
 use xebec_runtime::NodeNetwork;
 
 use crate::downward::Capacity;
+use crate::node_pressure::Pressure;
 use crate::run::Agent;
 
 /// Pods that a node takes.
@@ -53,7 +54,7 @@ async fn report(agent: &Agent) -> Result<(), xebec_client::ApiError> {
         return Ok(());
     }
     agent.client.patch_subresource(row, "", name, "status", &Patch::Merge(json!({"status": wanted}))).await?;
-    tracing::info!(node = name, "the node is Ready");
+    tracing::info!(node = name, "the node's status is told");
     Ok(())
 }
 
@@ -84,7 +85,7 @@ fn status(agent: &Agent, present: &Object, now: Timestamp) -> Value {
             {"type": "Hostname", "address": agent.config.name},
         ],
         "nodeInfo": node_info(agent),
-        "conditions": conditions(present, &rfc3339(now)),
+        "conditions": conditions(present, &Pressure::of(&agent.config.data_dir), &rfc3339(now)),
     })
 }
 
@@ -104,13 +105,8 @@ fn node_info(agent: &Agent) -> Value {
 }
 
 /// The agent's conditions, with the others' kept. A time moves only with its status.
-fn conditions(present: &Object, now: &str) -> Vec<Value> {
-    let mine = [
-        ("MemoryPressure", "False", "KubeletHasSufficientMemory", "the node has memory enough"),
-        ("DiskPressure", "False", "KubeletHasNoDiskPressure", "the node has disk enough"),
-        ("PIDPressure", "False", "KubeletHasSufficientPID", "the node has process ids enough"),
-        ("Ready", "True", "KubeletReady", "the agent runs"),
-    ];
+fn conditions(present: &Object, pressure: &Pressure, now: &str) -> Vec<Value> {
+    let mine = pressure.conditions();
     let old = present.get(&["status", "conditions"]).and_then(Value::as_array).cloned().unwrap_or_default();
     let mut all: Vec<Value> =
         old.iter().filter(|c| !mine.iter().any(|(kind, ..)| c["type"] == *kind)).cloned().collect();
