@@ -23,7 +23,8 @@ pub(crate) struct Wanted {
 /// The file of a container's newest run, or of the one before it.
 pub(crate) fn file(folder: &Path, previous: bool) -> Option<PathBuf> {
     let entries = std::fs::read_dir(folder).ok()?.filter_map(Result::ok);
-    let number = |path: &Path| path.file_stem()?.to_str()?.parse::<u32>().ok();
+    let is_log = |path: &Path| path.extension().is_some_and(|extension| extension == "log");
+    let number = |path: &Path| path.file_stem()?.to_str()?.parse::<u32>().ok().filter(|_| is_log(path));
     let mut runs: Vec<(u32, PathBuf)> =
         entries.filter_map(|entry| Some((number(&entry.path())?, entry.path()))).collect();
     runs.sort();
@@ -83,6 +84,15 @@ fn read(path: &Path, from: u64) -> std::io::Result<(Vec<String>, u64)> {
     }
 }
 
+/// The end of a log as its container wrote it: so many lines, so many bytes.
+pub(crate) fn end(path: &Path, window: u64, lines: usize, bytes: usize) -> String {
+    let length = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let Ok((all, _)) = read(path, length.saturating_sub(window)) else { return String::new() };
+    let skipped = all.len().saturating_sub(lines);
+    let text: Vec<u8> = all[skipped..].iter().flat_map(|line| shown(line, false)).collect();
+    String::from_utf8_lossy(&text[text.len().saturating_sub(bytes)..]).into_owned()
+}
+
 fn is_since(line: &str, since: Option<Timestamp>) -> bool {
     let Some(since) = since else { return true };
     let time = line.split(' ').next().and_then(|time| time.parse::<Timestamp>().ok());
@@ -119,6 +129,17 @@ mod tests {
             all.extend(part);
         }
         String::from_utf8(all).expect("text")
+    }
+
+    #[test]
+    fn a_logs_end_is_cut_to_lines_and_bytes() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("0.log");
+        assert_eq!(end(&path, 1000, 9, 99), "", "there is none");
+        std::fs::write(&path, LOG).expect("written");
+        assert_eq!(end(&path, 1000, 9, 99), "one\ntwo\nthree\n");
+        assert_eq!(end(&path, 1000, 1, 99), "three\n");
+        assert_eq!(end(&path, 1000, 9, 4), "ree\n");
     }
 
     #[tokio::test]

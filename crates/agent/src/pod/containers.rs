@@ -5,9 +5,9 @@ use xebec_runtime::{ContainerSpec, RuntimeError, Security};
 
 use crate::environment::{self, expand};
 use crate::pod::machine::run_id;
-use crate::pod::resources;
 use crate::pod::sandboxes::log_dir;
 use crate::pod::worker::Bound;
+use crate::pod::{resources, termination};
 use crate::run::Agent;
 use crate::volumes;
 
@@ -18,19 +18,21 @@ pub(crate) struct NotStarted {
     pub(crate) message: String,
     /// Where the command could not be run: what a shell would have ended with.
     pub(crate) exit_code: Option<i32>,
-    /// The volume that it waits for.
+    /// It waits for a volume.
     volume: bool,
+    /// The image that is not there.
+    image: Option<String>,
 }
 
 impl NotStarted {
     /// What it names is not there, or does not fit.
     pub(crate) fn config(message: String) -> Self {
-        Self { reason: "CreateContainerConfigError", message, exit_code: None, volume: false }
+        Self { reason: "CreateContainerConfigError", message, exit_code: None, volume: false, image: None }
     }
 
     /// A volume is not ready: the container is still being created.
     pub(crate) fn volume(message: String) -> Self {
-        Self { reason: "ContainerCreating", message, exit_code: None, volume: true }
+        Self { reason: "ContainerCreating", message, exit_code: None, volume: true, image: None }
     }
 
     /// What the runtime says.
@@ -44,16 +46,46 @@ impl NotStarted {
             RuntimeError::Invalid(_) => ("CreateContainerConfigError", None),
             _ => ("CreateContainerError", None),
         };
-        Self { reason, message: error.to_string(), exit_code, volume: false }
+        let image = find(&bound.pod, container).and_then(|container| container.image.clone());
+        let message = match (error, &image) {
+            (RuntimeError::Start { command, message, .. }, _) => {
+                format!("cannot start {:?}: {message}", written(bound, container, command))
+            }
+            _ => error.to_string(),
+        };
+        let message = match (reason, &image) {
+            ("ErrImageNeverPull", Some(image)) => {
+                format!("Container image {image:?} is not present with pull policy of Never")
+            }
+            _ => message,
+        };
+        Self { reason, message, exit_code, volume: false, image }
     }
 
-    /// The reason and the message of its event.
-    pub(crate) fn event(&self) -> (&'static str, String) {
+    /// The reasons and the messages of its events.
+    pub(crate) fn events(&self) -> Vec<(&'static str, String)> {
         if self.volume {
-            return ("FailedMount", self.message.clone());
+            return vec![("FailedMount", self.message.clone())];
         }
-        ("Failed", format!("Error: {}: {}", self.reason, self.message))
+        let short = ("Failed", format!("Error: {}", self.reason));
+        match (self.reason, &self.image) {
+            ("ErrImagePull", Some(image)) => {
+                vec![("Failed", format!("Failed to pull image {image:?}: {}", self.message)), short]
+            }
+            ("ErrImageNeverPull", _) => vec![("ErrImageNeverPull", self.message.clone()), short],
+            _ => vec![("Failed", format!("Error: {}", self.message))],
+        }
     }
+}
+
+/// A command's first word as the pod has it: what its variables hold may be secret.
+fn written<'a>(bound: &'a Bound, container: &str, expanded: &'a str) -> &'a str {
+    let Some(container) = find(&bound.pod, container) else { return expanded };
+    if let Some(first) = container.command.as_ref().and_then(|words| words.first()) {
+        return first;
+    }
+    let first = container.args.as_ref().and_then(|words| words.first());
+    first.filter(|first| first.contains("$(")).map_or(expanded, String::as_str)
 }
 
 fn never_pulls(pod: &Pod, name: &str) -> bool {
@@ -82,7 +114,9 @@ pub(crate) async fn spec(
     let env = environment::resolve(agent, bound, container, &pod_ip).await;
     let env = env.map_err(NotStarted::config)?;
     let lookup = |name: &str| env.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-    let mounts = volumes::mounts(agent, bound, container, &lookup).map_err(NotStarted::config)?;
+    let mut mounts = volumes::mounts(agent, bound, container, &lookup).map_err(NotStarted::config)?;
+    let termination = termination::prepare(agent, bound, container, attempt);
+    mounts.extend(termination.map_err(|error| NotStarted::config(error.to_string()))?);
     let words =
         |list: &Option<Vec<String>>| list.iter().flatten().map(|word| expand(word, &lookup)).collect();
     Ok(ContainerSpec {
@@ -106,21 +140,18 @@ fn security(pod: &Pod, container: &Container) -> Security {
     let own = container.security_context.clone().unwrap_or_default();
     let id = |id: Option<i64>| id.and_then(|id| u32::try_from(id).ok());
     let capabilities = own.capabilities.unwrap_or_default();
+    let groups = of_pod.supplemental_groups.into_iter().flatten().chain(of_pod.fs_group);
+    let profile = own.seccomp_profile.or(of_pod.seccomp_profile);
     Security {
         privileged: own.privileged.unwrap_or(false),
         run_as_user: id(own.run_as_user.or(of_pod.run_as_user)),
         run_as_group: id(own.run_as_group.or(of_pod.run_as_group)),
         run_as_non_root: own.run_as_non_root.or(of_pod.run_as_non_root).unwrap_or(false),
-        supplemental_groups: of_pod
-            .supplemental_groups
-            .into_iter()
-            .flatten()
-            .filter_map(|g| id(Some(g)))
-            .collect(),
+        supplemental_groups: groups.filter_map(|group| id(Some(group))).collect(),
         read_only_root: own.read_only_root_filesystem.unwrap_or(false),
         add_capabilities: capabilities.add.unwrap_or_default(),
         drop_capabilities: capabilities.drop.unwrap_or_default(),
         no_new_privileges: own.allow_privilege_escalation == Some(false),
-        ..Security::default()
+        seccomp_unconfined: profile.is_some_and(|profile| profile.type_ == "Unconfined"),
     }
 }

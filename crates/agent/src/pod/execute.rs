@@ -11,8 +11,8 @@ use crate::pod::containers::{self, NotStarted};
 use crate::pod::hooks::Hooked;
 use crate::pod::machine::{FailedStart, Step, parse_run, run_id};
 use crate::pod::reporter::Reporter;
-use crate::pod::sandboxes;
 use crate::pod::worker::{Bound, Worker};
+use crate::pod::{sandboxes, termination};
 use crate::probe::Verdict;
 use crate::run::Agent;
 use crate::volumes;
@@ -66,6 +66,7 @@ impl Worker {
             return;
         }
         self.memory.terminating_since.get_or_insert(now);
+        self.memory.asked.insert(id.to_owned());
         if let (Some(bound), Some((container, _))) = (bound, parse_run(id)) {
             let message = format!("Stopping container {container}");
             self.agent.events.normal(&bound.object, container, "Killing", message);
@@ -127,6 +128,7 @@ impl Worker {
     async fn start(&mut self, bound: &Bound, container: &str, attempt: u32) {
         let Err(why) = self.try_start(bound, container, attempt).await else {
             self.memory.failed_starts.remove(container);
+            self.sweep(bound, container, attempt).await;
             let events = &self.agent.events;
             events.normal(&bound.object, container, "Created", format!("Created container: {container}"));
             events.normal(&bound.object, container, "Started", format!("Started container {container}"));
@@ -134,8 +136,9 @@ impl Worker {
             return;
         };
         tracing::warn!(pod = bound.object.name(), container, reason = why.reason, why.message, "not started");
-        let (reason, message) = why.event();
-        self.agent.events.warning(&bound.object, container, reason, message);
+        for (reason, message) in why.events() {
+            self.agent.events.warning(&bound.object, container, reason, message);
+        }
         let times = self.memory.failed_starts.get(container).map_or(0, |failed| failed.times);
         let failed = FailedStart {
             attempt,
@@ -158,6 +161,19 @@ impl Worker {
         }
         let started = self.agent.runtime.start_container(&self.uid, spec).await;
         started.map_err(|error| NotStarted::of(&error, bound, container))
+    }
+
+    /// Removes the runs before the last one, which alone is still asked for: by `logs
+    /// --previous`, and as the last state.
+    async fn sweep(&self, bound: &Bound, container: &str, attempt: u32) {
+        let Some(sandbox) = self.sandbox().await.ok().flatten() else { return };
+        let runs = sandbox.containers.iter().filter_map(|state| Some((parse_run(&state.id)?, state)));
+        for ((_, old), state) in runs.filter(|((name, n), _)| *name == container && n + 1 < attempt) {
+            if let Err(error) = self.agent.runtime.remove_container(&self.uid, &state.id).await {
+                tracing::debug!(%error, run = state.id, "an old run was not removed; the sandbox's end does it");
+            }
+            termination::sweep(&self.agent, bound, container, old);
+        }
     }
 
     async fn pod_ip(&self) -> String {

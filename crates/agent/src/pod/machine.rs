@@ -1,13 +1,17 @@
 //! What to do next with a pod: a pure function of what the API wants, what the runtime
 //! has, and the time. The worker executes the steps and asks again.
 
-use std::collections::BTreeMap;
+mod memory;
+mod stopping;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod};
 use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
+pub(crate) use self::memory::{Condemned, FailedStart, Failure, Memory};
+use self::stopping::stopping;
 use crate::pod::status::is_final;
 
 /// The first pause before a restart, and the longest.
@@ -40,50 +44,6 @@ pub(crate) enum Step {
     Forget,
 }
 
-/// What the worker remembers between two looks.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Memory {
-    /// When the first SIGTERM of the pod's end was sent.
-    pub(crate) terminating_since: Option<Timestamp>,
-    /// Runs that a liveness or startup probe condemned, by their id.
-    pub(crate) condemned: BTreeMap<String, Condemned>,
-    /// Starts that failed, by container: nothing exists that would say so.
-    pub(crate) failed_starts: BTreeMap<String, FailedStart>,
-}
-
-/// A run that must end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Condemned {
-    /// Between its SIGTERM and its SIGKILL; the pod's own where it is absent.
-    pub(crate) grace_seconds: Option<i64>,
-    /// When it was asked to end.
-    pub(crate) asked: Option<Timestamp>,
-}
-
-/// A start that did not happen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FailedStart {
-    pub(crate) attempt: u32,
-    pub(crate) at: Timestamp,
-    pub(crate) reason: &'static str,
-    pub(crate) message: String,
-    /// What its command would have ended with, where it got that far: then it counts as a
-    /// run. Else something was not there, and the same run is tried again.
-    pub(crate) exit_code: Option<i32>,
-    /// How many in a row.
-    pub(crate) times: u32,
-}
-
-impl FailedStart {
-    /// When, and as which run, it is tried again.
-    fn again(&self) -> (Timestamp, u32) {
-        match self.exit_code {
-            Some(_) => (after(self.at, backoff(self.times)), self.attempt + 1),
-            None => (after(self.at, LOOK_FOR_IT_EVERY), self.attempt),
-        }
-    }
-}
-
 /// Steps, and when to look again even if nothing happens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Next {
@@ -112,10 +72,10 @@ pub(crate) fn newest<'a>(sandbox: Option<&'a Sandbox>, container: &str) -> Optio
 /// What to do next.
 pub(crate) fn next(pod: Option<&Pod>, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp) -> Next {
     match pod {
-        Some(pod) if pod.metadata.deletion_timestamp.is_some() => ending(grace(pod), sandbox, memory, now),
+        Some(it) if it.metadata.deletion_timestamp.is_some() => ending(pod, grace(it), sandbox, memory, now),
         Some(pod) => running(pod, sandbox, memory, now),
         // Deleted by force: the same, without waiting.
-        None => ending(0, sandbox, memory, now),
+        None => ending(None, 0, sandbox, memory, now),
     }
 }
 
@@ -127,72 +87,139 @@ fn own_grace(pod: &Pod) -> i64 {
     pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds).unwrap_or(GRACE_SECONDS)
 }
 
-fn ending(grace: i64, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp) -> Next {
+fn ending(pod: Option<&Pod>, grace: i64, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp) -> Next {
     match sandbox {
         None => Next { steps: vec![Step::Forget], again: None },
         Some(sandbox) if sandbox.alive && sandbox.containers.iter().any(is_running) => {
-            stopping(grace, sandbox, memory, now)
+            stopping(pod, grace, sandbox, memory, now)
         }
         Some(_) => Next { steps: vec![Step::RemoveSandbox, Step::Forget], again: None },
     }
 }
 
-/// Ends every container that runs: asks first.
-fn stopping(grace: i64, sandbox: &Sandbox, memory: &Memory, now: Timestamp) -> Next {
-    let ids = sandbox.containers.iter().filter(|state| is_running(state)).map(|state| state.id.clone());
-    let grace = Duration::from_secs(grace.max(0).unsigned_abs());
-    match memory.terminating_since {
-        None if !grace.is_zero() => {
-            let steps = ids.map(|id| Step::Terminate { id }).collect();
-            Next { steps, again: Some(after(now, grace)) }
-        }
-        Some(since) if now < after(since, grace) => {
-            Next { steps: Vec::new(), again: Some(after(since, grace)) }
-        }
-        _ => Next { steps: ids.map(|id| Step::Kill { id }).collect(), again: Some(after(now, KILL_AGAIN)) },
-    }
-}
-
 fn running(pod: &Pod, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp) -> Next {
     let Some(spec) = &pod.spec else { return Next::default() };
-    if pod.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(is_final) {
+    let said = pod.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(is_final);
+    if said || memory.failure.is_some() {
         // Whoever said so: nothing starts again.
         return sandbox.map_or_else(Next::default, |sandbox| over(pod, sandbox, memory, now));
     }
-    let policy = spec.restart_policy.as_deref().unwrap_or("Always");
     let Some(sandbox) = sandbox.filter(|sandbox| sandbox.alive) else {
         return match sandbox {
             Some(_) => Next { steps: vec![Step::RemoveSandbox, Step::RunSandbox], again: None },
             None => Next { steps: vec![Step::RunSandbox], again: None },
         };
     };
-    let grace = own_grace(pod);
+    let ask = Ask { pod, policy: policy(pod), grace: own_grace(pod), sandbox, memory, now };
     let mut out = Next::default();
+    if let Some(end) = deadline(pod) {
+        out.wait(end);
+    }
+    let mains_done = spec.containers.iter().all(|container| has_ended(container, &ask));
     for container in spec.init_containers.iter().flatten() {
-        let done =
-            newest(Some(sandbox), &container.name).is_some_and(|(_, state)| exit_code(state) == Some(0));
-        if !done {
-            let policy = if policy == "Never" { "Never" } else { "OnFailure" };
-            one(container, &Ask { policy, grace, sandbox, memory, now }, &mut out);
+        if is_sidecar(container) && mains_done {
+            continue;
+        }
+        let policy = match (is_sidecar(container), ask.policy) {
+            (true, _) => "Always",
+            (false, "Never") => "Never",
+            (false, _) => "OnFailure",
+        };
+        if !is_past(pod, container, sandbox, memory) {
+            one(container, &Ask { policy, ..ask }, &mut out);
             return out;
         }
+        if is_sidecar(container) {
+            one(container, &Ask { policy, ..ask }, &mut out);
+        }
+    }
+    if mains_done {
+        // Only sidecars can be left.
+        return over(pod, sandbox, memory, now);
     }
     for container in &spec.containers {
-        one(container, &Ask { policy, grace, sandbox, memory, now }, &mut out);
+        let policy = container.restart_policy.as_deref().unwrap_or(ask.policy);
+        one(container, &Ask { policy, ..ask }, &mut out);
     }
     out
+}
+
+/// `restartPolicy` of the pod.
+pub(crate) fn policy(pod: &Pod) -> &str {
+    pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()).unwrap_or("Always")
+}
+
+/// An init container that keeps running beside the others.
+pub(crate) fn is_sidecar(container: &Container) -> bool {
+    container.restart_policy.as_deref() == Some("Always")
+}
+
+/// When a pod with `activeDeadlineSeconds` must be over.
+pub(crate) fn deadline(pod: &Pod) -> Option<Timestamp> {
+    let seconds = pod.spec.as_ref()?.active_deadline_seconds?;
+    let started = pod.status.as_ref()?.start_time.as_ref()?.0;
+    Some(after(started, Duration::from_secs(seconds.max(0).unsigned_abs())))
+}
+
+/// Whether what comes after an init container may start: it has run to its end, or, as a
+/// sidecar, is up. One that is behind others which have started was up before.
+pub(crate) fn is_past(pod: &Pod, container: &Container, sandbox: &Sandbox, memory: &Memory) -> bool {
+    let run = newest(Some(sandbox), &container.name);
+    if !is_sidecar(container) {
+        return run.is_some_and(|(_, state)| exit_code(state) == Some(0));
+    }
+    let up = run.is_some_and(|(_, state)| is_running(state) && memory.started.contains(&state.id));
+    let spec = pod.spec.iter();
+    let mut later = spec
+        .flat_map(|spec| spec.init_containers.iter().flatten().chain(&spec.containers))
+        .skip_while(|other| other.name != container.name)
+        .skip(1);
+    up || later.any(|other| newest(Some(sandbox), &other.name).is_some())
+}
+
+/// Whether a main container has run, and will not run again.
+fn has_ended(container: &Container, ask: &Ask<'_>) -> bool {
+    let policy = container.restart_policy.as_deref().unwrap_or(ask.policy);
+    let run = newest(Some(ask.sandbox), &container.name);
+    let failed = ask.memory.failed_starts.get(&container.name);
+    let failed = failed.filter(|failed| run.is_none_or(|(attempt, _)| failed.attempt > attempt));
+    let code = match failed {
+        Some(failed) => failed.exit_code,
+        None => run.and_then(|(_, state)| exit_code(state)),
+    };
+    code.is_some_and(|code| !is_repeated(policy, code))
+}
+
+/// Whether a run that ended with this code is followed by another.
+pub(crate) fn is_repeated(policy: &str, code: i32) -> bool {
+    policy == "Always" || (policy == "OnFailure" && code != 0)
 }
 
 /// A pod in its last phase.
 fn over(pod: &Pod, sandbox: &Sandbox, memory: &Memory, now: Timestamp) -> Next {
     if sandbox.alive && sandbox.containers.iter().any(is_running) {
-        return stopping(own_grace(pod), sandbox, memory, now);
+        let of_failure = memory.failure.as_ref().and_then(|failure| failure.grace_seconds);
+        return stopping(Some(pod), of_failure.unwrap_or_else(|| own_grace(pod)), sandbox, memory, now);
     }
     Next::default()
 }
 
+/// The number of a container's first run in a sandbox: one that was made anew goes on
+/// where the last one ended, so that restarts are not forgotten with it.
+fn first_attempt(pod: &Pod, memory: &Memory, container: &str) -> u32 {
+    let status = pod.status.iter();
+    let mut all = status.flat_map(|status| {
+        status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten())
+    });
+    let known = all.find(|status| status.name == container && status.container_id.is_some());
+    let told = known.map(|status| u32::try_from(status.restart_count).unwrap_or_default());
+    told.max(memory.newest.get(container).copied()).map_or(0, |last| last.saturating_add(1))
+}
+
 /// What a container's next step depends on, beside itself.
+#[derive(Clone, Copy)]
 struct Ask<'a> {
+    pod: &'a Pod,
     policy: &'a str,
     grace: i64,
     sandbox: &'a Sandbox,
@@ -204,7 +231,7 @@ struct Ask<'a> {
 fn one(container: &Container, ask: &Ask<'_>, out: &mut Next) {
     let run = newest(Some(ask.sandbox), &container.name);
     let start = |attempt| Step::Start { container: container.name.clone(), attempt };
-    let repeated = |code: i32| ask.policy == "Always" || (ask.policy == "OnFailure" && code != 0);
+    let repeated = |code: i32| is_repeated(ask.policy, code);
     let failed = ask.memory.failed_starts.get(&container.name);
     if let Some(failed) = failed.filter(|failed| run.is_none_or(|(attempt, _)| failed.attempt > attempt)) {
         if failed.exit_code.is_none_or(repeated) {
@@ -214,7 +241,7 @@ fn one(container: &Container, ask: &Ask<'_>, out: &mut Next) {
         return;
     }
     let Some((attempt, state)) = run else {
-        out.steps.push(start(0));
+        out.steps.push(start(first_attempt(ask.pod, ask.memory, &container.name)));
         return;
     };
     let ContainerPhase::Exited { code, finished_at, .. } = &state.phase else {

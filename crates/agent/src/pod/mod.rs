@@ -10,6 +10,7 @@ mod resources;
 mod sandboxes;
 pub(crate) mod source;
 pub(crate) mod status;
+mod termination;
 #[cfg(test)]
 mod tests;
 pub(crate) mod worker;

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -14,9 +15,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use xebec_api::object::Object;
 use xebec_runtime::{ContainerState, RuntimeError, Sandbox};
 
-use crate::pod::machine::{self, Condemned, Memory, Step, is_running, parse_run};
+use crate::pod::machine::{self, Condemned, Failure, Memory, Step, is_running, is_sidecar, parse_run};
 use crate::pod::reporter::Reporter;
 use crate::pod::status::{self, Facts, Readiness};
+use crate::pod::termination;
 use crate::probe::{self, Verdict};
 use crate::run::Agent;
 use crate::volumes;
@@ -25,6 +27,8 @@ use crate::volumes;
 const RETRY: Duration = Duration::from_secs(1);
 /// A look at a pod that nothing told about.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// What is left to a pod that is evicted because it has taken too much already.
+const EVICTION_GRACE_SECONDS: i64 = 1;
 /// Rounds of steps in one look; a pod that is not settled then is looked at again.
 const ROUNDS: usize = 16;
 
@@ -70,11 +74,11 @@ pub(crate) async fn run(agent: Arc<Agent>, uid: String, mut wanted: watch::Recei
         memory: Memory::default(),
         readiness: Readiness::new(),
         probes: probe::Running::default(),
-        verdicts,
         reporter: Reporter::start(agent.clone()),
         told_backoffs: BTreeMap::new(),
         hooks: JoinSet::new(),
-        refresher: tokio::spawn(volumes::keep(agent.clone(), wanted.clone())),
+        refresher: tokio::spawn(volumes::keep(agent.clone(), wanted.clone(), verdicts.clone())),
+        verdicts,
         agent,
     };
     loop {
@@ -141,7 +145,9 @@ impl Worker {
                 }
             };
             self.follow_probes(bound, sandbox.as_ref());
+            self.follow_ends(bound, sandbox.as_ref());
             let now = self.agent.clock.now();
+            self.follow_deadline(bound, now);
             let next = machine::next(bound.map(|b| &*b.pod), sandbox.as_ref(), &self.memory, now);
             let killing = next.steps.iter().all(|step| matches!(step, Step::Kill { .. }));
             if killing || next.steps.contains(&Step::Forget) {
@@ -191,17 +197,23 @@ impl Worker {
         let runs = |id: &str| running.iter().any(|state| state.id == id);
         self.readiness.retain(|id, _| runs(id));
         self.memory.condemned.retain(|id, _| runs(id));
+        self.memory.started.retain(|id| runs(id));
         self.probes.keep(runs);
         let Some(spec) = bound.and_then(|bound| bound.pod.spec.as_ref()) else { return };
         let ip = self.address(bound, sandbox);
         for state in running {
             let Some((name, _)) = parse_run(&state.id) else { continue };
-            let container = spec.containers.iter().find(|container| container.name == name);
+            // An init container that is no sidecar has no probes, and is never ready.
+            let sidecars = spec.init_containers.iter().flatten().filter(|container| is_sidecar(container));
+            let container = spec.containers.iter().chain(sidecars).find(|container| container.name == name);
             let Some(container) = container.filter(|_| !self.readiness.contains_key(&state.id)) else {
                 continue;
             };
             let unprobed = container.readiness_probe.is_none() && container.startup_probe.is_none();
             self.readiness.insert(state.id.clone(), unprobed);
+            if container.startup_probe.is_none() {
+                self.memory.started.insert(state.id.clone());
+            }
             let target = probe::Target {
                 runtime: self.agent.runtime.clone(),
                 pod_uid: self.uid.clone(),
@@ -210,6 +222,39 @@ impl Worker {
             };
             self.probes.start(target, container, self.verdicts.clone());
         }
+    }
+
+    /// Remembers how often containers ran, and what runs said of their end for as long as
+    /// they are known.
+    fn follow_ends(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
+        let runs: Vec<&ContainerState> =
+            sandbox.into_iter().flat_map(|sandbox| &sandbox.containers).collect();
+        self.memory.messages.retain(|id, _| runs.iter().any(|state| state.id == *id));
+        for (container, attempt) in runs.iter().filter_map(|state| parse_run(&state.id)) {
+            let newest = self.memory.newest.entry(container.to_owned()).or_default();
+            *newest = attempt.max(*newest);
+        }
+        let Some(bound) = bound else { return };
+        for state in runs.into_iter().filter(|state| !is_running(state)) {
+            if !self.memory.messages.contains_key(&state.id) {
+                let message = termination::message(&self.agent, bound, state);
+                self.memory.messages.insert(state.id.clone(), message);
+            }
+        }
+    }
+
+    /// A pod that is over its `activeDeadlineSeconds` fails.
+    fn follow_deadline(&mut self, bound: Option<&Bound>, now: Timestamp) {
+        let Some(bound) = bound.filter(|_| self.memory.failure.is_none()) else { return };
+        let final_phase = bound.pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        if final_phase.is_some_and(status::is_final)
+            || machine::deadline(&bound.pod).is_none_or(|end| now < end)
+        {
+            return;
+        }
+        let message = "Pod was active on the node longer than the specified deadline".to_owned();
+        self.agent.events.normal(&bound.object, "", "DeadlineExceeded", message.clone());
+        self.memory.failure = Some(Failure { reason: "DeadlineExceeded", message, grace_seconds: None });
     }
 
     /// Where the pod is reached.
@@ -224,6 +269,11 @@ impl Worker {
     fn hear(&mut self, bound: Option<&Bound>, verdict: Verdict) {
         let container = |run: &str| parse_run(run).map_or_else(String::new, |(name, _)| name.to_owned());
         match verdict {
+            Verdict::Started { run } => {
+                if self.readiness.contains_key(&run) {
+                    self.memory.started.insert(run);
+                }
+            }
             Verdict::Ready { run, ready } => {
                 if let Some(known) = self.readiness.get_mut(&run) {
                     *known = ready;
@@ -241,6 +291,13 @@ impl Worker {
                     self.agent.events.normal(&bound.object, &name, "Killing", message);
                 }
                 self.memory.condemned.insert(run, Condemned { grace_seconds, asked: None });
+            }
+            Verdict::Evicted { message } => {
+                if let Some(bound) = bound {
+                    self.agent.events.warning(&bound.object, "", "Evicted", message.clone());
+                }
+                self.memory.failure =
+                    Some(Failure { reason: "Evicted", message, grace_seconds: Some(EVICTION_GRACE_SECONDS) });
             }
         }
     }
@@ -272,17 +329,25 @@ impl Worker {
         {
             let (name, run) = (container["name"].as_str().unwrap_or_default(), &container["restartCount"]);
             let waiting = &container["state"]["waiting"];
-            let message = match waiting["reason"].as_str() {
+            let image = container["image"].as_str().unwrap_or_default();
+            let (kind, message) = match waiting["reason"].as_str() {
                 Some("CrashLoopBackOff") => {
-                    let pod = bound.object.name();
-                    format!("Back-off restarting failed container {name} in pod {pod}")
+                    let pod = status::full_name(&bound.object);
+                    ("Warning", format!("Back-off restarting failed container {name} in pod {pod}"))
                 }
-                Some("ImagePullBackOff") => waiting["message"].as_str().unwrap_or_default().to_owned(),
+                Some("ImagePullBackOff") => ("Normal", format!("Back-off pulling image {image:?}")),
                 _ => continue,
             };
             let run = run.as_u64().unwrap_or_default();
-            if self.told_backoffs.insert(name.to_owned(), run) != Some(run) {
+            if self.told_backoffs.insert(name.to_owned(), run) == Some(run) {
+                continue;
+            }
+            if kind == "Warning" {
                 self.agent.events.warning(&bound.object, name, "BackOff", message);
+            } else {
+                self.agent.events.normal(&bound.object, name, "BackOff", message);
+                let message = "Error: ImagePullBackOff".to_owned();
+                self.agent.events.warning(&bound.object, name, "Failed", message);
             }
         }
     }

@@ -21,12 +21,16 @@ pub(crate) use self::attempt::http_get;
 /// What a probe found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
+    /// The run's startup probe has succeeded.
+    Started { run: String },
     /// The run is ready, or is not any more.
     Ready { run: String, ready: bool },
     /// A try failed.
     Unhealthy { run: String, why: String },
     /// The run must end, because it failed something: its liveness probe, a hook.
     Condemned { run: String, failed: &'static str, grace_seconds: Option<i64> },
+    /// The pod takes more of the node than it may.
+    Evicted { message: String },
 }
 
 /// What is probed.

@@ -23,6 +23,7 @@ pub(super) async fn watch(target: Target, container: Container, verdicts: mpsc::
             prober.condemn("startup probe", probe).await;
             return;
         }
+        prober.tell(Verdict::Started { run: prober.target.run.clone() }).await;
         if prober.container.readiness_probe.is_none() {
             prober.tell_ready(true).await;
         }

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Component, Path, PathBuf};
 
 use jiff::Timestamp;
@@ -27,8 +27,9 @@ pub(crate) type Files = BTreeMap<PathBuf, File>;
 
 const DATA: &str = "..data";
 
-/// Brings the folder to hold these files and no others; whether anything changed.
-pub(super) fn write(dir: &Path, files: &Files, now: Timestamp) -> io::Result<bool> {
+/// Brings the folder to hold these files and no others, of this group; whether anything
+/// changed.
+pub(super) fn write(dir: &Path, files: &Files, group: Option<u32>, now: Timestamp) -> io::Result<bool> {
     fs::create_dir_all(dir)?;
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755))?;
     let data = dir.join(DATA);
@@ -38,7 +39,7 @@ pub(super) fn write(dir: &Path, files: &Files, now: Timestamp) -> io::Result<boo
     }
     let name = fresh_name(dir, now);
     for (path, file) in files {
-        put(&dir.join(&name).join(path), file)?;
+        put(&dir.join(&name).join(path), file, group)?;
     }
     fs::create_dir_all(dir.join(&name))?;
     let swapped = dir.join("..data_tmp");
@@ -61,9 +62,12 @@ fn fresh_name(dir: &Path, now: Timestamp) -> String {
     names.into_iter().find(|name| !dir.join(name).exists()).expect("numbers do not end")
 }
 
-fn put(path: &Path, file: &File) -> io::Result<()> {
+fn put(path: &Path, file: &File, group: Option<u32>) -> io::Result<()> {
     fs::create_dir_all(path.parent().unwrap_or(path))?;
     fs::write(path, &file.bytes)?;
+    if group.is_some() {
+        chown(path, None, group)?;
+    }
     fs::set_permissions(path, fs::Permissions::from_mode(file.mode))
 }
 
@@ -170,7 +174,7 @@ mod tests {
         let dir = dir.path().join("volume");
         assert!(!is_written(&dir));
         let first = files(&[("color", "red", 0o644), ("etc/deep/key", "k", 0o400)]);
-        assert!(write(&dir, &first, at(0)).expect("written") && is_written(&dir));
+        assert!(write(&dir, &first, None, at(0)).expect("written") && is_written(&dir));
         let wanted = [
             "..1970_01_01_00_00_00.0/color 644 red",
             "..1970_01_01_00_00_00.0/etc/deep/key 400 k",
@@ -179,11 +183,12 @@ mod tests {
             "etc -> ..data/etc",
         ];
         assert_eq!(tree(&dir, ""), wanted);
-        assert!(!write(&dir, &first, at(5)).expect("written"), "nothing changed");
+        assert!(!write(&dir, &first, None, at(5)).expect("written"), "nothing changed");
         assert_eq!(tree(&dir, ""), wanted);
         let opened = fs::File::open(dir.join("color")).expect("the old file");
         assert!(
-            write(&dir, &files(&[("color", "blue", 0o600), ("size", "7", 0o644)]), at(5)).expect("written")
+            write(&dir, &files(&[("color", "blue", 0o600), ("size", "7", 0o644)]), None, at(5))
+                .expect("written")
         );
         let wanted = [
             "..1970_01_01_00_00_05.0/color 600 blue",
@@ -194,7 +199,7 @@ mod tests {
         ];
         assert_eq!(tree(&dir, ""), wanted);
         assert_eq!(io::read_to_string(opened).expect("still there"), "red", "who had it open reads on");
-        assert!(write(&dir, &Files::new(), at(5)).expect("written"));
+        assert!(write(&dir, &Files::new(), None, at(5)).expect("written"));
         assert_eq!(tree(&dir, ""), ["..data -> ..1970_01_01_00_00_05.1"]);
     }
 
@@ -206,7 +211,7 @@ mod tests {
         fs::create_dir(dir.join("..1969_01_01_00_00_00.0")).expect("made");
         symlink("nowhere", dir.join("..data_tmp")).expect("made");
         symlink("nowhere", dir.join("..data")).expect("made");
-        assert!(write(dir, &files(&[("color", "red", 0o644)]), at(0)).expect("written"));
+        assert!(write(dir, &files(&[("color", "red", 0o644)]), None, at(0)).expect("written"));
         let wanted = [
             "..1970_01_01_00_00_00.0/color 644 red",
             "..data -> ..1970_01_01_00_00_00.0",

@@ -4,11 +4,13 @@
 mod atomic;
 mod contents;
 mod empty_dir;
+mod group;
 mod host_path;
 mod mounts;
 mod refresh;
 mod service_account;
 mod token;
+mod usage;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,6 +28,7 @@ use crate::sources::Age;
 #[derive(Default)]
 pub(crate) struct State {
     tokens: token::Tokens,
+    automounts: service_account::Automounts,
     /// A start and a refresh of the same volume do not write at once.
     writing: Mutex<()>,
 }
@@ -37,7 +40,9 @@ pub(crate) struct State {
 pub(crate) fn prepare(agent: &Agent, bound: &Bound) -> std::io::Result<()> {
     for volume in volumes(bound) {
         if let Some(source) = volume.empty_dir.as_ref().filter(|source| empty_dir::is_memory(source)) {
-            empty_dir::mount_memory(&path(agent, bound, &volume.name), source)?;
+            let path = path(agent, bound, &volume.name);
+            empty_dir::mount_memory(&path, source)?;
+            group::own_folder(&path, group::of(&bound.pod))?;
         }
     }
     Ok(())
@@ -54,7 +59,7 @@ pub(crate) async fn set_up(agent: &Agent, bound: &Bound, container: &Container) 
         let done = set_up_one(agent, bound, volume).await;
         done.map_err(|why| format!("MountVolume.SetUp failed for volume {:?} : {why}", volume.name))?;
     }
-    if service_account::is_wanted(bound, container) {
+    if service_account::is_wanted(agent, bound, container).await? {
         let files = service_account::files(agent, bound).await?;
         write(agent, bound, service_account::VOLUME, &files)?;
     }
@@ -67,7 +72,8 @@ async fn set_up_one(agent: &Agent, bound: &Bound, volume: &Volume) -> Result<(),
         let made = if empty_dir::is_memory(source) {
             Ok(())
         } else {
-            empty_dir::set_up(&path(agent, bound, &volume.name))
+            let path = path(agent, bound, &volume.name);
+            empty_dir::set_up(&path).and_then(|()| group::own_folder(&path, group::of(&bound.pod)))
         };
         return made.map_err(|error| error.to_string());
     }
@@ -83,13 +89,15 @@ async fn set_up_one(agent: &Agent, bound: &Bound, volume: &Volume) -> Result<(),
 fn write(agent: &Agent, bound: &Bound, name: &str, files: &atomic::Files) -> Result<(), String> {
     let path = path(agent, bound, name);
     let _writing = agent.volumes.writing.lock().unwrap_or_else(PoisonError::into_inner);
-    let written = atomic::write(&path, files, agent.clock.now());
+    let group = group::of(&bound.pod);
+    let written = atomic::write(&path, &group::readable(files, group), group, agent.clock.now());
     written.map(drop).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Removes everything that a pod's volumes and logs left on this node's disk.
 pub(crate) fn remove(agent: &Agent, uid: &str) {
     agent.volumes.tokens.forget(uid);
+    agent.volumes.automounts.forget(uid);
     let (volumes, logs) = (folder(&agent.config.data_dir, uid), agent.config.data_dir.join("logs").join(uid));
     for entry in fs::read_dir(&volumes).into_iter().flatten().filter_map(Result::ok) {
         if let Err(error) = empty_dir::unmount(&entry.path()) {

@@ -38,8 +38,8 @@ pub(crate) fn mounts(
             matches!(mount.mount_propagation.as_deref(), Some("HostToContainer" | "Bidirectional"));
         mounts.push(bind);
     }
-    if service_account::is_wanted(bound, container) {
-        let source = path(agent, bound, service_account::VOLUME);
+    let source = path(agent, bound, service_account::VOLUME);
+    if service_account::is_mounted(&source, container) {
         mounts.push(Mount::bind(source, service_account::FOLDER, true));
     }
     Ok(mounts)

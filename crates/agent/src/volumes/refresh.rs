@@ -1,14 +1,15 @@
 //! Keeps the volumes of a running pod up to date: what changed in the API reaches its files
 //! within seconds, and tokens are renewed before they expire. What cannot be had any more
-//! stays as it was.
+//! stays as it was. A pod whose emptyDir has grown over its limit is told to its worker.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use super::{atomic, contents, path, service_account, volumes, write};
+use super::{atomic, contents, path, service_account, usage, volumes, write};
 use crate::pod::worker::{self, Bound, Wanted};
+use crate::probe::Verdict;
 use crate::run::Agent;
 use crate::sources::Age;
 
@@ -16,11 +17,20 @@ use crate::sources::Age;
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Runs as long as its pod's worker.
-pub(crate) async fn keep(agent: Arc<Agent>, mut wanted: watch::Receiver<Wanted>) {
+pub(crate) async fn keep(
+    agent: Arc<Agent>,
+    mut wanted: watch::Receiver<Wanted>,
+    verdicts: mpsc::Sender<Verdict>,
+) {
     loop {
         let bound = worker::bound(&wanted.borrow_and_update().clone());
         let Ok(Some(bound)) = bound else { return };
         refresh(&agent, &bound).await;
+        if let Some(message) = usage::excess(&agent, &bound).await {
+            // It fails, once; a worker that is gone needs no verdict.
+            let _ = verdicts.send(Verdict::Evicted { message }).await;
+            return;
+        }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
             // The pod's own fields may be among its files.

@@ -74,9 +74,16 @@ pub(super) async fn current(
     }
 }
 
+/// The ServiceAccount that a pod runs as.
+pub(super) fn account(pod: &Object) -> &str {
+    match pod.text(&["spec", "serviceAccountName"]) {
+        "" => "default",
+        named => named,
+    }
+}
+
 async fn request(agent: &Agent, pod: &Object, audience: &str, seconds: i64) -> Result<Token, String> {
-    let account = pod.text(&["spec", "serviceAccountName"]);
-    let account = if account.is_empty() { "default" } else { account };
+    let account = account(pod);
     let audiences: Vec<&str> = Some(audience).filter(|audience| !audience.is_empty()).into_iter().collect();
     let mut request = Object::default();
     request.set(&["apiVersion"], "authentication.k8s.io/v1");

@@ -1,5 +1,7 @@
 //! The machine's decisions, one by one.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use serde_json::json;
 
@@ -78,6 +80,7 @@ fn an_end_asks_first() {
     let first = next(Some(&leaving), Some(&up), &memory, at(200));
     assert_eq!(first, Next { steps: vec![Step::Terminate { id: id.clone() }], again: Some(at(220)) });
     memory.terminating_since = Some(at(200));
+    memory.asked.insert(id.clone());
     assert_eq!(next(Some(&leaving), Some(&up), &memory, at(210)).steps, []);
     assert_eq!(next(Some(&leaving), Some(&up), &memory, at(220)).steps, [Step::Kill { id }]);
     let down = sandbox(&[(0, exited(0, 205))]);
@@ -131,4 +134,38 @@ fn nothing_starts_in_a_last_phase() {
     assert_eq!(next(Some(&done), None, &memory, at(0)), Next::default());
     assert_eq!(next(Some(&done), Some(&up), &memory, at(0)).steps, [Step::Terminate { id }]);
     assert_eq!(next(Some(&done), Some(&sandbox(&[(0, exited(1, 5))])), &memory, at(0)), Next::default());
+}
+
+#[test]
+fn a_pod_that_its_node_failed_only_ends() {
+    let up = sandbox(&[(0, ContainerPhase::Running)]);
+    let failure = Failure { reason: "Evicted", message: String::new(), grace_seconds: Some(1) };
+    let mut memory = Memory { failure: Some(failure), ..Memory::default() };
+    let id = run_id("web", 0);
+    let asked = next(Some(&pod("Always")), Some(&up), &memory, at(100));
+    assert_eq!(asked, Next { steps: vec![Step::Terminate { id: id.clone() }], again: Some(at(101)) });
+    memory.terminating_since = Some(at(100));
+    assert_eq!(next(Some(&pod("Always")), Some(&up), &memory, at(101)).steps, [Step::Kill { id }]);
+    let down = sandbox(&[(0, exited(143, 101))]);
+    assert_eq!(next(Some(&pod("Always")), Some(&down), &memory, at(101)), Next::default());
+    assert_eq!(next(Some(&pod("Always")), None, &memory, at(101)), Next::default(), "it is not even begun");
+}
+
+#[test]
+fn a_deadline_is_waited_for() {
+    let mut limited = pod("Always");
+    limited.spec.as_mut().expect("a spec").active_deadline_seconds = Some(60);
+    limited.status = serde_json::from_value(json!({"startTime": "1970-01-01T00:01:40Z"})).expect("a status");
+    let up = sandbox(&[(0, ContainerPhase::Running)]);
+    assert_eq!(next(Some(&limited), Some(&up), &Memory::default(), at(110)).again, Some(at(160)));
+    assert_eq!(deadline(&limited), Some(at(160)));
+}
+
+#[test]
+fn a_sandbox_made_anew_goes_on_with_the_count() {
+    let mut known = pod("Always");
+    let status = json!({"containerStatuses": [{"name": "web", "restartCount": 4, "containerID": "xebec://u/web.4",
+        "image": "x", "imageID": "", "ready": true}]});
+    known.status = serde_json::from_value(status).expect("a status");
+    assert_eq!(next(Some(&known), Some(&sandbox(&[])), &Memory::default(), at(0)).steps, start(5));
 }

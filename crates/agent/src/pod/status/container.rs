@@ -1,62 +1,126 @@
 //! One container's status: its state, its last one, whether it is ready.
 
-use k8s_openapi::api::core::v1::Container;
+use k8s_openapi::api::core::v1::{Container, ContainerStatus};
 use serde_json::{Value, json};
 use xebec_api::time::rfc3339;
 use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
 use super::Facts;
-use crate::pod::machine::{FailedStart, backoff, is_running, newest, parse_run};
+use crate::pod::machine::{self, FailedStart, backoff, is_past, is_running, is_sidecar, newest, parse_run};
 
-pub(super) fn container_status(facts: &Facts<'_>, container: &Container, init: bool) -> Value {
+/// What is said of a run that nobody saw the end of.
+const LOST_EXIT_CODE: i32 = 137;
+
+/// A container's status, and what else the pod's own status needs to know of it.
+pub(super) struct Status {
+    pub(super) value: Value,
+    /// An init container that keeps running beside the others.
+    pub(super) is_sidecar: bool,
+    /// Of an init container: what comes after it may start.
+    pub(super) is_past: bool,
+    /// Its own `restartPolicy`.
+    pub(super) policy: Option<String>,
+}
+
+impl Status {
+    pub(super) fn name(&self) -> &str {
+        self.value["name"].as_str().unwrap_or_default()
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.value["ready"] == true
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.value["state"].get("running").is_some()
+    }
+
+    pub(super) fn has_run(&self) -> bool {
+        self.value["containerID"].is_string() || self.exit_code().is_some()
+    }
+
+    /// The exit code of a container that has ended for now.
+    pub(super) fn exit_code(&self) -> Option<i32> {
+        i32::try_from(self.value["state"]["terminated"]["exitCode"].as_i64()?).ok()
+    }
+}
+
+/// Of an init container, or of a main one.
+pub(super) fn container_status(facts: &Facts<'_>, container: &Container, init: bool) -> Status {
+    let is_sidecar = init && is_sidecar(container);
+    Status {
+        value: value(facts, container, init && !is_sidecar),
+        is_sidecar,
+        is_past: facts.sandbox.is_some_and(|sandbox| is_past(facts.pod, container, sandbox, facts.memory)),
+        policy: container.restart_policy.clone(),
+    }
+}
+
+/// `init` is a container that runs to its end before others start.
+fn value(facts: &Facts<'_>, container: &Container, init: bool) -> Value {
     let run = newest(facts.sandbox, &container.name);
     let failed = facts.memory.failed_starts.get(&container.name);
     let failed = failed.filter(|failed| run.is_none_or(|(attempt, _)| failed.attempt > attempt));
+    let earlier = earlier(facts, &container.name).filter(|_| run.is_none() && failed.is_none());
+    let restarts = match (failed, run) {
+        (Some(failed), _) => i64::from(failed.attempt),
+        (None, Some((attempt, _))) => i64::from(attempt),
+        (None, None) => earlier.map_or(0, |status| i64::from(status.restart_count)),
+    };
+    let up = |state: &ContainerState| is_running(state) && (init || facts.memory.started.contains(&state.id));
     let mut status = json!({
         "name": container.name,
         "image": container.image,
         "imageID": run.map(|(_, state)| state.image_digest.clone()).unwrap_or_default(),
-        "restartCount": failed.map_or_else(|| run.map_or(0, |(attempt, _)| attempt), |failed| failed.attempt),
-        "started": run.is_some_and(|(_, state)| is_running(state)) && failed.is_none(),
+        "restartCount": restarts,
+        "started": run.is_some_and(|(_, state)| up(state)) && failed.is_none(),
         "ready": is_ready(facts, run, init),
-        "state": state(facts, run, failed, init),
+        "state": state(facts, container, run, failed, init),
     });
     if let Some((_, state)) = run {
         let uid = facts.sandbox.map_or("", |sandbox| &sandbox.pod_uid);
         status["containerID"] = format!("xebec://{uid}/{}", state.id).into();
     }
-    if status["state"].get("terminated").is_none()
-        && let Some(last) = last(facts, container, run, failed)
-    {
+    let is_over = status["state"].get("terminated").is_some();
+    if let Some(last) = last(facts, container, run, failed, is_over) {
         status["lastState"] = json!({"terminated": last});
     }
     status
 }
 
-/// The exit code of a container that has ended for now.
-pub(super) fn exit_code(status: &Value) -> Option<i64> {
-    status["state"]["terminated"]["exitCode"].as_i64()
+/// What the API has of a container that ran in an earlier sandbox.
+fn earlier<'a>(facts: &Facts<'a>, name: &str) -> Option<&'a ContainerStatus> {
+    let status = facts.pod.status.as_ref()?;
+    let init = status.init_container_statuses.iter().flatten();
+    let mut all = init.chain(status.container_statuses.iter().flatten());
+    all.find(|status| status.name == name && status.container_id.is_some())
 }
 
 type Run<'a> = Option<(u32, &'a ContainerState)>;
 
-fn state(facts: &Facts<'_>, run: Run<'_>, failed: Option<&FailedStart>, init: bool) -> Value {
+fn state(
+    facts: &Facts<'_>,
+    container: &Container,
+    run: Run<'_>,
+    failed: Option<&FailedStart>,
+    init: bool,
+) -> Value {
     match (failed, run) {
-        (Some(failed), _) => failed_state(facts, failed, init),
+        (Some(failed), _) => failed_state(facts, container, failed, init),
         (None, None) => {
             let waits = init || !is_initialized(facts);
             json!({"waiting": {"reason": if waits { "PodInitializing" } else { "ContainerCreating" }}})
         }
-        (None, Some((attempt, state))) => run_state(facts, attempt, state, init),
+        (None, Some((attempt, state))) => run_state(facts, container, attempt, state, init),
     }
 }
 
 fn is_initialized(facts: &Facts<'_>) -> bool {
     let mut all = facts.pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
-    all.all(|container| {
-        let run = newest(facts.sandbox, &container.name);
-        run.is_some_and(|(_, state)| matches!(state.phase, ContainerPhase::Exited { code: 0, .. }))
-    })
+    let is_past = |container: &Container| {
+        facts.sandbox.is_some_and(|sandbox| is_past(facts.pod, container, sandbox, facts.memory))
+    };
+    all.all(is_past)
 }
 
 /// What the container was before: the run or the failed start that the present state is not.
@@ -65,15 +129,45 @@ fn last(
     container: &Container,
     run: Run<'_>,
     failed: Option<&FailedStart>,
+    is_over: bool,
 ) -> Option<Value> {
     if let Some(ended) = failed.and_then(never_ran) {
-        return Some(ended);
+        return (!is_over).then_some(ended);
     }
-    let (attempt, state) = run?;
-    if !is_running(state) {
-        return terminated(state);
+    let Some((attempt, state)) = run else { return lost(facts, &container.name) };
+    if !is_running(state) && !is_over {
+        return terminated(facts, state);
     }
-    terminated(find(facts.sandbox, &container.name, attempt.checked_sub(1)?)?)
+    match find(facts.sandbox, &container.name, attempt.checked_sub(1)?) {
+        Some(before) => terminated(facts, before),
+        None => lost(facts, &container.name),
+    }
+}
+
+/// The last state of a container whose sandbox was lost: how it ended, if that was told,
+/// else that nobody knows.
+fn lost(facts: &Facts<'_>, name: &str) -> Option<Value> {
+    let earlier = earlier(facts, name)?;
+    let known = |state: &Option<k8s_openapi::api::core::v1::ContainerState>| {
+        serde_json::to_value(state.as_ref()?.terminated.as_ref()?).ok()
+    };
+    let running = earlier.state.as_ref().and_then(|state| state.running.as_ref());
+    let was_of_another = !facts.sandbox.is_some_and(|sandbox| {
+        let id = earlier.container_id.as_deref().unwrap_or_default();
+        sandbox.containers.iter().any(|state| id.ends_with(&format!("/{}", state.id)))
+    });
+    if running.is_some() && was_of_another {
+        return Some(json!({
+            "exitCode": LOST_EXIT_CODE, "reason": "ContainerStatusUnknown",
+            "message": "The container could not be located when the pod was terminated",
+            "startedAt": null, "finishedAt": null,
+        }));
+    }
+    if was_of_another {
+        known(&earlier.state).or_else(|| known(&earlier.last_state))
+    } else {
+        known(&earlier.last_state)
+    }
 }
 
 fn find<'a>(sandbox: Option<&'a Sandbox>, container: &str, attempt: u32) -> Option<&'a ContainerState> {
@@ -90,46 +184,62 @@ fn is_ready(facts: &Facts<'_>, run: Run<'_>, init: bool) -> bool {
 }
 
 /// Whether a run that ended so is followed by another.
-fn is_repeated(facts: &Facts<'_>, code: i32, init: bool) -> bool {
-    let policy = facts.pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()).unwrap_or("Always");
-    let by_policy = match policy {
-        "Always" => !init || code != 0,
-        "OnFailure" => code != 0,
-        _ => false,
+fn is_repeated(facts: &Facts<'_>, container: &Container, code: i32, init: bool) -> bool {
+    let policy = match machine::policy(facts.pod) {
+        "Always" if init => "OnFailure",
+        policy => container.restart_policy.as_deref().unwrap_or(policy),
     };
-    by_policy && facts.pod.metadata.deletion_timestamp.is_none()
+    let goes_on = facts.pod.metadata.deletion_timestamp.is_none() && facts.memory.failure.is_none();
+    machine::is_repeated(policy, code) && goes_on
 }
 
-fn failed_state(facts: &Facts<'_>, failed: &FailedStart, init: bool) -> Value {
+fn failed_state(facts: &Facts<'_>, container: &Container, failed: &FailedStart, init: bool) -> Value {
     if let (Some(ended), Some(code)) = (never_ran(failed), failed.exit_code)
-        && !is_repeated(facts, code, init)
+        && !is_repeated(facts, container, code, init)
     {
         return json!({"terminated": ended});
     }
     if failed.exit_code.is_some() && failed.times > 1 {
-        return crash_loop(failed.times);
+        return crash_loop(facts, container, failed.times);
     }
     let (reason, message) = match (failed.reason, failed.times) {
-        ("ErrImagePull", 2..) => ("ImagePullBackOff", format!("Back-off pulling image: {}", failed.message)),
+        ("ErrImagePull", 2..) => {
+            let image = container.image.as_deref().unwrap_or_default();
+            (
+                "ImagePullBackOff",
+                format!("Back-off pulling image {image:?}: ErrImagePull: {}", failed.message),
+            )
+        }
         (reason, _) => (reason, failed.message.clone()),
     };
     json!({"waiting": {"reason": reason, "message": message}})
 }
 
-fn crash_loop(after: u32) -> Value {
+fn crash_loop(facts: &Facts<'_>, container: &Container, after: u32) -> Value {
     let pause = backoff(after).as_secs();
-    let message = format!("back-off {pause}s restarting failed container");
+    let pause = if pause < 60 { format!("{pause}s") } else { format!("{}m{}s", pause / 60, pause % 60) };
+    let (metadata, container) = (&facts.pod.metadata, &container.name);
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let (pod, namespace, uid) = (text(&metadata.name), text(&metadata.namespace), text(&metadata.uid));
+    let message =
+        format!("back-off {pause} restarting failed container={container} pod={pod}_{namespace}({uid})");
     json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}})
 }
 
-fn run_state(facts: &Facts<'_>, attempt: u32, state: &ContainerState, init: bool) -> Value {
+fn run_state(
+    facts: &Facts<'_>,
+    container: &Container,
+    attempt: u32,
+    state: &ContainerState,
+    init: bool,
+) -> Value {
     let ContainerPhase::Exited { code, .. } = state.phase else {
         return json!({"running": {"startedAt": rfc3339(state.started_at)}});
     };
-    if attempt > 0 && is_repeated(facts, code, init) {
-        return crash_loop(attempt);
+    if attempt > 0 && is_repeated(facts, container, code, init) {
+        return crash_loop(facts, container, attempt);
     }
-    json!({"terminated": terminated(state)})
+    json!({"terminated": terminated(facts, state)})
 }
 
 /// A command that did not run, as a run that ended at once.
@@ -141,7 +251,7 @@ fn never_ran(failed: &FailedStart) -> Option<Value> {
     }))
 }
 
-fn terminated(state: &ContainerState) -> Option<Value> {
+fn terminated(facts: &Facts<'_>, state: &ContainerState) -> Option<Value> {
     let ContainerPhase::Exited { code, signal, finished_at, oom_killed } = &state.phase else { return None };
     let reason = match (oom_killed, code) {
         (true, _) => "OOMKilled",
@@ -154,5 +264,10 @@ fn terminated(state: &ContainerState) -> Option<Value> {
     if let Some(signal) = signal {
         value["signal"] = (*signal).into();
     }
+    if let Some(message) = facts.memory.messages.get(&state.id).filter(|message| !message.is_empty()) {
+        value["message"] = message.as_str().into();
+    }
+    let uid = facts.sandbox.map_or("", |sandbox| &sandbox.pod_uid);
+    value["containerID"] = format!("xebec://{uid}/{}", state.id).into();
     Some(value)
 }

@@ -26,8 +26,9 @@ async fn a_container_that_fails_is_restarted_with_growing_pauses() {
         world.until("a restart", is_so).await;
         seen.push(world.container("a")["state"]["waiting"]["message"].clone());
     }
-    let back_off = |seconds| json!(format!("back-off {seconds}s restarting failed container"));
-    assert_eq!(seen, [back_off(10), back_off(20), back_off(40), back_off(80)]);
+    let back_off =
+        |pause| json!(format!("back-off {pause} restarting failed container=web pod=a_default(uid-1)"));
+    assert_eq!(seen, ["10s", "20s", "40s", "1m20s"].map(back_off));
     expect![[r#"
         {
           "containerID": "xebec://uid-1/web.4",
@@ -35,6 +36,7 @@ async fn a_container_that_fails_is_restarted_with_growing_pauses() {
           "imageID": "sha256:0000000000000000000000000000000000000000000000000000000000000000",
           "lastState": {
             "terminated": {
+              "containerID": "xebec://uid-1/web.4",
               "exitCode": 3,
               "finishedAt": "2026-01-01T00:01:15Z",
               "reason": "Error",
@@ -47,7 +49,7 @@ async fn a_container_that_fails_is_restarted_with_growing_pauses() {
           "started": false,
           "state": {
             "waiting": {
-              "message": "back-off 80s restarting failed container",
+              "message": "back-off 1m20s restarting failed container=web pod=a_default(uid-1)",
               "reason": "CrashLoopBackOff"
             }
           }
@@ -94,6 +96,11 @@ async fn memory_without_end_is_named() {
     world.runtime.exit(&uid, "web.0", 137, true);
     world.until_state("a", "terminated", "OOMKilled").await;
     assert_eq!(world.container("a")["state"]["terminated"]["exitCode"], 137);
+    let again = world.bind("b", one("nginx", "Always"));
+    world.until_running("b").await;
+    world.runtime.exit(&again, "web.0", 137, true);
+    world.until("a restart", |world| world.container("b")["restartCount"] == 1).await;
+    assert_eq!(world.container("b")["lastState"]["terminated"]["reason"], "OOMKilled");
     world.stop().await;
 }
 
@@ -157,8 +164,11 @@ async fn a_lost_sandbox_is_made_anew_and_a_finished_pod_is_left_alone() {
     world.pass(60).await;
     assert_eq!(
         world.runtime.take_calls(),
-        ["remove_sandbox uid-1", "run_sandbox default/web uid-1", "start_container uid-1 web.0 nginx"]
+        ["remove_sandbox uid-1", "run_sandbox default/web uid-1", "start_container uid-1 web.1 nginx"]
     );
+    let container = world.container("web");
+    assert_eq!(container["restartCount"], 1, "what was lost counts as a run");
+    assert_eq!(container["lastState"]["terminated"]["reason"], "ContainerStatusUnknown");
     assert_eq!(world.status("done"), before);
     world.stop().await;
 }

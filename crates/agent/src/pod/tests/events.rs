@@ -34,12 +34,14 @@ async fn what_happens_again_is_counted() {
     let world = World::start().await;
     world.runtime.add_image("crash", Behaviour::Exit { code: 1, after: Duration::from_secs(1) });
     world.bind("a", one("crash", "Always"));
-    world.until_event("4 Warning BackOff Back-off restarting failed container web in pod a").await;
+    world
+        .until_event("4 Warning BackOff Back-off restarting failed container web in pod a_default(uid-1)")
+        .await;
     expect![[r#"
         5 Normal Pulled Container image "crash" already present on machine
         5 Normal Created Created container: web
         5 Normal Started Started container web
-        4 Warning BackOff Back-off restarting failed container web in pod a"#]]
+        4 Warning BackOff Back-off restarting failed container web in pod a_default(uid-1)"#]]
     .assert_eq(&world.events().join("\n"));
     world.stop().await;
 }
@@ -60,7 +62,8 @@ async fn what_is_missing_is_told() {
     expect![[r#"
         1 Warning FailedCreatePodSandBox Failed to create pod sandbox: pod network: no address is left
         1 Warning FailedMount MountVolume.SetUp failed for volume "v" : configmap "gone" not found
-        1 Warning Failed Error: ErrImagePull: image "absent" is not on this node; import it with `xebec image import`
-        1 Warning BackOff Back-off pulling image: image "absent" is not on this node; import it with `xebec image import`"#]].assert_eq(&world.events().join("\n"));
+        1 Warning Failed Failed to pull image "absent": image "absent" is not on this node; import it with `xebec image import`
+        1 Warning Failed Error: ErrImagePull
+        1 Normal BackOff Back-off pulling image "absent""#]].assert_eq(&world.events().join("\n"));
     world.stop().await;
 }

@@ -3,10 +3,12 @@
 
 mod ends;
 mod events;
+mod failures;
 mod hooks;
 mod probes;
 mod reports;
 mod sandboxes;
+mod sidecars;
 mod starts;
 mod volumes;
 mod world;

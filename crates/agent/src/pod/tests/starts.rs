@@ -145,8 +145,7 @@ async fn an_image_that_is_not_there_is_named_until_it_comes() {
     .assert_eq(&pretty(&world.container("a")));
     world.until_state("a", "waiting", "ImagePullBackOff").await;
     let waiting = &world.container("a")["state"]["waiting"];
-    let wanted =
-        "Back-off pulling image: image \"absent\" is not on this node; import it with `xebec image import`";
+    let wanted = "Back-off pulling image \"absent\": ErrImagePull: image \"absent\" is not on this node; import it with `xebec image import`";
     assert_eq!(waiting["message"], wanted);
     world.runtime.add_image("absent", Behaviour::Run);
     world.until_running("a").await;
@@ -160,7 +159,9 @@ async fn an_image_that_must_not_be_pulled_says_so() {
     world.bind("a", json!({"containers": [{"name": "web", "image": "absent", "imagePullPolicy": "Never"}]}));
     world.until_state("a", "waiting", "ErrImageNeverPull").await;
     world.pass(60).await;
-    assert_eq!(world.container("a")["state"]["waiting"]["reason"], "ErrImageNeverPull");
+    let waiting = world.container("a")["state"]["waiting"].clone();
+    let message = "Container image \"absent\" is not present with pull policy of Never";
+    assert_eq!(waiting, json!({"reason": "ErrImageNeverPull", "message": message}));
     world.stop().await;
 }
 
@@ -192,7 +193,7 @@ async fn a_command_that_is_not_there_counts_as_a_run() {
           "started": false,
           "state": {
             "waiting": {
-              "message": "back-off 20s restarting failed container",
+              "message": "back-off 20s restarting failed container=web pod=again_default(uid-1)",
               "reason": "CrashLoopBackOff"
             }
           }

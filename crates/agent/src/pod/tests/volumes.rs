@@ -1,7 +1,7 @@
 //! Volumes of running pods, as their containers see them.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -164,7 +164,7 @@ async fn an_empty_dir_lives_as_long_as_its_pod() {
     world.runtime.exit(&uid, "web.0", 1, false);
     world.until("a restart", |world| world.container("a")["restartCount"] == 1).await;
     world.runtime.lose_sandbox(&uid);
-    world.until("all anew", |world| world.container("a")["restartCount"] == 0).await;
+    world.until("all anew", |world| world.container("a")["restartCount"] == 2).await;
     assert_eq!(listing(&folder), ["kept 644 x"]);
     let gone = world.fake.store.remove("pods", "default", "a");
     assert!(gone.is_some());
@@ -194,5 +194,47 @@ async fn variables_come_from_everywhere() {
     let env: Vec<String> = env.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(env, ["P_color=red", "NAME=a", "IP=10.42.0.2", "MEMORY=100", "SAID=red on a"]);
     assert!(source(&world, &uid, "/v").ends_with("v/a/logs"));
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_of_the_pods_owns_its_files() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let world = World::start().await;
+    world.put(config_map(json!({"color": "red"})));
+    let mut spec = with(json!({"configMap": {"name": "paint", "defaultMode": 0o400}}));
+    spec["securityContext"] = json!({"fsGroup": 4242, "supplementalGroups": [7]});
+    spec["volumes"].as_array_mut().expect("volumes").push(json!({"name": "cache", "emptyDir": {}}));
+    let cache = json!({"name": "cache", "mountPath": "/cache"});
+    spec["containers"][0]["volumeMounts"].as_array_mut().expect("mounts").push(cache);
+    let uid = run(&world, spec).await;
+    let of = |path: &Path| {
+        let found = fs::metadata(path).expect("it is there");
+        (found.gid(), found.permissions().mode() & 0o7777)
+    };
+    assert_eq!(of(&source(&world, &uid, "/v").join("color")), (4242, 0o440));
+    assert_eq!(of(&source(&world, &uid, "/cache")), (4242, 0o2777));
+    let spec = world.runtime.container_spec(&uid, "web.0").expect("it runs");
+    assert_eq!(spec.security.supplemental_groups, [7, 4242]);
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_account_that_wants_no_tokens_mounted_has_none() {
+    let world = World::start().await;
+    let account = |name: &str, automount: bool| {
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "automountServiceAccountToken": automount,
+            "metadata": {"name": name, "namespace": "default"}})
+    };
+    world.put(account("quiet", false));
+    world.runtime.add_image("nginx", Behaviour::Run);
+    let spec = json!({"nodeName": "n1", "serviceAccountName": "quiet", "containers": [{"name": "web", "image": "nginx"}]});
+    let uid = world
+        .put(json!({"apiVersion": "v1", "kind": "Pod", "spec": spec, "status": {"phase": "Pending"},
+        "metadata": {"name": "a", "namespace": "default"}}));
+    world.until_running("a").await;
+    assert!(mounts(&world, &uid).iter().all(|mount| mount.target != Path::new(TOKENS)));
     world.stop().await;
 }
