@@ -229,6 +229,7 @@ async fn two_nodes() -> Api {
     for node in ["n1", "n2"] {
         api.create("nodes", object(json!({"metadata": {"name": node}}))).await;
     }
+    api.create("serviceaccounts", object(json!({"metadata": {"name": "runner"}}))).await;
     let mut mine = pod("mine");
     mine.set(&["spec", "serviceAccountName"], "runner");
     mine.set(&["spec", "imagePullSecrets"], json!([{"name": "pull"}]));

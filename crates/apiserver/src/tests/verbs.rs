@@ -29,6 +29,18 @@ async fn a_write_names_the_version_it_changes() {
 }
 
 #[tokio::test]
+async fn a_pod_names_a_service_account_that_is_there() {
+    let api = api().await;
+    let mut runner = pod("web");
+    runner.set(&["spec", "serviceAccountName"], "bot");
+    let refused = api.0.create(&admin(), &target("pods", ""), runner.clone()).await.expect_err("nobody");
+    let why = "pods \"web\" is forbidden: error looking up service account default/bot: serviceaccount \"bot\" not found";
+    assert_eq!((refused.reason, refused.message.as_str()), (Reason::Forbidden, why));
+    api.create("serviceaccounts", object(json!({"metadata": {"name": "bot"}}))).await;
+    api.create("pods", runner).await;
+}
+
+#[tokio::test]
 async fn status_and_spec_are_written_apart() {
     let api = api().await;
     let mut with_status = pod("web");
