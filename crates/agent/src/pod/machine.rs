@@ -7,7 +7,7 @@ mod stopping;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
 pub(crate) use self::memory::{Condemned, FailedStart, Failure, Memory};
@@ -116,22 +116,8 @@ fn running(pod: &Pod, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp
         out.wait(end);
     }
     let mains_done = spec.containers.iter().all(|container| has_ended(container, &ask));
-    for container in spec.init_containers.iter().flatten() {
-        if is_sidecar(container) && mains_done {
-            continue;
-        }
-        let policy = match (is_sidecar(container), ask.policy) {
-            (true, _) => "Always",
-            (false, "Never") => "Never",
-            (false, _) => "OnFailure",
-        };
-        if !is_past(pod, container, sandbox, memory) {
-            one(container, &Ask { policy, ..ask }, &mut out);
-            return out;
-        }
-        if is_sidecar(container) {
-            one(container, &Ask { policy, ..ask }, &mut out);
-        }
+    if !initialize(spec, &ask, mains_done, &mut out) {
+        return out;
     }
     if mains_done {
         // Only sidecars can be left.
@@ -142,6 +128,27 @@ fn running(pod: &Pod, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp
         one(container, &Ask { policy, ..ask }, &mut out);
     }
     out
+}
+
+/// The steps of the init containers; `false` while one of them holds the others back.
+/// Sidecars are kept running for as long as there is somebody to serve.
+fn initialize(spec: &PodSpec, ask: &Ask<'_>, mains_done: bool, out: &mut Next) -> bool {
+    for container in spec.init_containers.iter().flatten() {
+        let policy = match (is_sidecar(container), ask.policy) {
+            (true, _) if mains_done => continue,
+            (true, _) => "Always",
+            (false, "Never") => "Never",
+            (false, _) => "OnFailure",
+        };
+        let is_past = is_past(ask.pod, container, ask.sandbox, ask.memory);
+        if !is_past || is_sidecar(container) {
+            one(container, &Ask { policy, ..*ask }, out);
+        }
+        if !is_past {
+            return false;
+        }
+    }
+    true
 }
 
 /// `restartPolicy` of the pod.

@@ -93,7 +93,7 @@ fn earlier<'a>(facts: &Facts<'a>, name: &str) -> Option<&'a ContainerStatus> {
     let status = facts.pod.status.as_ref()?;
     let init = status.init_container_statuses.iter().flatten();
     let mut all = init.chain(status.container_statuses.iter().flatten());
-    all.find(|status| status.name == name && status.container_id.is_some())
+    all.find(|status| status.name == name && (status.container_id.is_some() || status.last_state.is_some()))
 }
 
 type Run<'a> = Option<(u32, &'a ContainerState)>;
