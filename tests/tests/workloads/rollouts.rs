@@ -80,8 +80,7 @@ pub(crate) fn a_deployment_goes_forth_and_back(demo: &Demo) {
     }
     assert_eq!(sets(demo), ["1 version 1 1 0", "2 version 2 2 0", "3 version 3 3 2"]);
     demo.xctl(&["rollout", "undo", "deployment/web", "--to-revision=1"]).expect("goes back");
-    let web = until(demo, "deployment", "web", is_done);
-    assert_eq!(web["metadata"]["annotations"][REVISION], "4");
+    until(demo, "deployment", "web", |web| is_done(web) && web["metadata"]["annotations"][REVISION] == "4");
     let versions: Vec<String> = sets(demo).into_iter().filter(|line| line.ends_with(" 2")).collect();
     assert_eq!(versions.len(), 1, "{versions:?}");
     assert!(versions[0].starts_with("4 ") && versions[0].ends_with(" 1 2"), "{versions:?}");
