@@ -68,7 +68,7 @@ fn until_event(demo: &Demo, name: &str, wanted: &str) {
     });
 }
 
-/// A shell's output in a pod; an error where it fails.
+/// A shell's output in a pod's container `main`; an error where it fails.
 fn run(demo: &Demo, pod: &str, command: &str) -> Result<String> {
-    demo.xctl(&["exec", pod, "--", "/bin/sh", "-c", command])
+    demo.xctl(&["exec", pod, "-c", "main", "--", "/bin/sh", "-c", command])
 }
