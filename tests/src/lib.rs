@@ -13,7 +13,6 @@ pub mod machine;
 pub mod masters;
 pub mod orphans;
 pub mod outcome;
-pub mod program_image;
 pub mod programs;
 pub mod waiting;
 pub mod xctl;
