@@ -10,7 +10,7 @@ use super::wording::{named, quoted, text};
 pub(super) fn explain(pod: &Object, container: &Container<'_>) -> Explanation {
     let (image, node) = (text(container.spec, "/image"), pod.text(&["spec", "nodeName"]));
     let message = container.says("/state/waiting/message");
-    let missing = message.contains("is not on this node");
+    let missing = message.contains("is not on this node") || container.waits_for() == "ErrImageNeverPull";
     let said = if missing {
         format!(
             "{} cannot start its {}: the image {image} is not on node {node}.",
@@ -18,7 +18,8 @@ pub(super) fn explain(pod: &Object, container: &Container<'_>) -> Explanation {
             container.named()
         )
     } else {
-        let why = quoted(message.trim_start_matches("Back-off pulling image: "));
+        // A back-off names the image and the reason before it comes to the cause.
+        let why = quoted(message.split_once("ErrImagePull: ").map_or(message, |(_, cause)| cause));
         format!(
             "{} cannot start its {}: the image {image} cannot be used ({why}).",
             named(pod),

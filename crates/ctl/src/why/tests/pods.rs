@@ -19,7 +19,8 @@ fn terminated(code: i64, reason: &str) -> Value {
 }
 
 fn crashing(code: i64, reason: &str) -> Value {
-    let state = waiting("CrashLoopBackOff", "back-off 40s restarting failed container");
+    let state =
+        waiting("CrashLoopBackOff", "back-off 40s restarting failed container=web pod=web_default(u1)");
     pod_in("web", &state, &json!({"restartCount": 3, "lastState": terminated(code, reason)}))
 }
 
@@ -27,8 +28,8 @@ fn crashing(code: i64, reason: &str) -> Value {
 fn images() {
     let message = "image \"example.com/web:1\" is not on this node; import it with `xebec image import`";
     world(pod_in("web", &waiting("ErrImagePull", message), &json!({}))).check("Pod/web", &expect!["Pod web cannot start its container web: the image example.com/web:1 is not on node n1. Correct the name if it is misspelled, or bring the image to the node with `xebec image import ARCHIVE`; the pod then starts by itself."]);
-    world(pod_in("web", &waiting("ErrImageNeverPull", message), &json!({}))).check("Pod/web", &expect!["Pod web cannot start its container web: the image example.com/web:1 is not on node n1. Its imagePullPolicy is Never, so the node does not look elsewhere. Correct the name if it is misspelled, or bring the image to the node with `xebec image import ARCHIVE`; the pod then starts by itself."]);
-    let broken = "Back-off pulling image: image \"example.com/web:1\": layer 2 has another digest";
+    world(pod_in("web", &waiting("ErrImageNeverPull", "Container image \"example.com/web:1\" is not present with pull policy of Never"), &json!({}))).check("Pod/web", &expect!["Pod web cannot start its container web: the image example.com/web:1 is not on node n1. Its imagePullPolicy is Never, so the node does not look elsewhere. Correct the name if it is misspelled, or bring the image to the node with `xebec image import ARCHIVE`; the pod then starts by itself."]);
+    let broken = "Back-off pulling image \"example.com/web:1\": ErrImagePull: image \"example.com/web:1\": layer 2 has another digest";
     world(pod_in("web", &waiting("ImagePullBackOff", broken), &json!({}))).check("Pod/web", &expect![[r#"Pod web cannot start its container web: the image example.com/web:1 cannot be used (image "example.com/web:1": layer 2 has another digest). Correct the name if another image is meant, or bring a good one to the node with `xebec image import ARCHIVE`."#]]);
 }
 
@@ -119,7 +120,7 @@ fn init_containers() {
     pod["status"]["initContainerStatuses"] = json!([{"name": "setup", "ready": false, "restartCount": 0, "state": {"running": {"startedAt": MADE}}}]);
     world(pod.clone()).check("Pod/web", &expect!["Pod web waits for its init container setup, which has been running for 10m: the other containers start when it has ended well. See what it does with `xctl logs web -c setup`."]);
     pod["status"]["initContainerStatuses"] = json!([{"name": "setup", "ready": false, "restartCount": 2,
-        "state": waiting("CrashLoopBackOff", "back-off 20s restarting failed container"), "lastState": terminated(3, "Error")}]);
+        "state": waiting("CrashLoopBackOff", "back-off 20s restarting failed container=web pod=web_default(u1)"), "lastState": terminated(3, "Error")}]);
     world(pod).log(&["no such table"]).check("Pod/web", &expect!["Pod web: its init container setup was restarted 2 times, and its last run ended with exit code 3 after 2s. The last it printed: no such table. The next try is due now. Its log says why it ended: `xctl logs web -c setup`."]);
 }
 
