@@ -59,7 +59,7 @@ fn an_editor_changes_an_object_and_diff_tells_of_changes() {
     };
     assert_eq!(edit("sed -i s/red/blue/"), "configmap/paint edited\n");
     assert_eq!(edit("true"), "Edit cancelled, no changes made.\n");
-    let refused = edit("sed -i s/data:/dta:/");
+    let refused = edit("sed -i s/^data:/dta:/");
     assert!(refused.contains("dta: unknown field (did you mean \"data\"?)"), "{refused}");
     assert!(edit("false").contains("nothing was changed"));
 
