@@ -7,6 +7,7 @@
 pub mod demo;
 pub mod grpcurl;
 pub mod hosts;
+pub mod kubectl;
 pub mod leaks;
 pub mod lone;
 pub mod machine;

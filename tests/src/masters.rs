@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::hosts::Hosts;
+use crate::kubectl::Kubectl;
 use crate::machine::Machine;
 use crate::programs;
 use crate::waiting::eventually;
@@ -147,6 +148,12 @@ impl Masters {
     #[must_use]
     pub fn xctl(&self) -> Xctl {
         Xctl::new(&self.kubeconfig())
+    }
+
+    /// kubectl with the admin's kubeconfig as it is.
+    #[must_use]
+    pub fn kubectl(&self) -> Kubectl {
+        Kubectl::new(&self.kubeconfig())
     }
 
     /// The client with a kubeconfig of the admin that names this master only.

@@ -20,6 +20,8 @@ pub struct Findings {
     /// One error per field that the type does not have:
     /// `spec.replcas: unknown field (did you mean "replicas"?)`.
     pub unknown: Vec<FieldError>,
+    /// JSON pointers of those fields.
+    unknown_pointers: Vec<String>,
     /// JSON pointers of all quantities.
     quantities: Vec<String>,
 }
@@ -49,16 +51,39 @@ pub fn inspect<T: DeserializeOwned>(value: &Value) -> Result<Findings, FieldErro
 /// # Errors
 /// The first field of a wrong type.
 pub fn decode(row: &Resource, object: &mut Object) -> Result<Vec<FieldError>, FieldError> {
+    decode_with(row, object, false)
+}
+
+/// As [`decode`], and drops the unknown fields that it gives.
+///
+/// # Errors
+/// The first field of a wrong type.
+pub fn decode_known(row: &Resource, object: &mut Object) -> Result<Vec<FieldError>, FieldError> {
+    decode_with(row, object, true)
+}
+
+fn decode_with(row: &Resource, object: &mut Object, known_only: bool) -> Result<Vec<FieldError>, FieldError> {
     let mut value = std::mem::take(object).into_value();
     drop_nulls_in(&mut value);
     let findings = (row.inspect)(&value);
     for pointer in findings.iter().flat_map(|findings| &findings.quantities) {
         canonical_quantity(&mut value, pointer);
     }
+    for pointer in findings.iter().flat_map(|findings| &findings.unknown_pointers).filter(|_| known_only) {
+        remove(&mut value, pointer);
+    }
     if let Value::Object(map) = value {
         *object = Object::from_map(map);
     }
     findings.map(|findings| findings.unknown).map_err(|error| without_secrets(row, error))
+}
+
+/// Takes a field out by its JSON pointer.
+fn remove(root: &mut Value, pointer: &str) {
+    let Some((parent, field)) = pointer.rsplit_once('/') else { return };
+    if let Some(Value::Object(map)) = root.pointer_mut(parent) {
+        map.remove(&field.replace("~1", "/").replace("~0", "~"));
+    }
 }
 
 /// An error repeats the value that is wrong, which a Secret's must not be.
@@ -130,6 +155,20 @@ mod tests {
             spec.template.spec.containers[0].zzz: unknown field
             {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"lables":{},"name":"a"},"spec":{"replcas":2,"selector":{},"template":{"spec":{"containers":[{"Image":"b","name":"a","zzz":1}]}}}}"#]]
         .assert_eq(&decoded(deployment));
+    }
+
+    #[test]
+    fn unknown_fields_can_be_dropped() {
+        let value = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "x/y~z": 1},
+            "spec": {"containers": [{"name": "a", "imag": {"deep": []}}]}});
+        let mut pod = Object::from_json(value.to_string().as_bytes()).expect("an object");
+        let row = table::by_kind("v1", "Pod").expect("a row");
+        let dropped = decode_known(row, &mut pod).expect("nothing else is wrong");
+        let dropped: Vec<&str> = dropped.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(dropped, ["metadata.x/y~z", "spec.containers[0].imag"]);
+        let left = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"},
+            "spec": {"containers": [{"name": "a"}]}});
+        assert_eq!(pod.into_value(), left);
     }
 
     #[test]

@@ -24,6 +24,12 @@ pub enum Reason {
     Invalid,
     /// The verb does not apply to the resource.
     MethodNotAllowed,
+    /// None of the forms that the client takes is one that the resource has.
+    NotAcceptable,
+    /// The body is larger than any object may be.
+    RequestEntityTooLarge,
+    /// The body is in a form that is not read here.
+    UnsupportedMediaType,
     /// The revision was compacted: list again.
     Expired,
     /// No answer in time; the outcome of a write is unknown.
@@ -34,11 +40,13 @@ pub enum Reason {
     ServiceUnavailable,
     /// A defect of the server.
     InternalError,
+    /// Something that Kubernetes has and this server not yet.
+    NotImplemented,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -47,11 +55,15 @@ impl Reason {
         Self::Conflict,
         Self::Invalid,
         Self::MethodNotAllowed,
+        Self::NotAcceptable,
+        Self::RequestEntityTooLarge,
+        Self::UnsupportedMediaType,
         Self::Expired,
         Self::Timeout,
         Self::TooManyRequests,
         Self::ServiceUnavailable,
         Self::InternalError,
+        Self::NotImplemented,
     ];
 
     /// The HTTP code that Kubernetes answers with.
@@ -63,11 +75,15 @@ impl Reason {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::NotAcceptable => 406,
             Self::AlreadyExists | Self::Conflict => 409,
             Self::Expired => 410,
+            Self::RequestEntityTooLarge => 413,
+            Self::UnsupportedMediaType => 415,
             Self::Invalid => 422,
             Self::TooManyRequests => 429,
             Self::InternalError => 500,
+            Self::NotImplemented => 501,
             Self::ServiceUnavailable => 503,
             Self::Timeout => 504,
         }
@@ -85,11 +101,15 @@ impl Reason {
             Self::Conflict => "Conflict",
             Self::Invalid => "Invalid",
             Self::MethodNotAllowed => "MethodNotAllowed",
+            Self::NotAcceptable => "NotAcceptable",
+            Self::RequestEntityTooLarge => "RequestEntityTooLarge",
+            Self::UnsupportedMediaType => "UnsupportedMediaType",
             Self::Expired => "Expired",
             Self::Timeout => "Timeout",
             Self::TooManyRequests => "TooManyRequests",
             Self::ServiceUnavailable => "ServiceUnavailable",
             Self::InternalError => "InternalError",
+            Self::NotImplemented => "NotImplemented",
         }
     }
 

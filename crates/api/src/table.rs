@@ -3,8 +3,9 @@
 
 use k8s_openapi::Resource as _;
 use k8s_openapi::api::{
-    admissionregistration, apps, autoscaling, batch, certificates, coordination, core, discovery, events,
-    flowcontrol, networking, node, policy, rbac, resource, scheduling, storage,
+    admissionregistration, apps, authentication, authorization, autoscaling, batch, certificates,
+    coordination, core, discovery, events, flowcontrol, networking, node, policy, rbac, resource, scheduling,
+    storage,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions as ext;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration as agg;
@@ -170,6 +171,34 @@ static TABLE: &[Resource] = &[
     row!(agg::v1::APIService, "apiservice", [], CLUSTER, ["status"], ApiService),
 ];
 
+/// Kinds that are asked and answered, and never stored.
+static REVIEWS: &[Resource] = &[
+    row!(authentication::v1::SelfSubjectReview, "selfsubjectreview", [], CLUSTER, []),
+    row!(authentication::v1::TokenReview, "tokenreview", [], CLUSTER, []),
+    row!(authorization::v1::LocalSubjectAccessReview, "localsubjectaccessreview", [], NAMESPACED, []),
+    row!(authorization::v1::SelfSubjectAccessReview, "selfsubjectaccessreview", [], CLUSTER, []),
+    row!(authorization::v1::SelfSubjectRulesReview, "selfsubjectrulesreview", [], CLUSTER, []),
+    row!(authorization::v1::SubjectAccessReview, "subjectaccessreview", [], CLUSTER, []),
+];
+
+/// Every row of kinds that are never stored: a create is a question.
+#[must_use]
+pub fn reviews() -> &'static [Resource] {
+    REVIEWS
+}
+
+/// A row of [`reviews`] by group and plural.
+#[must_use]
+pub fn find_review(group: &str, plural: &str) -> Option<&'static Resource> {
+    REVIEWS.iter().find(|row| row.group == group && row.plural == plural)
+}
+
+/// Whether a row is one of [`reviews`].
+#[must_use]
+pub fn is_review(row: &Resource) -> bool {
+    find_review(row.group, row.plural).is_some()
+}
+
 /// Every row.
 #[must_use]
 pub fn all() -> &'static [Resource] {
@@ -230,6 +259,15 @@ mod tests {
             assert_eq!(by_storage_name(&row.storage_name()).map(|r| r.kind), Some(row.kind));
             assert_eq!(by_kind(&row.api_version(), row.kind).map(|r| r.plural), Some(row.plural));
         }
+    }
+
+    #[test]
+    fn reviews_are_rows_of_their_own() {
+        for row in reviews() {
+            assert!(is_review(row) && find(row.group, row.plural).is_none(), "{}", row.kind);
+            assert!(by_kind(&row.api_version(), row.kind).is_none(), "{}: nothing to store", row.kind);
+        }
+        assert!(all().iter().all(|row| !is_review(row)));
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Authenticator<'_> {
     /// `Unauthorized`, saying what is missing or wrong.
     pub fn authenticate(&self, credentials: &Credentials<'_>, state: &State) -> Result<User, ApiError> {
         match (credentials.authorization, credentials.certificate) {
-            (Some(header), _) => self.by_token(header, state),
+            (Some(header), _) => self.by_header(header, state),
             (None, Some(der)) => certificate(der),
             (None, None) => Err(unauthorized(
                 "no credentials: present a client certificate of this cluster's CA, or a bearer token",
@@ -48,15 +48,29 @@ impl Authenticator<'_> {
         }
     }
 
-    fn by_token(&self, header: &str, state: &State) -> Result<User, ApiError> {
+    fn by_header(&self, header: &str, state: &State) -> Result<User, ApiError> {
         let token = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let (_, token) = token.ok_or_else(|| unauthorized("authorization: write `Bearer TOKEN`"))?;
+        self.by_token(token.trim(), &[self.issuer], state).map(|(user, _)| user)
+    }
+
+    /// The user behind a token, and those of the audiences that it is meant for.
+    ///
+    /// # Errors
+    /// `Unauthorized`, saying what is wrong.
+    pub fn by_token(
+        &self,
+        token: &str,
+        audiences: &[&str],
+        state: &State,
+    ) -> Result<(User, Vec<String>), ApiError> {
         let keys = self.keys.ok_or_else(|| unauthorized("this master cannot check tokens yet: try again"))?;
-        let claims = keys
-            .verify(token.trim(), self.issuer, self.now)
+        let mut claims = keys
+            .verify(token, self.issuer, audiences, self.now)
             .map_err(|why| unauthorized(format!("the bearer token was refused: {why}")))?;
         check_alive(&claims, state)?;
-        Ok(account_user(&claims))
+        claims.audiences.retain(|audience| audiences.contains(&audience.as_str()));
+        Ok((account_user(&claims), claims.audiences))
     }
 }
 

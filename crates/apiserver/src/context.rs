@@ -1,5 +1,6 @@
 //! Who asks, for how long, and under which audit id. No verb can be called without.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a request may take when its sender sets no deadline.
@@ -55,6 +56,45 @@ pub struct RequestContext {
     pub field_manager: String,
     /// Decide and check everything, and write nothing.
     pub dry_run: bool,
+    /// What becomes of fields that the kind does not have.
+    pub field_validation: FieldValidation,
+    /// What the sender should hear beside the answer.
+    pub warnings: Warnings,
+}
+
+/// What becomes of fields that the kind does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FieldValidation {
+    /// They are refused.
+    #[default]
+    Strict,
+    /// They are dropped, and the sender is told.
+    Warn,
+    /// They are dropped.
+    Ignore,
+}
+
+/// Warnings that a request collects on its way. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    /// Warnings that one answer carries; what is more says nothing new.
+    const MOST: usize = 32;
+
+    /// Adds one, unless it is there.
+    pub fn add(&self, text: impl Into<String>) {
+        let (mut list, text) = (self.0.lock().unwrap_or_else(PoisonError::into_inner), text.into());
+        if list.len() < Self::MOST && !list.contains(&text) {
+            list.push(text);
+        }
+    }
+
+    /// All of them, taken out.
+    #[must_use]
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl RequestContext {
@@ -62,7 +102,16 @@ impl RequestContext {
     #[must_use]
     pub fn new(user: User, audit_id: String) -> Self {
         let field_manager = user.name.rsplit(':').next().unwrap_or_default().to_owned();
-        Self { user, timeout: DEFAULT_TIMEOUT, audit_id, fence: None, field_manager, dry_run: false }
+        Self {
+            user,
+            timeout: DEFAULT_TIMEOUT,
+            audit_id,
+            fence: None,
+            field_manager,
+            dry_run: false,
+            field_validation: FieldValidation::default(),
+            warnings: Warnings::default(),
+        }
     }
 
     /// A loop of the leader, such as `deployment-controller`, in its term.

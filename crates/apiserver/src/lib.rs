@@ -1,7 +1,7 @@
 //! The apiserver: one pipeline for every request, whatever face it came through.
 //!
 //! ```text
-//!  grpc/ (rest/ later) ─► authentication ─► flow control ─► authorisation ─► verb
+//!  grpc/ and rest/     ─► authentication ─► flow control ─► authorisation ─► verb
 //!                                                                            │
 //!    ┌───────────────────────────────────────────────────────────────────────┘
 //!    ▼   writes                                                    reads: State
@@ -16,6 +16,7 @@ mod allocation;
 pub mod authentication;
 mod authorizer;
 pub mod clock;
+mod connection;
 mod context;
 mod continue_token;
 pub mod grpc;
@@ -24,6 +25,7 @@ mod managed_fields;
 mod metadata;
 mod pipeline;
 mod request;
+pub mod rest;
 mod server;
 pub mod service_account;
 mod settings;
@@ -36,7 +38,8 @@ mod verbs;
 
 pub use authorizer::{Attributes, Authorizer};
 pub use context::{
-    AUTHENTICATED_GROUP, DEFAULT_TIMEOUT, MASTERS_GROUP, NODE_USER_PREFIX, NODES_GROUP, RequestContext, User,
+    AUTHENTICATED_GROUP, DEFAULT_TIMEOUT, FieldValidation, MASTERS_GROUP, NODE_USER_PREFIX, NODES_GROUP,
+    RequestContext, User, Warnings,
 };
 pub use request::{
     Binding, DeleteOptions, ListOptions, Page, Patch, Propagation, Verb, WatchEvent, WatchKind, WatchOptions,

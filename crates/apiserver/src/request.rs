@@ -23,6 +23,8 @@ pub enum Verb {
     Patch,
     /// Remove one.
     Delete,
+    /// Remove many.
+    DeleteCollection,
 }
 
 impl Verb {
@@ -37,6 +39,7 @@ impl Verb {
             Self::Update => "update",
             Self::Patch => "patch",
             Self::Delete => "delete",
+            Self::DeleteCollection => "deletecollection",
         }
     }
 
@@ -96,6 +99,8 @@ pub struct ListOptions {
     pub continue_token: String,
     /// `""` for linearizable, `"0"` for this master's own state, else not older than that.
     pub resource_version: String,
+    /// What was at exactly that revision, as long as it can still be told.
+    pub exact: bool,
 }
 
 /// One page of a list.
@@ -120,6 +125,8 @@ pub struct WatchOptions {
     pub field_selector: String,
     /// `""` or `"0"`: what is there first, as ADDED; else the changes behind it.
     pub resource_version: String,
+    /// What is there first, as ADDED: `None` where there is no revision to begin behind.
+    pub initial_events: Option<bool>,
     /// Send a BOOKMARK now and then.
     pub bookmarks: bool,
     /// When to end; `None` for never.

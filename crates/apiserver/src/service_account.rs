@@ -74,15 +74,21 @@ impl TokenKeys {
             .map_err(|error| ApiError::new(Reason::InternalError, format!("signing a token: {error}")))
     }
 
-    /// The claims of a token of this cluster that is valid now.
-    pub(crate) fn verify(&self, token: &str, issuer: &str, now: Timestamp) -> Result<Claims, String> {
+    /// The claims of a token of this cluster that is valid now, for one of the audiences.
+    pub(crate) fn verify(
+        &self,
+        token: &str,
+        issuer: &str,
+        audiences: &[&str],
+        now: Timestamp,
+    ) -> Result<Claims, String> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| "it is no JWT".to_owned())?;
         let key = self.verifying.iter().find(|(id, _)| header.kid.as_ref() == Some(id));
         let (_, key) = key.ok_or("it was not signed by this cluster")?;
         // Times are compared below, with the injected clock.
         let mut validation = Validation::new(Algorithm::ES256);
         validation.validate_exp = false;
-        validation.set_audience(&[issuer]);
+        validation.set_audience(audiences);
         validation.set_issuer(&[issuer]);
         let decoded = jsonwebtoken::decode::<WireClaims>(token, key, &validation);
         let wire = decoded.map_err(|error| format!("it is not valid: {error}"))?.claims;

@@ -65,6 +65,8 @@ fn roles() -> Vec<Object> {
         &["create"],
     );
     let who_am_i = rule(&["authentication.k8s.io"], &["selfsubjectreviews"], &["create"]);
+    let reviews_of_others = rule(&["authorization.k8s.io"], &["subjectaccessreviews"], &["create"]);
+    let token_reviews = rule(&["authentication.k8s.io"], &["tokenreviews"], &["create"]);
     vec![
         role(
             "cluster-admin",
@@ -90,6 +92,7 @@ fn roles() -> Vec<Object> {
         ),
         role("system:public-info-viewer", vec![urls(&["/healthz", "/livez", "/readyz", "/version"])]),
         role("system:basic-user", vec![self_reviews, who_am_i]),
+        role("system:auth-delegator", vec![reviews_of_others, token_reviews]),
         role("system:node", node_rules()),
         role("system:node-proxier", proxy_rules()),
     ]

@@ -67,7 +67,7 @@ impl Target {
         name: &str,
         subresource: &str,
     ) -> Result<Self, ApiError> {
-        let row = table::find(group, plural);
+        let row = table::find(group, plural).or_else(|| table::find_review(group, plural));
         let row = row.filter(|row| version.is_empty() || row.versions.contains(&version));
         let row = row.ok_or_else(|| unknown(group, version, plural))?;
         if !subresource.is_empty() && !row.has_subresource(subresource) {

@@ -2,12 +2,13 @@
 //! loops that make the cluster what its objects say.
 //!
 //! ```text
-//! 6443  TLS, client certificate or token   Resources · Cluster · Nodes · Pods
+//! 6443  TLS, client certificate or token   Resources · Cluster · Nodes · Pods, and Kubernetes REST
 //! 6444  mTLS, masters only                 Raft · Peer · Sessions
 //! ```
 
 mod cluster_keys;
 pub mod config;
+mod connections;
 mod dialer;
 mod earlier_cluster;
 mod error;

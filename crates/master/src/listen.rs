@@ -18,6 +18,10 @@ use xebec_rpc::tls;
 use crate::error::MasterError;
 use crate::pki::ServingCertificate;
 
+/// What masters talk with each other.
+pub(crate) const HTTP2: &[&[u8]] = &[b"h2"];
+/// What clients may talk.
+pub(crate) const HTTP2_OR_1: &[&[u8]] = &[b"h2", b"http/1.1"];
 const HANDSHAKES: usize = 256;
 const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
 /// How long a client that is refused may take to read that it is.
@@ -42,7 +46,7 @@ pub(crate) async fn bind(field: &'static str, address: &str) -> Result<TcpListen
 }
 
 /// TLS 1.3 with this certificate. Clients show one of this CA, or, where `optional`,
-/// none; what they may do without is decided later.
+/// none; what they may do without is decided later. They choose among `protocols`.
 ///
 /// # Errors
 /// [`MasterError::Certificate`].
@@ -50,6 +54,7 @@ pub(crate) fn server_config(
     certificate: Arc<ServingCertificate>,
     ca_der: &[u8],
     optional: bool,
+    protocols: &[&[u8]],
 ) -> Result<ServerConfig, MasterError> {
     let mut roots = RootCertStore::empty();
     roots.add(ca_der.to_vec().into())?;
@@ -60,7 +65,7 @@ pub(crate) fn server_config(
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(certificate);
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Ok(config)
 }
 

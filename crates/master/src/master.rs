@@ -120,7 +120,7 @@ async fn start(config: Config, stop: CancellationToken) -> Result<(Arc<Shared>, 
 
     // The peers' port serves Raft at once: without it a joiner never hears of the keys.
     let peer_certificate = certificate.clone();
-    let tls = listen::server_config(certificate, &ca_der, false)?;
+    let tls = listen::server_config(certificate, &ca_der, false, listen::HTTP2)?;
     let (peer_incoming, accepting) = listen::accept(peers, tls, stop.clone());
     tasks.spawn(accepting);
     let (raft, peer) = node.services();
@@ -152,7 +152,7 @@ async fn start(config: Config, stop: CancellationToken) -> Result<(Arc<Shared>, 
     let ports = [("serving", certificate.clone()), ("peer", peer_certificate)];
     renew(&shared, &membership.files, &ports)?;
     tasks.spawn(keep_renewed(shared.clone(), membership.files.clone(), ports));
-    let tls = listen::server_config(certificate, &ca_der, true)?;
+    let tls = listen::server_config(certificate, &ca_der, true, listen::HTTP2_OR_1)?;
     let (incoming, accepting) = listen::accept(clients, tls, stop.clone());
     tasks.spawn(accepting);
     tasks.spawn(serve::clients(incoming, shared.clone()));

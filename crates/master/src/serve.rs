@@ -4,21 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
 use tonic::{Request, Status};
 use xebec_apiserver::ApiServer;
 use xebec_apiserver::grpc::{ResourcesService, authenticate};
+use xebec_apiserver::rest;
 use xebec_rpc::error::to_status;
 use xebec_rpc::raft::v1::sessions_server::SessionsServer;
 use xebec_rpc::v1;
 
+use crate::connections::{self, Faces, STREAMS};
 use crate::listen;
 use crate::master::Shared;
 use crate::services::{ClusterService, NodesService, PodsService};
 
-/// Streams that one connection may have open: informers hold many.
-const STREAMS: u32 = 4096;
 /// What reflection shows: what this port serves, not every service that there is.
 const PUBLIC: [&str; 6] = [
     "grpc.health.v1.Health",
@@ -49,20 +50,16 @@ pub(crate) async fn clients(incoming: listen::Incoming, shared: Arc<Shared>) {
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .expect("our own descriptors are valid");
-    let server = Server::builder()
-        .max_concurrent_streams(STREAMS)
-        .http2_keepalive_interval(Some(Duration::from_secs(5)))
-        .add_service(health_service)
+    let grpc = Routes::new(health_service)
         .add_service(InterceptedService::new(reflection, known_only(shared.api.clone())))
         .add_service(v1::resources_server::ResourcesServer::new(ResourcesService::new(shared.api.clone())))
         .add_service(v1::cluster_server::ClusterServer::new(ClusterService(shared.clone())))
         .add_service(v1::nodes_server::NodesServer::new(NodesService(shared.clone())))
         .add_service(v1::pods_server::PodsServer::new(PodsService(shared.clone())));
-    let stop = shared.stop.clone();
+    let rest = rest::router(shared.api.clone(), Arc::new(rest::streams::NotYet));
+    let (grpc, stop) = (grpc.prepare().into_axum_router(), shared.stop.clone());
     drop(shared);
-    if let Err(error) = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await {
-        tracing::error!(%error, "the client API stopped");
-    }
+    connections::serve(incoming, Faces { grpc, rest }, stop).await;
 }
 
 /// Serves the peers' port until `stop`.

@@ -27,7 +27,12 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
 #[must_use]
 pub fn code(reason: Reason) -> Code {
     match reason {
-        Reason::BadRequest | Reason::Invalid | Reason::MethodNotAllowed => Code::InvalidArgument,
+        Reason::BadRequest
+        | Reason::Invalid
+        | Reason::MethodNotAllowed
+        | Reason::NotAcceptable
+        | Reason::RequestEntityTooLarge
+        | Reason::UnsupportedMediaType => Code::InvalidArgument,
         Reason::Unauthorized => Code::Unauthenticated,
         Reason::Forbidden => Code::PermissionDenied,
         Reason::NotFound => Code::NotFound,
@@ -38,6 +43,7 @@ pub fn code(reason: Reason) -> Code {
         Reason::TooManyRequests => Code::ResourceExhausted,
         Reason::ServiceUnavailable => Code::Unavailable,
         Reason::InternalError => Code::Internal,
+        Reason::NotImplemented => Code::Unimplemented,
     }
 }
 

@@ -128,7 +128,9 @@ impl<'a> Walker<'a, '_> {
                 Some(guess) => format!("unknown field (did you mean {guess:?}?)"),
                 None => "unknown field".to_owned(),
             };
-            self.findings.borrow_mut().unknown.push(FieldError::invalid(place.path(), message));
+            let mut findings = self.findings.borrow_mut();
+            findings.unknown.push(FieldError::invalid(place.path(), message));
+            findings.unknown_pointers.push(place.pointer());
         }
     }
 

@@ -32,13 +32,21 @@ pub struct Attributes<'a> {
     pub name: &'a str,
     /// What a list or watch restricts itself to.
     pub field_selector: &'a str,
+    /// A path that is no resource's, such as `/version`; `""` for resources.
+    pub path: &'a str,
 }
 
 impl<'a> Attributes<'a> {
     /// Without a field selector.
     #[must_use]
     pub fn new(verb: &'a str, group: &'a str, resource: &'a str, namespace: &'a str, name: &'a str) -> Self {
-        Self { verb, group, resource, namespace, name, field_selector: "" }
+        Self { verb, group, resource, namespace, name, ..Self::default() }
+    }
+
+    /// A path that is no resource's; the verb is the HTTP method in lower case.
+    #[must_use]
+    pub fn of_path(verb: &'a str, path: &'a str) -> Self {
+        Self { verb, path, ..Self::default() }
     }
 
     /// The value that a list or watch requires of a field.
@@ -58,6 +66,9 @@ impl<'a> Attributes<'a> {
     /// Kubernetes' words for a refusal.
     #[must_use]
     pub fn refusal(&self, user: &User) -> String {
+        if !self.path.is_empty() {
+            return format!("forbidden: User {:?} cannot {} path {:?}", user.name, self.verb, self.path);
+        }
         let dot = if self.group.is_empty() { "" } else { "." };
         let mut text = format!("{}{dot}{}", self.resource, self.group);
         if !self.name.is_empty() {

@@ -52,10 +52,21 @@ impl Rule {
 
     fn allows(&self, wanted: &Attributes<'_>, name: &str) -> bool {
         let has = |list: &[String], wanted: &str| list.iter().any(|found| found == "*" || found == wanted);
+        if !wanted.path.is_empty() {
+            return has(&self.verbs, wanted.verb) && self.has_path(wanted.path);
+        }
         has(&self.verbs, wanted.verb)
             && has(&self.groups, wanted.group)
             && self.has_resource(wanted.resource)
             && (self.names.is_empty() || self.names.iter().any(|found| found == name))
+    }
+
+    /// A `*` at the end of a path is everything below it.
+    fn has_path(&self, wanted: &str) -> bool {
+        self.urls.iter().any(|found| match found.strip_suffix('*') {
+            Some(start) => wanted.starts_with(start),
+            None => found == wanted,
+        })
     }
 
     /// `*` is everything; `*/scale` that subresource of everything.
@@ -134,13 +145,22 @@ impl Grants {
     /// Whether any rule of a user allows something.
     pub(crate) fn allow(&self, user: &User, wanted: &Attributes<'_>) -> bool {
         let name = wanted.object_name();
+        self.rules_of(user, wanted.namespace).any(|rule| rule.allows(wanted, &name))
+    }
+
+    /// The rules of a user in a namespace; in none (`""`) those that hold everywhere.
+    pub(crate) fn rules_of<'a>(
+        &'a self,
+        user: &'a User,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = &'a Rule> {
         let own = self.users.get(&user.name);
         let groups = user.groups.iter().filter_map(|group| self.groups.get(group));
         own.into_iter()
             .chain(groups)
             .flatten()
-            .filter(|grant| grant.namespace.as_deref().is_none_or(|namespace| namespace == wanted.namespace))
-            .any(|grant| grant.rules.iter().any(|rule| rule.allows(wanted, &name)))
+            .filter(move |grant| grant.namespace.as_deref().is_none_or(|own| own == namespace))
+            .flat_map(|grant| grant.rules.iter())
     }
 }
 

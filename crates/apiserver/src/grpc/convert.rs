@@ -34,6 +34,7 @@ pub(super) fn list_options(request: &v1::ListRequest) -> ListOptions {
         limit: request.limit as usize,
         continue_token: request.r#continue.clone(),
         resource_version: request.resource_version.clone(),
+        exact: false,
     }
 }
 
@@ -43,6 +44,7 @@ pub(super) fn watch_options(request: &v1::WatchRequest) -> WatchOptions {
         label_selector: request.label_selector.clone(),
         field_selector: request.field_selector.clone(),
         resource_version: request.resource_version.clone(),
+        initial_events: None,
         bookmarks: request.allow_bookmarks,
         timeout: (timeout > 0).then(|| Duration::from_secs(timeout)),
     }

@@ -1,36 +1,21 @@
-//! Who is behind a gRPC request: the connection's client certificate and the header
-//! `authorization`; until when: the header `grpc-timeout`.
+//! Who is behind a gRPC request, as for every request; and until when it is good: the
+//! header `grpc-timeout`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::Request;
 use tonic::metadata::MetadataMap;
-use tonic::transport::CertificateDer;
-use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use xebec_api::error::ApiError;
 
-use crate::authentication::Credentials;
-use crate::{ApiServer, RequestContext};
-
-/// The client's certificate chain, for servers that accept TLS themselves: put into the
-/// request's extensions. With tonic's own TLS nothing has to be done.
-pub type PeerCertificates = Arc<Vec<CertificateDer<'static>>>;
+use crate::{ApiServer, RequestContext, connection};
 
 /// The context of a request, for every service of the client port.
 ///
 /// # Errors
 /// `Unauthorized`, logged.
 pub fn authenticate<T>(server: &ApiServer, request: &Request<T>) -> Result<RequestContext, ApiError> {
-    let extensions = request.extensions();
-    let by_tonic = || extensions.get::<TlsConnectInfo<TcpConnectInfo>>().and_then(TlsConnectInfo::peer_certs);
-    let chain = extensions.get::<PeerCertificates>().cloned().or_else(by_tonic);
-    let certificate = chain.as_ref().and_then(|chain| chain.first()).map(AsRef::as_ref);
     let metadata = request.metadata();
-    let authorization = metadata.get("authorization").map(|value| value.to_str().unwrap_or("not ASCII"));
-    let peer = request.remote_addr().map(|address| address.to_string()).unwrap_or_default();
-    let credentials = Credentials { certificate, authorization, peer: &peer };
-    server.authenticate(&credentials, timeout(metadata))
+    connection::authenticate(server, request.extensions(), metadata.as_ref(), timeout(metadata))
 }
 
 /// `grpc-timeout`, as gRPC spells it: digits and a unit.

@@ -4,5 +4,6 @@ mod convert;
 mod identity;
 mod resources;
 
-pub use identity::{PeerCertificates, authenticate};
+pub use crate::connection::PeerCertificates;
+pub use identity::authenticate;
 pub use resources::ResourcesService;

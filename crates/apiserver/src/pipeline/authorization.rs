@@ -40,6 +40,14 @@ impl ApiServer {
         Err(refused(ctx, &attributes))
     }
 
+    /// Refuses a path that is no resource's to whom no role gives it.
+    ///
+    /// # Errors
+    /// `Forbidden`, logged, in Kubernetes' words.
+    pub async fn authorize_path(&self, ctx: &RequestContext, verb: &str, path: &str) -> Result<(), ApiError> {
+        self.check_access(ctx, &Attributes::of_path(verb, path)).await
+    }
+
     /// As [`ApiServer::authorize`], but a refusal is decided again behind a barrier.
     ///
     /// # Errors

@@ -5,32 +5,43 @@ use xebec_api::check;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
 
-use crate::Target;
+use crate::{FieldValidation, RequestContext, Target};
 
 /// The largest object, as JSON; Kubernetes' own bound on a request.
 const MAX_BYTES: usize = 3 * 512 * 1024;
 
 /// Checks a body against the request's target and completes what may be left out:
 /// `apiVersion`, `kind`, and the namespace.
-pub(crate) fn run(object: &mut Object, target: &Target) -> Result<(), ApiError> {
+pub(crate) fn run(ctx: &RequestContext, object: &mut Object, target: &Target) -> Result<(), ApiError> {
     check_metadata_shape(object)?;
     check_type(object, target)?;
     check_place(object, target)?;
-    check_fields(object, target)
+    check_fields(ctx, object, target)
 }
 
 /// The fields and the size.
-fn check_fields(object: &mut Object, target: &Target) -> Result<(), ApiError> {
+fn check_fields(ctx: &RequestContext, object: &mut Object, target: &Target) -> Result<(), ApiError> {
     let size = object.to_json().len();
     if size > MAX_BYTES {
         return Err(bad(format!("the object has {size} bytes; {MAX_BYTES} are the limit")));
     }
     let row = target.row;
-    match check::decode(row, object) {
-        Ok(unknown) if unknown.is_empty() => Ok(()),
-        Ok(causes) => Err(ApiError::invalid(row.group, row.kind, object.name(), causes)),
-        Err(cause) => Err(ApiError::invalid(row.group, row.kind, object.name(), vec![cause])),
+    let strict = ctx.field_validation == FieldValidation::Strict;
+    let decoded = if strict { check::decode(row, object) } else { check::decode_known(row, object) };
+    let causes = match decoded {
+        Ok(unknown) if strict => unknown,
+        Ok(dropped) => {
+            if ctx.field_validation == FieldValidation::Warn {
+                dropped.iter().for_each(|error| ctx.warnings.add(format!("unknown field {:?}", error.field)));
+            }
+            Vec::new()
+        }
+        Err(cause) => vec![cause],
+    };
+    if causes.is_empty() {
+        return Ok(());
     }
+    Err(ApiError::invalid(row.group, row.kind, object.name(), causes))
 }
 
 fn check_metadata_shape(object: &mut Object) -> Result<(), ApiError> {

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
+use xebec_api::table;
 use xebec_state::State;
 
 pub(crate) use authorization::Selectors;
@@ -72,6 +73,9 @@ impl ApiServer {
         work: impl Future<Output = Result<T, ApiError>>,
     ) -> Result<T, ApiError> {
         let request = async {
+            if table::is_review(target.row) && verb != Verb::Create {
+                return Err(only_asked(target, verb));
+            }
             let _permit = self.flow().enter(ctx, verb).await?;
             self.authorize_request(ctx, verb, target, selectors).await?;
             work.await
@@ -83,6 +87,12 @@ impl ApiServer {
         audit::record(ctx, verb, target, outcome.as_ref().err());
         outcome
     }
+}
+
+/// There is nothing to read or change of a kind that is never stored.
+fn only_asked(target: &Target, verb: Verb) -> ApiError {
+    let message = format!("{} is not supported on {}: create one", verb.as_str(), target.qualified());
+    ApiError::new(Reason::MethodNotAllowed, message)
 }
 
 fn too_late(verb: Verb) -> ApiError {

@@ -1,9 +1,6 @@
 //! The gRPC face, called as tonic calls it.
 
-use std::sync::Arc;
-
 use futures::StreamExt;
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use serde_json::json;
 use tonic::{Code, Request};
 use xebec_api::error::Reason;
@@ -12,17 +9,8 @@ use xebec_rpc::object::{decode, encode};
 use xebec_rpc::v1;
 use xebec_rpc::v1::resources_server::Resources;
 
-use super::{api, config_map, object};
-use crate::grpc::{PeerCertificates, ResourcesService};
-
-fn certificate(name: &str, group: &str) -> PeerCertificates {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.distinguished_name.push(DnType::OrganizationName, group);
-    let key = KeyPair::generate().expect("a key");
-    Arc::new(vec![params.self_signed(&key).expect("a certificate").der().clone()])
-}
+use super::{api, certificate, config_map, object};
+use crate::grpc::ResourcesService;
 
 /// A request of the administrator.
 fn asked<T>(message: T) -> Request<T> {

@@ -7,6 +7,7 @@ mod lists;
 mod matrix;
 mod outcomes;
 mod rbac;
+mod rest;
 mod samples;
 mod tokens;
 mod verbs;
@@ -20,7 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 
+use crate::grpc::PeerCertificates;
 use crate::testing::Fixture;
 use crate::{ApiServer, Patch, RequestContext, Target, User, WatchKind, WatchOptions};
 
@@ -39,6 +42,16 @@ fn admin() -> RequestContext {
 fn user(name: &str, groups: &[&str]) -> RequestContext {
     let groups = groups.iter().map(|&group| group.to_owned()).collect();
     RequestContext::new(User { name: name.into(), groups }, "test".into())
+}
+
+/// What a connection shows of a user.
+fn certificate(name: &str, group: &str) -> PeerCertificates {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.distinguished_name.push(DnType::OrganizationName, group);
+    let key = KeyPair::generate().expect("a key");
+    Arc::new(vec![params.self_signed(&key).expect("a certificate").der().clone()])
 }
 
 fn object(value: Value) -> Object {

@@ -50,6 +50,7 @@ fn may(api: &Api, context: &RequestContext, request: &str) -> bool {
         namespace: words[2],
         name: words[3],
         field_selector: words.get(4).copied().unwrap_or_default(),
+        ..Attributes::default()
     };
     api.0.authorizer().allows(&api.0.state(), &context.user, &attributes)
 }

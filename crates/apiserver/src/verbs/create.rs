@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
+use xebec_api::table;
 use xebec_state::{Precondition, State};
 
 use super::{allocate, method_not_allowed, open_namespace, record_fields, store_object};
@@ -31,6 +32,7 @@ impl ApiServer {
         let work = async {
             target.check_scope(true)?;
             match target.subresource.as_str() {
+                "" if table::is_review(target.row) => self.review(ctx, &target, object).await,
                 "" => self.create_object(ctx, &mut target, object).await,
                 "binding" => self.create_binding(ctx, &target, &object).await,
                 "eviction" => self.create_eviction(ctx, &target, &object).await,
@@ -47,7 +49,7 @@ impl ApiServer {
         target: &mut Target,
         mut object: Object,
     ) -> Result<Object, ApiError> {
-        decode::run(&mut object, target)?;
+        decode::run(ctx, &mut object, target)?;
         object.name().clone_into(&mut target.name);
         self.commit(ctx, |state| {
             let work = Work::new(self, ctx, target, state);

@@ -53,6 +53,11 @@ impl ApiServer {
         target: &Target,
         options: &ListOptions,
     ) -> Result<(Arc<State>, Option<ContinueToken>), ApiError> {
+        if options.exact {
+            let revision = parse_revision(&options.resource_version)?;
+            let state = self.state_at(target, revision).await?;
+            return state.map(|state| (state, None)).ok_or_else(|| too_old(revision));
+        }
         if options.continue_token.is_empty() {
             return Ok((self.state_for(&options.resource_version).await?, None));
         }
@@ -122,7 +127,12 @@ pub(super) fn parse_revision(text: &str) -> Result<u64, ApiError> {
     text.parse().map_err(|_| ApiError::new(Reason::BadRequest, message))
 }
 
-fn page(
+fn too_old(revision: u64) -> ApiError {
+    let message = format!("The resourceVersion for the provided list is too old: {revision}");
+    ApiError::new(Reason::Expired, message)
+}
+
+pub(super) fn page(
     state: &State,
     target: &Target,
     matcher: &Matcher,

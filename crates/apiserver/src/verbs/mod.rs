@@ -4,10 +4,12 @@
 mod bind;
 mod create;
 mod delete;
+mod delete_collection;
 mod eviction;
 mod get;
 mod list;
 mod patch;
+mod review;
 mod scale;
 mod service_token;
 mod update;

@@ -29,7 +29,7 @@ impl ApiServer {
                 let old = read(state, target)?;
                 let base = if target.subresource == "scale" { scale::of(&old) } else { old.clone() };
                 let mut request = apply(base, patch, old.resource_version())?;
-                update::check_body(&mut request, target)?;
+                update::check_body(ctx, &mut request, target)?;
                 update::decide(&work, request, &old)
             })
             .await

@@ -24,7 +24,7 @@ impl ApiServer {
         let work = async {
             target.check_scope(true)?;
             target.check_name()?;
-            check_body(&mut object, target)?;
+            check_body(ctx, &mut object, target)?;
             self.commit(ctx, |state| {
                 let work = Work::new(self, ctx, target, state);
                 let old = read(state, target)?;
@@ -37,10 +37,10 @@ impl ApiServer {
 }
 
 /// Stage 4 for the body of an update.
-pub(super) fn check_body(object: &mut Object, target: &Target) -> Result<(), ApiError> {
+pub(super) fn check_body(ctx: &RequestContext, object: &mut Object, target: &Target) -> Result<(), ApiError> {
     match target.subresource.as_str() {
         "scale" => scale::check(object, target),
-        "" | "status" | "finalize" | "approval" => decode::run(object, target),
+        "" | "status" | "finalize" | "approval" => decode::run(ctx, object, target),
         _ => Err(method_not_allowed(target, "update")),
     }
 }

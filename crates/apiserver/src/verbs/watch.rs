@@ -76,21 +76,20 @@ impl ApiServer {
             next_bookmark: now + BOOKMARK_EVERY,
             end: options.timeout.map(|timeout| now + timeout),
         };
-        match options.resource_version.as_str() {
-            version @ ("" | "0") => {
-                if version.is_empty() {
-                    self.barrier().await?;
-                }
-                let state = self.state();
-                watcher.start_with(&state)?;
-            }
-            version => {
-                let revision = parse_revision(version)?;
-                self.wait_for(revision).await?;
-                watcher.place = revision;
-                // Says at once, and not in the stream, that the revision is too old.
-                watcher.read(&self.state())?;
-            }
+        let version = options.resource_version.as_str();
+        let anywhere = matches!(version, "" | "0");
+        if version.is_empty() {
+            self.barrier().await?;
+        }
+        let revision = if anywhere { 0 } else { parse_revision(version)? };
+        self.wait_for(revision).await?;
+        let state = self.state();
+        if options.initial_events.unwrap_or(anywhere) {
+            watcher.start_with(&state)?;
+        } else {
+            watcher.place = if anywhere { state.revision() } else { revision };
+            // Says at once, and not in the stream, that the revision is too old.
+            watcher.read(&state)?;
         }
         Ok(watcher)
     }

@@ -1,0 +1,233 @@
+//! Requests about resources: the method and the path are a verb, and each verb's answer
+//! is put into the form that was asked for.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use xebec_api::error::{ApiError, Reason};
+use xebec_api::object::Object;
+use xebec_api::table;
+
+use super::body::{self, Received, unsupported};
+use super::path::{self, ResourcePath};
+use super::represent::Shown;
+use super::streams::{self, StreamRequest};
+use super::table::Include;
+use super::{Face, Query, Reply, negotiate, options, reply, watch};
+use crate::{ApiServer, Patch, RequestContext, Target, Verb};
+
+/// Kinds whose delete answers with the object even when it is gone at once.
+const ANSWER_WITH_OBJECT: [&str; 7] = [
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "pods",
+    "podtemplates",
+    "resourcequotas",
+    "serviceaccounts",
+    "services",
+];
+const PATCH_TYPES: &str = "application/json-patch+json, application/merge-patch+json";
+
+/// One request about a resource.
+struct Call {
+    server: Arc<ApiServer>,
+    ctx: RequestContext,
+    target: Target,
+    query: Query,
+    shown: Shown,
+    reply: Reply,
+}
+
+pub(super) async fn handle(
+    State(face): State<Arc<Face>>,
+    Extension(ctx): Extension<RequestContext>,
+    request: Request,
+) -> Response {
+    let (reply, warnings) = (Reply::to(&request), ctx.warnings.clone());
+    let answered = answer(&face, ctx, reply, request).await;
+    let mut response = answered.unwrap_or_else(|error| reply.fail(&error));
+    reply::warn(&mut response, &warnings);
+    response
+}
+
+async fn answer(
+    face: &Face,
+    ctx: RequestContext,
+    reply: Reply,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let ResourcePath { target, watch } = path::parse(request.uri().path())?;
+    let query = Query::of(request.uri());
+    if target.row.storage_name() == "pods" && streams::SUBRESOURCES.contains(&target.subresource.as_str()) {
+        let stream = StreamRequest { context: ctx, target, query, reply, request };
+        return Ok(face.streams.serve(stream).await);
+    }
+    let verb = verb(request.method(), &target, watch || query.flag("watch"))?;
+    let (media, form) = negotiate::form(request.headers(), !table::is_review(target.row))?;
+    let now = face.server.settings().clock.now().as_second();
+    let shown = Shown { form, include: Include::of(&query)?, now };
+    let call = Call { server: face.server.clone(), ctx, target, query, shown, reply: reply.in_media(media) };
+    match verb {
+        Verb::Get => call.get().await,
+        Verb::List => call.list().await,
+        Verb::Watch => call.watch().await,
+        Verb::Create | Verb::Update | Verb::Patch | Verb::Delete | Verb::DeleteCollection => {
+            let body = body::receive(request, call.ctx.timeout).await?;
+            match verb {
+                Verb::Create => call.create(&body).await,
+                Verb::Update => call.update(&body).await,
+                Verb::Patch => call.patch(&body).await,
+                Verb::Delete => call.delete(&body).await,
+                _ => call.delete_collection(&body).await,
+            }
+        }
+    }
+}
+
+/// The verb of a method on a path.
+fn verb(method: &Method, target: &Target, watch: bool) -> Result<Verb, ApiError> {
+    let (named, whole) = (!target.name.is_empty(), target.subresource.is_empty());
+    Ok(match method.as_str() {
+        "GET" | "HEAD" if watch && whole => Verb::Watch,
+        "GET" | "HEAD" if named => Verb::Get,
+        "GET" | "HEAD" => Verb::List,
+        "POST" if !named || !whole => Verb::Create,
+        "PUT" if named => Verb::Update,
+        "PATCH" if named => Verb::Patch,
+        "DELETE" if named => Verb::Delete,
+        "DELETE" => Verb::DeleteCollection,
+        _ => {
+            let what = if named { "an object" } else { "a collection" };
+            let message = format!("{method} is not supported on {what} of {}", target.qualified());
+            return Err(ApiError::new(Reason::MethodNotAllowed, message));
+        }
+    })
+}
+
+impl Call {
+    async fn get(self) -> Result<Response, ApiError> {
+        let object = self.server.get(&self.ctx, &self.target).await?;
+        Ok(self.send(StatusCode::OK, object))
+    }
+
+    async fn list(self) -> Result<Response, ApiError> {
+        let page = self.server.list(&self.ctx, &self.target, &options::list(&self.query)?).await?;
+        Ok(self.reply.send(StatusCode::OK, &self.shown.page(&self.target, page)))
+    }
+
+    async fn watch(self) -> Result<Response, ApiError> {
+        let options = options::watch(&self.server, &self.query)?;
+        let opened = self.server.watch(&self.ctx, &self.target, &options).await;
+        let (server, shown) = (self.server, self.shown);
+        let shown = move || Shown { now: server.settings().clock.now().as_second(), ..shown };
+        watch::respond(opened, self.target, shown)
+    }
+
+    async fn create(self, body: &Received) -> Result<Response, ApiError> {
+        let ctx = options::write(self.ctx.clone(), &self.query)?;
+        let object = self.server.create(&ctx, &self.target, body.object()?).await?;
+        Ok(self.send(StatusCode::CREATED, object))
+    }
+
+    async fn update(self, body: &Received) -> Result<Response, ApiError> {
+        let ctx = options::write(self.ctx.clone(), &self.query)?;
+        let object = self.server.update(&ctx, &self.target, body.object()?).await?;
+        Ok(self.send(StatusCode::OK, object))
+    }
+
+    async fn patch(self, body: &Received) -> Result<Response, ApiError> {
+        let ctx = options::write(self.ctx.clone(), &self.query)?;
+        let object = self.server.patch(&ctx, &self.target, &patch(body)?).await?;
+        Ok(self.send(StatusCode::OK, object))
+    }
+
+    async fn delete(self, body: &Received) -> Result<Response, ApiError> {
+        let sent = if body.is_empty() { None } else { Some(body.object()?) };
+        let (options, dry_run) = options::delete(&self.query, sent.as_ref())?;
+        let ctx = RequestContext { dry_run, ..self.ctx.clone() };
+        let object = self.server.delete(&ctx, &self.target, &options).await?;
+        let stays = object.is_terminating() || ANSWER_WITH_OBJECT.contains(&self.target.row.plural);
+        if stays {
+            return Ok(self.send(StatusCode::OK, object));
+        }
+        Ok(self.reply.send(StatusCode::OK, &gone(&self.target, &object)))
+    }
+
+    async fn delete_collection(self, body: &Received) -> Result<Response, ApiError> {
+        let sent = if body.is_empty() { None } else { Some(body.object()?) };
+        let (options, dry_run) = options::delete(&self.query, sent.as_ref())?;
+        let ctx = RequestContext { dry_run, ..self.ctx.clone() };
+        let which = options::list(&self.query)?;
+        let page = self.server.delete_collection(&ctx, &self.target, &which, &options).await?;
+        Ok(self.reply.send(StatusCode::OK, &self.shown.page(&self.target, page)))
+    }
+
+    fn send(&self, code: StatusCode, object: Object) -> Response {
+        self.reply.send(code, &self.shown.object(&self.target, object))
+    }
+}
+
+/// The patch in a body, whose kind its content type says.
+fn patch(body: &Received) -> Result<Patch, ApiError> {
+    match body.media_type() {
+        "application/merge-patch+json" => Ok(Patch::Merge(body.json()?)),
+        "application/json-patch+json" => Ok(Patch::Json(body.json()?)),
+        "application/strategic-merge-patch+json" => {
+            Err(not_yet("strategic merge patches", "application/merge-patch+json"))
+        }
+        "application/apply-patch+yaml" | "application/apply-patch+cbor" => {
+            Err(not_yet("server-side apply", "client-side apply"))
+        }
+        other => Err(unsupported(other, PATCH_TYPES)),
+    }
+}
+
+fn not_yet(what: &str, instead: &str) -> ApiError {
+    let message = format!("{what}: not supported here yet; use {instead}");
+    ApiError::new(Reason::UnsupportedMediaType, message)
+}
+
+/// What is said of an object that is gone.
+fn gone(target: &Target, object: &Object) -> Value {
+    let mut details = json!({"name": object.name(), "kind": target.row.plural, "uid": object.uid()});
+    if !target.row.group.is_empty() {
+        details["group"] = target.row.group.into();
+    }
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_and_a_path_are_a_verb() {
+        for (method, path, wanted) in [
+            ("GET", "/api/v1/pods", "list"),
+            ("HEAD", "/api/v1/pods", "list"),
+            ("GET", "/api/v1/watch/pods", "watch"),
+            ("GET", "/api/v1/namespaces/a/pods/b", "get"),
+            ("GET", "/api/v1/watch/namespaces/a/pods/b", "watch"),
+            ("GET", "/api/v1/namespaces/a/pods/b/status", "get"),
+            ("POST", "/api/v1/namespaces/a/pods", "create"),
+            ("POST", "/api/v1/namespaces/a/pods/b/eviction", "create"),
+            ("PUT", "/api/v1/namespaces/a/finalize", "update"),
+            ("PATCH", "/api/v1/namespaces/a/pods/b", "patch"),
+            ("DELETE", "/api/v1/namespaces/a/pods/b", "delete"),
+            ("DELETE", "/api/v1/namespaces/a/pods", "deletecollection"),
+            ("POST", "/api/v1/namespaces/a/pods/b", "MethodNotAllowed"),
+            ("PUT", "/api/v1/namespaces/a/pods", "MethodNotAllowed"),
+            ("OPTIONS", "/api/v1/namespaces/a/pods", "MethodNotAllowed"),
+        ] {
+            let ResourcePath { target, watch } = path::parse(path).expect(path);
+            let method = method.parse().expect("a method");
+            let found = verb(&method, &target, watch);
+            let found = found.map_or_else(|error| error.reason.as_str(), Verb::as_str);
+            assert_eq!(found, wanted, "{method} {path}");
+        }
+    }
+}

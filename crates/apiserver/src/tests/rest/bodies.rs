@@ -1,0 +1,106 @@
+//! Bodies in every form, and those that are refused.
+
+use serde_json::json;
+
+use super::{Ask, Rest};
+
+const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+
+#[tokio::test]
+async fn json_yaml_and_bodies_without_a_type_are_read() {
+    let rest = Rest::new().await;
+    let map = |name: &str| json!({"metadata": {"name": name}, "data": {"a": "1"}}).to_string();
+    for (name, content_type) in [
+        ("a", "application/json"),
+        ("b", ""),
+        ("c", "application/json; charset=utf-8"),
+        ("d", "application/yaml"),
+    ] {
+        let made = rest.ask(Ask::new("POST", MAPS).body(content_type, map(name))).await;
+        assert_eq!((made.code, &made.json()["data"]["a"]), (201, &json!("1")), "{content_type}");
+    }
+    let yaml = "metadata:\n  name: e\ndata:\n  text: |\n    two\n    lines\n";
+    let made = rest.ask(Ask::new("POST", MAPS).body("application/yaml", yaml)).await;
+    assert_eq!(made.json()["data"]["text"], "two\nlines\n");
+    let shown = rest.ask(Ask::new("GET", &format!("{MAPS}/e")).header("accept", "application/yaml")).await;
+    assert_eq!(shown.header("content-type"), "application/yaml");
+    assert!(shown.text().contains("data:\n  text: |\n    two\n    lines\n"), "{}", shown.text());
+}
+
+#[tokio::test]
+async fn bodies_that_cannot_be_read_say_why() {
+    let rest = Rest::new().await;
+    let large = "x".repeat(3 * 1024 * 1024 + 1);
+    let deep = "[".repeat(10_000);
+    for (content_type, body, wanted) in [
+        ("application/json", "{", "400 BadRequest: the body of the request is no JSON: EOF"),
+        ("application/json", "[1]", "400 BadRequest: the body of the request is no object"),
+        ("application/json", "", "400 BadRequest: the request has no body: send the object"),
+        (
+            "application/json",
+            deep.as_str(),
+            "400 BadRequest: the body of the request is no JSON: recursion limit",
+        ),
+        ("application/yaml", "a: b: c", "400 BadRequest: the body of the request is no YAML: "),
+        (
+            "text/html",
+            "<p>",
+            "415 UnsupportedMediaType: the body of the request was in an unknown format (text/html)",
+        ),
+        (
+            "application/vnd.kubernetes.protobuf",
+            "k8s\0",
+            "415 UnsupportedMediaType: bodies in protobuf are not read here yet",
+        ),
+        (
+            "application/json",
+            large.as_str(),
+            "413 RequestEntityTooLarge: Request entity too large: limit is 3145728",
+        ),
+    ] {
+        let told = rest.ask(Ask::new("POST", MAPS).body(content_type, body.to_owned())).await.failure();
+        assert!(told.starts_with(wanted), "{told}");
+    }
+    for (content_type, wanted) in [
+        (
+            "application/apply-patch+yaml",
+            "415 UnsupportedMediaType: server-side apply: not supported here yet",
+        ),
+        ("application/json", "415 UnsupportedMediaType: the body of the request was in an unknown format"),
+    ] {
+        let patch = Ask::new("PATCH", &format!("{MAPS}/a")).body(content_type, "{}");
+        let told = rest.ask(patch).await.failure();
+        assert!(told.starts_with(wanted), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn people_get_indented_answers() {
+    let rest = Rest::new().await;
+    let path = "/api/v1/namespaces/default";
+    for (ask, pretty) in [
+        (Ask::new("GET", path), false),
+        (Ask::new("GET", &format!("{path}?pretty=true")), true),
+        (Ask::new("GET", path).header("user-agent", "curl/8.0"), true),
+        (Ask::new("GET", &format!("{path}?pretty=false")).header("user-agent", "curl/8.0"), false),
+    ] {
+        let text = rest.ask(ask).await.text();
+        assert_eq!(text.starts_with("{\n  \"apiVersion\": \"v1\""), pretty, "{text}");
+        assert!(text.ends_with("}\n"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn large_answers_are_compressed_for_whom_takes_it() {
+    let rest = Rest::new().await;
+    let map = json!({"metadata": {"name": "large"}, "data": {"a": "x".repeat(200 * 1024)}});
+    rest.send("POST", MAPS, &map).await;
+    let plain = rest.get(MAPS).await;
+    let packed = rest.ask(Ask::new("GET", MAPS).header("accept-encoding", "gzip")).await;
+    assert_eq!((plain.header("content-encoding"), packed.header("content-encoding")), ("", "gzip"));
+    assert!(packed.body.len() < plain.body.len() / 10, "{}", packed.body.len());
+    let mut unpacked = Vec::new();
+    let mut decoder = flate2::read::GzDecoder::new(packed.body.as_ref());
+    std::io::Read::read_to_end(&mut decoder, &mut unpacked).expect("gzip");
+    assert_eq!(unpacked, plain.body);
+}
