@@ -143,11 +143,48 @@ fn objects_are_applied_shown_changed_watched_and_deleted() {
 fn what_there_is_and_who_may_what_can_be_asked() {
     let masters = Masters::one();
     let kubectl = masters.kubectl();
-    prints(&kubectl, &["api-versions"], expect![[r#""#]]);
+    prints(
+        &kubectl,
+        &["api-versions"],
+        expect![[r#"
+        admissionregistration.k8s.io/v1
+        apiextensions.k8s.io/v1
+        apiregistration.k8s.io/v1
+        apps/v1
+        authentication.k8s.io/v1
+        authorization.k8s.io/v1
+        autoscaling/v2
+        batch/v1
+        certificates.k8s.io/v1
+        coordination.k8s.io/v1
+        discovery.k8s.io/v1
+        events.k8s.io/v1
+        flowcontrol.apiserver.k8s.io/v1
+        networking.k8s.io/v1
+        node.k8s.io/v1
+        policy/v1
+        rbac.authorization.k8s.io/v1
+        resource.k8s.io/v1
+        scheduling.k8s.io/v1
+        storage.k8s.io/v1
+        v1
+    "#]],
+    );
     let resources = kubectl.run(&["api-resources", "-o", "name", "--verbs=list"]).expect("resources");
     let rows = xebec_api::table::all();
     assert_eq!(resources.lines().count(), rows.len(), "{resources}");
-    prints(&kubectl, &["api-resources", "--api-group=apps"], expect![[r#""#]]);
+    prints(
+        &kubectl,
+        &["api-resources", "--api-group=apps"],
+        expect![[r#"
+        NAME SHORTNAMES APIVERSION NAMESPACED KIND
+        controllerrevisions apps/v1 true ControllerRevision
+        daemonsets ds apps/v1 true DaemonSet
+        deployments deploy apps/v1 true Deployment
+        replicasets rs apps/v1 true ReplicaSet
+        statefulsets sts apps/v1 true StatefulSet
+    "#]],
+    );
     let version = kubectl.json(&["version"]).expect("a version");
     assert_eq!(version["serverVersion"]["minor"], "35");
     assert_eq!(kubectl.run(&["get", "--raw", "/readyz"]).expect("ready"), "ok");
