@@ -84,6 +84,49 @@ fn node_port(port: &Value) -> Option<u64> {
     port.get("nodePort").and_then(Value::as_u64).filter(|port| *port != 0)
 }
 
+fn protocol(port: &Value) -> &str {
+    port.get("protocol").and_then(Value::as_str).unwrap_or("TCP")
+}
+
+/// Whether two are the same port of a Service, before and after an update.
+fn is_same(one: &Value, other: &Value) -> bool {
+    one.get("port") == other.get("port") && protocol(one) == protocol(other)
+}
+
+/// The node ports that a Service's own ports have by now.
+#[derive(Default)]
+struct NodePorts {
+    taken: BTreeSet<u64>,
+    /// Port, protocol and node port.
+    list: Vec<(Option<u64>, String, u64)>,
+}
+
+impl NodePorts {
+    fn of(ports: &[Value]) -> Self {
+        let mut all = Self::default();
+        ports.iter().for_each(|port| all.add(port));
+        all
+    }
+
+    fn add(&mut self, port: &Value) {
+        if let Some(number) = node_port(port) {
+            self.taken.insert(number);
+            let own = port.get("port").and_then(Value::as_u64);
+            self.list.push((own, protocol(port).to_owned(), number));
+        }
+    }
+
+    /// The one that the same port has in another protocol: DNS over TCP and UDP is found at
+    /// one number of the nodes too.
+    fn shared(&self, port: &Value) -> Option<u64> {
+        let own = port.get("port").and_then(Value::as_u64);
+        let (_, _, number) = self.list.iter().find(|(other, _, _)| *other == own)?;
+        let clashes =
+            |(_, other, taken): &(Option<u64>, String, u64)| taken == number && other == protocol(port);
+        (!self.list.iter().any(clashes)).then_some(*number)
+    }
+}
+
 struct Planner<'a> {
     state: &'a State,
     settings: &'a Settings,
@@ -176,27 +219,24 @@ impl Planner<'_> {
         let with_ports = matches!(new.text(&["spec", "type"]), "NodePort" | "LoadBalancer");
         let before: Vec<Value> = old.into_iter().flat_map(ports).cloned().collect();
         let mut list: Vec<Value> = ports(new).cloned().collect();
-        let mut taken: BTreeSet<u64> = list.iter().filter_map(node_port).collect();
+        let mut given = NodePorts::of(&list);
         for (index, port) in list.iter_mut().enumerate() {
-            let Some(fields) = port.as_object_mut() else { continue };
             if !with_ports {
                 // Left over from a NodePort Service that became a ClusterIP one.
-                fields.remove("nodePort");
+                port.as_object_mut().and_then(|fields| fields.remove("nodePort"));
                 continue;
             }
-            let asked = fields.get("nodePort").and_then(Value::as_u64).filter(|port| *port != 0);
-            let kept = before.iter().find(|old| {
-                old.get("port") == fields.get("port") && old.get("protocol") == fields.get("protocol")
-            });
-            let kept = kept.and_then(node_port).filter(|kept| !taken.contains(kept));
+            let kept = before.iter().find(|old| is_same(old, port)).and_then(node_port);
+            let kept = kept.filter(|kept| !given.taken.contains(kept));
+            let number = node_port(port).or(kept).or_else(|| given.shared(port));
             let path = format!("spec.ports[{index}].nodePort");
-            match asked.or(kept).or_else(|| self.free_port(&taken)) {
-                Some(port) => {
-                    if let Some(why) = self.refused_port(port) {
+            match number.or_else(|| self.free_port(&given.taken)) {
+                Some(number) => {
+                    if let Some(why) = self.refused_port(number) {
                         self.refuse(&path, why);
                     }
-                    taken.insert(port);
-                    fields.insert("nodePort".into(), port.into());
+                    port["nodePort"] = number.into();
+                    given.add(port);
                 }
                 None => self.refuse(&path, "the node port range has no free port".into()),
             }

@@ -1,12 +1,16 @@
 //! Service addresses and ports: no two Services have the same, and none is lost.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use xebec_api::object::Object;
 use xebec_state::{Key, Operation, Precondition, Transaction};
 
 use super::{Api, admin, api, object, target};
-use crate::testing::Fixture;
-use crate::{DeleteOptions, Target};
+use crate::testing::{CountedIds, Fixture};
+use crate::{ApiServer, DeleteOptions, Settings, Target};
 
 fn service(name: &str, spec: Value) -> Object {
     let mut service = object(json!({"metadata": {"name": name}, "spec": {"ports": [{"port": 80}]}}));
@@ -83,6 +87,70 @@ async fn what_a_service_gives_up_is_free_again() {
     assert_eq!(held(&api), [back.text(&["spec", "clusterIP"])]);
     api.0.delete(&admin(), &target, &DeleteOptions::default()).await.expect("deleted");
     assert_eq!(held(&api), Vec::<String>::new());
+}
+
+/// One number in two protocols is one node port, which nobody else gets and which is free
+/// again once neither has it.
+#[tokio::test]
+async fn one_number_in_two_protocols_is_one_node_port() {
+    let api = api().await;
+    let (services, dns) = (target("services", ""), target("services", "dns"));
+    let ports = json!([{"name": "u", "port": 53, "protocol": "UDP"}, {"name": "t", "port": 53},
+        {"name": "other", "port": 9153}]);
+    let made = api.create("services", service("dns", json!({"type": "NodePort", "ports": ports}))).await;
+    let given = |service: &Object| -> Vec<u64> {
+        let ports = service.get(&["spec", "ports"]).and_then(Value::as_array).expect("ports");
+        ports.iter().filter_map(|port| port.get("nodePort")?.as_u64()).collect()
+    };
+    let numbers = given(&made);
+    assert!(numbers[0] == numbers[1] && numbers[1] != numbers[2], "{numbers:?}");
+    let taken =
+        json!({"type": "NodePort", "ports": [{"port": 53, "protocol": "UDP", "nodePort": numbers[0]}]});
+    let message = refusal(&api, &services, service("b", taken)).await;
+    assert!(message.contains("provided port is already allocated"), "{message}");
+    let ports = json!([{"name": "t", "port": 53}, {"name": "other", "port": 9153}]);
+    let narrowed = api.patch(&dns, json!({"spec": {"ports": ports}})).await;
+    assert_eq!(given(&narrowed), numbers[1..], "each port keeps its own");
+    assert_eq!(held(&api).len(), 3);
+    let ports =
+        json!([{"name": "t", "port": 54, "nodePort": 31000}, {"name": "u", "port": 54, "protocol": "UDP"}]);
+    let moved = api.patch(&dns, json!({"spec": {"ports": ports}})).await;
+    assert_eq!(given(&moved), [31000, 31000]);
+    assert_eq!(held(&api)[1..], ["31000"]);
+}
+
+/// Three masters that draw the same numbers give away a whole range at the same time: no
+/// port twice, none left over, and one more is refused.
+#[tokio::test]
+async fn three_masters_give_away_a_range_without_a_collision() {
+    const EACH: u16 = 20;
+    let Fixture { store, clock, .. } = Fixture::new().await;
+    let master = |_| {
+        let node_ports = 30_000..=30_000 + 3 * EACH - 1;
+        let ids = Arc::new(CountedIds::default());
+        let settings = Settings { clock: clock.clone(), ids, node_ports, ..Settings::default() };
+        Arc::new(ApiServer::new(store.clone(), settings))
+    };
+    let masters: [Arc<ApiServer>; 3] = std::array::from_fn(master);
+    let mut writes = JoinSet::new();
+    for number in 0..3 * EACH {
+        let master = Arc::clone(&masters[usize::from(number % 3)]);
+        let service = service(&format!("s{number}"), json!({"type": "NodePort"}));
+        writes.spawn(async move { master.create(&admin(), &target("services", ""), service).await });
+    }
+    let (mut addresses, mut node_ports) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(made) = writes.join_next().await {
+        let made = made.expect("it did not panic").expect("there is one for everybody");
+        assert!(addresses.insert(made.text(&["spec", "clusterIP"]).to_owned()), "{made:?}");
+        let port = made.get(&["spec", "ports"]).and_then(|ports| ports[0]["nodePort"].as_u64());
+        assert!(node_ports.insert(port.expect("a port is given")), "{made:?}");
+    }
+    assert_eq!(node_ports, (30_000..30_000 + u64::from(3 * EACH)).collect());
+    let api = Api(Arc::clone(&masters[0]));
+    let message = refusal(&api, &target("services", ""), service("b", json!({"type": "NodePort"}))).await;
+    assert!(message.contains("spec.ports[0].nodePort: the node port range has no free port"), "{message}");
+    masters[1].delete(&admin(), &target("services", "s7"), &DeleteOptions::default()).await.expect("deleted");
+    api.create("services", service("b", json!({"type": "NodePort"}))).await;
 }
 
 #[tokio::test]
