@@ -1,21 +1,20 @@
 //! EndpointSlices: the addresses behind every Service with a selector.
 //!
-//! Pods that give a named port different numbers go into different slices. A slice's
-//! name comes from what it holds (family, ports, index), so that the same pods always
-//! make the same slices.
+//! Pods that give a named port different numbers go into different slices.
 
 mod endpoint;
-
-use std::collections::BTreeMap;
+pub(crate) mod mirroring;
+mod slices;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use xebec_api::object::Object;
 use xebec_api::selector::LabelSelector;
 
+pub(crate) use endpoint::{of as endpoint_of, ports as ports_of};
+use slices::{Contents, Slices};
+
 use crate::controller::{Controller, ObjectKey};
-use crate::hash::{Fnv, suffix};
-use crate::owner::controller_reference;
 use crate::plan::Plan;
 use crate::resources::{ENDPOINT_SLICES, PODS, SERVICES};
 use crate::view::View;
@@ -25,9 +24,6 @@ pub(crate) const SERVICE_NAME: &str = "kubernetes.io/service-name";
 /// The label that says who keeps a slice.
 pub(crate) const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 const MANAGER: &str = "endpointslice-controller.k8s.io";
-
-/// Endpoints per slice, as the API allows them.
-const CAPACITY: usize = 1000;
 
 /// See the module.
 pub(crate) struct EndpointSlice;
@@ -91,16 +87,13 @@ fn names(slice: &Object, uid: &str) -> bool {
 }
 
 /// A Service's selector; `None` when it has none, or is a name of something outside.
-fn selector(service: &Object) -> Option<LabelSelector> {
+pub(crate) fn selector(service: &Object) -> Option<LabelSelector> {
     let labels = service.get(&["spec", "selector"])?.as_object().filter(|labels| !labels.is_empty())?;
     if service.text(&["spec", "type"]) == "ExternalName" {
         return None;
     }
     Some(LabelSelector::from_object(&json!({"matchLabels": labels})))
 }
-
-/// What one slice is about: family and ports. Endpoints are in order of their addresses.
-type Contents = BTreeMap<(&'static str, String), (Value, Vec<Value>)>;
 
 fn sync(view: &dyn View, service: &Object, selector: &LabelSelector, plan: &mut Plan) {
     let pods = view.list(PODS, Some(service.namespace()));
@@ -117,7 +110,9 @@ fn sync(view: &dyn View, service: &Object, selector: &LabelSelector, plan: &mut 
             contents.insert((family, ports.to_string()), (ports, Vec::new()));
         }
     }
-    write(view, service, contents, plan);
+    let headless = service.text(&["spec", "clusterIP"]) == "None";
+    Slices { manager: MANAGER, owner: service, service: service.name(), headless }
+        .write(view, contents, plan);
 }
 
 fn families(service: &Object) -> Vec<&'static str> {
@@ -129,69 +124,6 @@ fn families(service: &Object) -> Vec<&'static str> {
     });
     let known: Vec<&str> = known.collect();
     if known.is_empty() { vec!["IPv4"] } else { known }
-}
-
-fn write(view: &dyn View, service: &Object, contents: Contents, plan: &mut Plan) {
-    let mut stored: BTreeMap<String, Object> = view
-        .list(ENDPOINT_SLICES, Some(service.namespace()))
-        .into_iter()
-        .filter(|slice| is_ours(slice) && slice.text(&["metadata", "labels", SERVICE_NAME]) == service.name())
-        .map(|slice| (slice.name().to_owned(), slice))
-        .collect();
-    for ((family, text), (ports, mut endpoints)) in contents {
-        endpoints.sort_by_cached_key(|endpoint| endpoint.pointer("/addresses/0").map(ToString::to_string));
-        let empty: &[Value] = &[];
-        let chunks = if endpoints.is_empty() { vec![empty] } else { endpoints.chunks(CAPACITY).collect() };
-        for (index, chunk) in chunks.into_iter().enumerate() {
-            let name = name(service, family, &text, index);
-            let old = stored.remove(&name);
-            let new = slice(service, old.as_ref(), &name, family, &ports, chunk);
-            match old {
-                Some(old) if !old.is_terminating() => plan.update(&old, new),
-                Some(_) => {}
-                None => plan.create(new),
-            }
-        }
-    }
-    stored.values().for_each(|stale| plan.delete(ENDPOINT_SLICES, stale));
-}
-
-fn name(service: &Object, family: &str, ports: &str, index: usize) -> String {
-    let mut hash = Fnv::default();
-    for part in [service.uid(), family, ports, &index.to_string()] {
-        hash.write(part.as_bytes());
-        hash.write(&[0]);
-    }
-    let stem: String = service.name().chars().take(57).collect();
-    format!("{stem}-{}", suffix(hash.finish(), 5))
-}
-
-fn slice(
-    service: &Object,
-    old: Option<&Object>,
-    name: &str,
-    family: &str,
-    ports: &Value,
-    endpoints: &[Value],
-) -> Object {
-    let mut slice = old.cloned().unwrap_or_default();
-    slice.set(&["apiVersion"], "discovery.k8s.io/v1");
-    slice.set(&["kind"], "EndpointSlice");
-    slice.set(&["metadata", "name"], name);
-    slice.set(&["metadata", "namespace"], service.namespace());
-    for (key, value) in service.labels() {
-        slice.set(&["metadata", "labels", key], value);
-    }
-    if service.text(&["spec", "clusterIP"]) == "None" {
-        slice.set(&["metadata", "labels", "service.kubernetes.io/headless"], "");
-    }
-    slice.set(&["metadata", "labels", SERVICE_NAME], service.name());
-    slice.set(&["metadata", "labels", MANAGED_BY], MANAGER);
-    slice.set(&["metadata", "ownerReferences"], json!([controller_reference(service)]));
-    slice.set(&["addressType"], family);
-    slice.set(&["ports"], ports.clone());
-    slice.set(&["endpoints"], endpoints.to_vec());
-    slice
 }
 
 #[cfg(test)]

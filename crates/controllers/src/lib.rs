@@ -14,6 +14,7 @@ mod counts;
 mod daemon_set;
 mod deployment;
 mod endpoint_slice;
+mod endpoints;
 mod garbage_collector;
 mod hash;
 mod liveness;
@@ -55,6 +56,8 @@ pub fn all() -> Vec<Box<dyn Controller>> {
         Box::new(replication_controller::ReplicationController),
         Box::new(daemon_set::DaemonSet),
         Box::new(endpoint_slice::EndpointSlice),
+        Box::new(endpoint_slice::mirroring::EndpointSliceMirroring),
+        Box::new(endpoints::Endpoints),
         Box::new(garbage_collector::GarbageCollector),
         Box::new(namespace::Namespace),
     ]

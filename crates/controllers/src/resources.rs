@@ -4,6 +4,7 @@ pub(crate) const CONFIG_MAPS: &str = "configmaps";
 pub(crate) const CONTROLLER_REVISIONS: &str = "apps/controllerrevisions";
 pub(crate) const DAEMON_SETS: &str = "apps/daemonsets";
 pub(crate) const DEPLOYMENTS: &str = "apps/deployments";
+pub(crate) const ENDPOINTS: &str = "endpoints";
 pub(crate) const ENDPOINT_SLICES: &str = "discovery.k8s.io/endpointslices";
 pub(crate) const NAMESPACES: &str = "namespaces";
 pub(crate) const NODES: &str = "nodes";

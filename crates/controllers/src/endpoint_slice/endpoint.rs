@@ -8,7 +8,7 @@ use xebec_api::object::Object;
 use crate::pods;
 
 /// The endpoint; `None` for a pod without an address of the family, or one that has ended.
-pub(super) fn of(service: &Object, pod: &Object, family: &str) -> Option<Value> {
+pub(crate) fn of(service: &Object, pod: &Object, family: &str) -> Option<Value> {
     if pods::has_ended(pod) {
         return None;
     }
@@ -42,7 +42,7 @@ fn address(pod: &Object, family: &str) -> Option<String> {
 }
 
 /// A Service's ports with the numbers that they have on this pod.
-pub(super) fn ports(service: &Object, pod: &Object) -> Value {
+pub(crate) fn ports(service: &Object, pod: &Object) -> Value {
     let ports = service.get(&["spec", "ports"]).and_then(Value::as_array).into_iter().flatten();
     let resolved = ports.filter_map(|port| {
         let protocol = port.get("protocol").and_then(Value::as_str).unwrap_or("TCP");
