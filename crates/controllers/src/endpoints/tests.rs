@@ -46,13 +46,21 @@ fn pods_are_listed_by_port_and_readiness() {
     world.settle(&[&Endpoints]);
     world.poke(PODS, "default", "b", |pod| pod.set(&["status", "conditions"], json!([])));
     world.writes(&[&Endpoints]);
-    expect![[r#""#]].assert_eq(&subsets_of(&world));
+    expect![[r#"
+        [{"port":8080,"protocol":"TCP"}] "10.42.0.2" "a" | not ready: "10.42.0.3" "b"
+        [{"port":9090,"protocol":"TCP"}] "10.42.0.4" "c" | not ready:
+    "#]]
+    .assert_eq(&subsets_of(&world));
     let endpoints = world.get(ENDPOINTS, "default", "web").expect("they exist");
     let labels: Vec<(&str, &str)> = endpoints.labels().collect();
     assert_eq!(labels, [("a", "b"), (MANAGED_BY, MANAGER)]);
     world.delete(PODS, "default", "a", None);
     world.writes(&[&Endpoints]);
-    expect![[r#""#]].assert_eq(&subsets_of(&world));
+    expect![[r#"
+        [{"port":8080,"protocol":"TCP"}] | not ready: "10.42.0.3" "b"
+        [{"port":9090,"protocol":"TCP"}] "10.42.0.4" "c" | not ready:
+    "#]]
+    .assert_eq(&subsets_of(&world));
 }
 
 #[test]

@@ -38,12 +38,18 @@ fn slices(world: &World) -> String {
 #[test]
 fn they_are_mirrored_by_family_and_followed() {
     let mut world = world(Value::Null);
-    expect![[r#""#]].assert_eq(&slices(&world));
+    expect![[r#"
+        "Endpoints" "IPv4" [{"addresses":["192.0.2.7"],"conditions":{"ready":true}},{"addresses":["192.0.2.8"],"conditions":{"ready":true},"hostname":"one"},{"addresses":["192.0.2.9"],"conditions":{"ready":false}}]
+        "Endpoints" "IPv6" [{"addresses":["2001:db8::1"],"conditions":{"ready":true}}]
+    "#]].assert_eq(&slices(&world));
     world.edit(ENDPOINTS, "default", "db", |endpoints| {
         endpoints.set(&["subsets"], json!([{"addresses": [{"ip": "192.0.2.7"}], "ports": [{"port": 5433}]}]));
     });
     world.settle(&[&EndpointSliceMirroring]);
-    expect![[r#""#]].assert_eq(&slices(&world));
+    expect![[r#"
+        "Endpoints" "IPv4" [{"addresses":["192.0.2.7"],"conditions":{"ready":true}}]
+    "#]]
+    .assert_eq(&slices(&world));
     world.edit(ENDPOINTS, "default", "db", |endpoints| endpoints.set(&["metadata", "labels", SKIP], "true"));
     world.settle(&[&EndpointSliceMirroring]);
     assert_eq!(slices(&world), "");
