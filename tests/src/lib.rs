@@ -5,6 +5,7 @@
 //! the machine, so one test at a time holds it. [`masters`] is one or three masters only.
 
 pub mod demo;
+pub mod forward;
 pub mod grpcurl;
 pub mod hosts;
 pub mod kubectl;

@@ -1,7 +1,7 @@
 //! `xctl` as a user of one kubeconfig runs it.
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -38,9 +38,15 @@ impl Xctl {
     /// # Errors
     /// When it cannot be started.
     pub fn output(&self, args: &[&str]) -> Result<Output> {
+        self.command(args).output().context("xctl starts")
+    }
+
+    /// The command itself, for who wants its streams.
+    #[must_use]
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = programs::xctl();
         command.arg("--kubeconfig").arg(&self.kubeconfig).args(args);
-        command.output().context("xctl starts")
+        command
     }
 
     /// Runs `xctl … -o json` and parses what it prints.

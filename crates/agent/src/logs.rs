@@ -1,14 +1,23 @@
 //! Container logs in the CRI format: `TIME STREAM P|F TEXT`, one file a run.
+//!
+//! A log is read in batches, so that its size costs no memory. One that is followed is kept open: when it is rotated,
+//! its rest is read before the new file.
 
-use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 /// Between two looks at a file that is followed.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// About how much is read before it is sent.
+const BATCH_BYTES: usize = 64 << 10;
 
 /// What is wanted of a log.
 #[derive(Clone, Debug, Default)]
@@ -23,97 +32,175 @@ pub(crate) struct Wanted {
 /// The file of a container's newest run, or of the one before it.
 pub(crate) fn file(folder: &Path, previous: bool) -> Option<PathBuf> {
     let entries = std::fs::read_dir(folder).ok()?.filter_map(Result::ok);
-    let is_log = |path: &Path| path.extension().is_some_and(|extension| extension == "log");
-    let number = |path: &Path| path.file_stem()?.to_str()?.parse::<u32>().ok().filter(|_| is_log(path));
     let mut runs: Vec<(u32, PathBuf)> =
-        entries.filter_map(|entry| Some((number(&entry.path())?, entry.path()))).collect();
+        entries.filter_map(|entry| Some((attempt(&entry.path())?, entry.path()))).collect();
     runs.sort();
     let index = runs.len().checked_sub(if previous { 2 } else { 1 })?;
     Some(runs.swap_remove(index).1)
 }
 
-/// Sends a log's text until its end, or for ever when it is followed; ends when nobody
-/// listens. `newer` says that the run is over and what follows is in another file.
-pub(crate) async fn send(path: PathBuf, wanted: Wanted, out: mpsc::Sender<Vec<u8>>, over: impl Fn() -> bool) {
-    let (lines, mut position) = match read(&path, 0) {
-        Ok(read) => read,
-        Err(error) => {
-            tracing::debug!(path = %path.display(), %error, "a log cannot be read");
-            return;
-        }
-    };
-    let mut left = wanted.limit_bytes.unwrap_or(u64::MAX);
-    let lines: Vec<String> = lines.into_iter().filter(|line| is_since(line, wanted.since)).collect();
-    let skipped = wanted.tail.map_or(0, |tail| lines.len().saturating_sub(tail));
-    let mut batch = lines[skipped..].to_vec();
-    loop {
-        let was_over = over();
-        let text: Vec<u8> = batch.iter().flat_map(|line| shown(line, wanted.timestamps)).collect();
-        let text = &text[..text.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
-        left -= text.len() as u64;
-        if !text.is_empty() && out.send(text.to_vec()).await.is_err() {
-            return;
-        }
-        if left == 0 || !wanted.follow || (was_over && batch.is_empty()) {
-            return;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = out.closed() => return,
-        }
-        (batch, position) = match read(&path, position) {
-            Ok(read) => read,
-            Err(_) => return,
-        };
+/// Which run's log a file is; none for the older half of a rotated one.
+pub(crate) fn attempt(path: &Path) -> Option<u32> {
+    path.file_name()?.to_str()?.strip_suffix(".log")?.parse().ok()
+}
+
+/// Sends a log's text until its end, or, where it is followed, until its run is over;
+/// ends when nobody listens.
+pub(crate) async fn send(
+    path: PathBuf,
+    wanted: Wanted,
+    out: mpsc::Sender<Vec<u8>>,
+    over: impl Fn() -> BoxFuture<'static, bool>,
+) {
+    if let Err(error) = follow(&path, &wanted, &out, over).await {
+        tracing::debug!(path = %path.display(), %error, "a log cannot be read");
     }
 }
 
-/// The whole lines behind a position, and the position behind them.
-fn read(path: &Path, from: u64) -> std::io::Result<(Vec<String>, u64)> {
-    let mut file = std::fs::File::open(path)?;
-    file.seek(SeekFrom::Start(from))?;
-    let (mut reader, mut lines, mut position) = (BufReader::new(file), Vec::new(), from);
+async fn follow(
+    path: &Path,
+    wanted: &Wanted,
+    out: &mpsc::Sender<Vec<u8>>,
+    over: impl Fn() -> BoxFuture<'static, bool>,
+) -> io::Result<()> {
+    let mut log = Log::open(path)?;
+    log.skip(wanted)?;
+    let mut left = wanted.limit_bytes.unwrap_or(u64::MAX);
     loop {
-        let mut line = Vec::new();
-        let length = reader.read_until(b'\n', &mut line)?;
-        if line.pop() != Some(b'\n') {
-            return Ok((lines, position));
+        // What is written until it is over is read after this is asked.
+        let was_over = !wanted.follow || over().await;
+        while let Some(mut text) = log.batch(wanted.timestamps)? {
+            text.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            left -= text.len() as u64;
+            if out.send(text).await.is_err() || left == 0 {
+                return Ok(());
+            }
         }
-        position += length as u64;
-        lines.push(String::from_utf8_lossy(&line).into_owned());
+        if was_over {
+            return Ok(());
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = out.closed() => return Ok(()),
+        }
+    }
+}
+
+/// An open log and the place in it.
+struct Log {
+    path: PathBuf,
+    file: BufReader<File>,
+    /// A line whose end is not written yet.
+    partial: Vec<u8>,
+}
+
+impl Log {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = BufReader::new(File::open(path)?);
+        Ok(Self { path: path.to_owned(), file, partial: Vec::new() })
+    }
+
+    /// Goes to the first line that is wanted.
+    fn skip(&mut self, wanted: &Wanted) -> io::Result<()> {
+        if wanted.tail.is_none() && wanted.since.is_none() {
+            return Ok(());
+        }
+        let tail = wanted.tail.unwrap_or(usize::MAX);
+        let (mut offset, mut starts) = (0, VecDeque::new());
+        while let Some(line) = self.line()? {
+            if is_since(&line, wanted.since) {
+                starts.push_back(offset);
+            }
+            if starts.len() > tail {
+                starts.pop_front();
+            }
+            offset += line.len() as u64 + 1;
+        }
+        self.partial.clear();
+        self.file.seek(SeekFrom::Start(starts.front().copied().unwrap_or(offset)))?;
+        Ok(())
+    }
+
+    /// Some of its text as the user sees it; nothing where there is none for now.
+    fn batch(&mut self, timestamps: bool) -> io::Result<Option<Vec<u8>>> {
+        let mut text = Vec::new();
+        while text.len() < BATCH_BYTES {
+            match self.line()? {
+                Some(line) => text.extend(shown(&line, timestamps)),
+                None if text.is_empty() && self.reopen()? => {}
+                None => break,
+            }
+        }
+        Ok(Some(text).filter(|text| !text.is_empty()))
+    }
+
+    /// The next whole line, without its end.
+    fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
+        self.file.read_until(b'\n', &mut self.partial)?;
+        if self.partial.pop_if(|last| *last == b'\n').is_none() {
+            return Ok(None);
+        }
+        Ok(Some(std::mem::take(&mut self.partial)))
+    }
+
+    /// Goes on with the new file where the log was rotated and this one has no more.
+    fn reopen(&mut self) -> io::Result<bool> {
+        // While it is being rotated, or once it is removed, there is no new one.
+        let Ok(newest) = std::fs::metadata(&self.path) else { return Ok(false) };
+        if newest.ino() == self.file.get_ref().metadata()?.ino() || !self.file.fill_buf()?.is_empty() {
+            return Ok(false);
+        }
+        *self = Self::open(&self.path)?;
+        Ok(true)
     }
 }
 
 /// The end of a log as its container wrote it: so many lines, so many bytes.
 pub(crate) fn end(path: &Path, window: u64, lines: usize, bytes: usize) -> String {
-    let length = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let Ok((all, _)) = read(path, length.saturating_sub(window)) else { return String::new() };
-    let skipped = all.len().saturating_sub(lines);
-    let text: Vec<u8> = all[skipped..].iter().flat_map(|line| shown(line, false)).collect();
+    // A log that is not there has said nothing.
+    let text = read_end(path, window, lines).unwrap_or_default();
     String::from_utf8_lossy(&text[text.len().saturating_sub(bytes)..]).into_owned()
 }
 
-fn is_since(line: &str, since: Option<Timestamp>) -> bool {
+fn read_end(path: &Path, window: u64, lines: usize) -> io::Result<Vec<u8>> {
+    let mut log = Log::open(path)?;
+    let length = log.file.get_ref().metadata()?.len();
+    log.file.seek(SeekFrom::Start(length.saturating_sub(window)))?;
+    let mut all = VecDeque::new();
+    while let Some(line) = log.line()? {
+        all.push_back(shown(&line, false));
+        if all.len() > lines {
+            all.pop_front();
+        }
+    }
+    Ok(all.into_iter().flatten().collect())
+}
+
+fn is_since(line: &[u8], since: Option<Timestamp>) -> bool {
     let Some(since) = since else { return true };
-    let time = line.split(' ').next().and_then(|time| time.parse::<Timestamp>().ok());
-    time.is_none_or(|time| time >= since)
+    let time = line.split(|byte| *byte == b' ').next().and_then(|time| std::str::from_utf8(time).ok());
+    time.and_then(|time| time.parse::<Timestamp>().ok()).is_none_or(|time| time >= since)
 }
 
 /// A line as the user sees it; a partial one goes on without a line's end.
-fn shown(line: &str, timestamps: bool) -> Vec<u8> {
-    let mut parts = line.splitn(4, ' ');
+fn shown(line: &[u8], timestamps: bool) -> Vec<u8> {
+    let mut parts = line.splitn(4, |byte| *byte == b' ');
     let (Some(time), Some(_), Some(tag), text) = (parts.next(), parts.next(), parts.next(), parts.next())
     else {
-        return format!("{line}\n").into_bytes();
+        return [line, b"\n"].concat();
     };
-    let end = if tag.starts_with('P') { "" } else { "\n" };
+    let end: &[u8] = if tag.starts_with(b"P") { b"" } else { b"\n" };
     let text = text.unwrap_or_default();
-    if timestamps { format!("{time} {text}{end}").into_bytes() } else { format!("{text}{end}").into_bytes() }
+    if timestamps { [time, b" ", text, end].concat() } else { [text, end].concat() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use std::io::Write;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     const LOG: &str = "2026-01-01T00:00:01.0Z stdout F one\n2026-01-01T00:00:02.0Z stderr P tw\n\
                        2026-01-01T00:00:02.0Z stderr F o\n2026-01-01T00:00:03.0Z stdout F three\nhalf a li";
@@ -123,7 +210,7 @@ mod tests {
         let path = dir.path().join("0.log");
         std::fs::write(&path, LOG).expect("written");
         let (sender, mut receiver) = mpsc::channel(16);
-        send(path, wanted, sender, || true).await;
+        send(path, wanted, sender, || Box::pin(async { true })).await;
         let mut all = Vec::new();
         while let Some(part) = receiver.recv().await {
             all.extend(part);
@@ -146,11 +233,52 @@ mod tests {
     async fn what_is_asked_for_is_shown() {
         assert_eq!(read_all(Wanted::default()).await, "one\ntwo\nthree\n");
         assert_eq!(read_all(Wanted { tail: Some(1), ..Wanted::default() }).await, "three\n");
+        assert_eq!(read_all(Wanted { tail: Some(0), ..Wanted::default() }).await, "");
+        assert_eq!(read_all(Wanted { tail: Some(9), ..Wanted::default() }).await, "one\ntwo\nthree\n");
         let since = Some("2026-01-01T00:00:03Z".parse().expect("a time"));
         assert_eq!(read_all(Wanted { since, ..Wanted::default() }).await, "three\n");
         assert_eq!(read_all(Wanted { limit_bytes: Some(5), ..Wanted::default() }).await, "one\nt");
         let stamped = read_all(Wanted { timestamps: true, tail: Some(1), ..Wanted::default() }).await;
         assert_eq!(stamped, "2026-01-01T00:00:03.0Z three\n");
         assert_eq!(read_all(Wanted { follow: true, ..Wanted::default() }).await, "one\ntwo\nthree\n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_lost_when_a_followed_log_is_rotated() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("3.log");
+        let (sender, mut receiver) = mpsc::channel(1);
+        let over = Arc::new(AtomicBool::new(false));
+        let mut log = File::create(&path).expect("made");
+        let asked = over.clone();
+        let followed = path.clone();
+        let wanted = Wanted { follow: true, ..Wanted::default() };
+        let task = tokio::spawn(send(followed, wanted, sender, move || {
+            let asked = asked.clone();
+            Box::pin(async move { asked.load(Ordering::SeqCst) })
+        }));
+        let mut wanted = String::new();
+        let mut found = Vec::new();
+        for number in 0..3 {
+            writeln!(log, "2026-01-01T00:00:01.0Z stdout F first {number}").expect("written");
+            std::fs::rename(&path, dir.path().join("3.log.1")).expect("rotated");
+            log = File::create(&path).expect("made");
+            writeln!(log, "2026-01-01T00:00:01.0Z stdout F second {number}").expect("written");
+            wanted.push_str(&format!("first {number}\nsecond {number}\n"));
+            while found.len() < wanted.len() {
+                found.extend(receiver.recv().await.expect("more"));
+            }
+        }
+        over.store(true, Ordering::SeqCst);
+        assert_eq!(receiver.recv().await, None);
+        task.await.expect("it ends");
+        assert_eq!(String::from_utf8(found).expect("text"), wanted);
+        assert_eq!(file(dir.path(), false), Some(path));
+    }
+
+    #[test]
+    fn the_files_of_runs_are_told_from_rotated_ones() {
+        assert_eq!(attempt(Path::new("/logs/12.log")), Some(12));
+        assert_eq!(attempt(Path::new("/logs/12.log.1")), None);
     }
 }

@@ -24,6 +24,7 @@ mod history;
 mod managed_fields;
 mod metadata;
 mod pipeline;
+pub mod pod_streams;
 mod request;
 pub mod rest;
 mod server;

@@ -1,7 +1,7 @@
 //! The apiserver itself: what every request shares. Its verbs are in `verbs/`, one
 //! file each; the way through them is in `pipeline/`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use xebec_state::State;
@@ -9,6 +9,7 @@ use xebec_state::State;
 use crate::authorizer::Authorizer;
 use crate::history::History;
 use crate::pipeline::FlowControl;
+use crate::pod_streams::NodeDialer;
 use crate::service_account::TokenKeys;
 use crate::{Settings, Store};
 
@@ -20,6 +21,7 @@ pub struct ApiServer {
     flow: FlowControl,
     history: History,
     token_keys: ArcSwapOption<TokenKeys>,
+    dialer: OnceLock<Arc<dyn NodeDialer>>,
 }
 
 impl ApiServer {
@@ -30,7 +32,8 @@ impl ApiServer {
         let flow = FlowControl::new(settings.max_in_flight);
         let (authorizer, history) = (Authorizer::default(), History::default());
         let token_keys = ArcSwapOption::new(settings.token_keys.take().map(Arc::new));
-        Self { store, settings, authorizer, flow, history, token_keys }
+        let dialer = OnceLock::new();
+        Self { store, settings, authorizer, flow, history, token_keys, dialer }
     }
 
     /// Gives the keys that sign and verify ServiceAccount tokens.
@@ -68,6 +71,10 @@ impl ApiServer {
 
     pub(crate) fn history(&self) -> &History {
         &self.history
+    }
+
+    pub(crate) fn dialer_slot(&self) -> &OnceLock<Arc<dyn NodeDialer>> {
+        &self.dialer
     }
 
     pub(crate) fn token_keys(&self) -> Option<Arc<TokenKeys>> {

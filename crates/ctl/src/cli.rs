@@ -69,6 +69,12 @@ pub(crate) enum Command {
     Drain(drain::DrainArgs),
     /// Set or remove what keeps pods off nodes
     Taint(taint::TaintArgs),
+    /// Run one pod from an image
+    Run(run::RunArgs),
+    /// Join the streams of a running container
+    Attach(attach::AttachArgs),
+    /// Lead ports of this machine into a pod
+    PortForward(port_forward::PortForwardArgs),
     /// Set how many replicas there are
     Scale(scale::ScaleArgs),
     /// Follow, restart or take back a rollout

@@ -17,9 +17,11 @@ mod manifest;
 mod merge;
 mod output;
 mod pod_of;
+mod process;
 mod seen;
 mod session;
 mod table;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod why;

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub(crate) struct Out {
     stdout: Box<dyn Write>,
     stderr: Box<dyn Write>,
+    /// The same without a look at what goes through: somebody else's bytes are left as they are.
+    plain: Option<(io::Stdout, io::Stderr)>,
     /// A person looks at what goes to stderr.
     live: bool,
 }
@@ -21,6 +23,7 @@ impl Out {
         Self {
             stdout: Box::new(anstream::stdout()),
             stderr: Box::new(anstream::stderr()),
+            plain: Some((io::stdout(), io::stderr())),
             live: io::stderr().is_terminal(),
         }
     }
@@ -28,7 +31,7 @@ impl Out {
     /// Streams of a test.
     #[cfg(test)]
     pub(crate) fn to(stdout: Box<dyn Write>, stderr: Box<dyn Write>) -> Self {
-        Self { stdout, stderr, live: false }
+        Self { stdout, stderr, plain: None, live: false }
     }
 
     /// One line of the answer.
@@ -38,14 +41,20 @@ impl Out {
 
     /// The answer's own bytes.
     pub(crate) fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stdout.write_all(bytes)?;
-        self.stdout.flush()
+        self.stdout.flush()?;
+        match &mut self.plain {
+            Some((stdout, _)) => pass(stdout, bytes),
+            None => pass(&mut self.stdout, bytes),
+        }
     }
 
     /// Bytes of somebody's stderr.
     pub(crate) fn raw_error(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stderr.write_all(bytes)?;
-        self.stderr.flush()
+        self.stderr.flush()?;
+        match &mut self.plain {
+            Some((_, stderr)) => pass(stderr, bytes),
+            None => pass(&mut self.stderr, bytes),
+        }
     }
 
     /// A remark that is not part of the answer.
@@ -70,6 +79,11 @@ impl Out {
         });
         Progress { bar, last: String::new() }
     }
+}
+
+fn pass(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    to.write_all(bytes)?;
+    to.flush()
 }
 
 /// See [`Out::progress`].

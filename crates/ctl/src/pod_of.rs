@@ -7,7 +7,11 @@ use xebec_api::object::Object;
 use xebec_client::ListParams;
 
 use crate::asked;
+use crate::output::Out;
 use crate::session::Session;
+
+/// By which a pod says which of its containers people mean.
+const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
 /// The pod that `word` means.
 ///
@@ -30,6 +34,38 @@ pub(crate) async fn named(session: &Session, word: &str) -> Result<Object> {
     let mut pods = selected(session, pairs.collect::<Vec<_>>().join(",")).await?;
     let running = pods.iter().position(|pod| pod.text(&["status", "phase"]) == "Running");
     Ok(pods.swap_remove(running.unwrap_or(0)))
+}
+
+/// The container that is meant: the named one, the pod's own choice, or its first; says which where there are more.
+///
+/// # Errors
+/// The pod has no container of that name.
+pub(crate) fn container(pod: &Object, named: &str, out: &mut Out) -> Result<String> {
+    let names = |field: &str| {
+        let containers = pod.get(&["spec", field]).and_then(Value::as_array).into_iter().flatten();
+        containers.filter_map(|container| container["name"].as_str()).collect::<Vec<_>>()
+    };
+    let own = names("containers");
+    let is_there = |name: &str| {
+        own.contains(&name)
+            || names("initContainers").contains(&name)
+            || names("ephemeralContainers").contains(&name)
+    };
+    if !named.is_empty() {
+        let there = is_there(named).then(|| named.to_owned());
+        return there.ok_or_else(|| {
+            anyhow!("pod {} has no container {named:?}: it has {}", pod.name(), own.join(", "))
+        });
+    }
+    if let Some(chosen) = pod.annotation(DEFAULT_CONTAINER).filter(|chosen| is_there(chosen)) {
+        return Ok(chosen.to_owned());
+    }
+    let first = own.first().copied().unwrap_or_default();
+    if own.len() > 1 {
+        // stderr that is gone is no reason not to go on.
+        let _ = out.note(format!("Defaulted container {first:?} out of: {}", own.join(", ")));
+    }
+    Ok(first.to_owned())
 }
 
 /// The pods with these labels, at least one.

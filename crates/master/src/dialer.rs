@@ -1,24 +1,36 @@
 //! The way from any master to any node: by the session here, or by the master that
 //! holds it. Masters are not on the pods' network; this is their only way.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use futures::StreamExt;
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint, Uri};
+use xebec_apiserver::pod_streams::NodeDialer;
 use xebec_rpc::raft::v1 as raft;
 use xebec_rpc::raft::v1::sessions_client::SessionsClient;
 
 use crate::master::Shared;
 use crate::sessions::{TUNNEL_BYTES, pump};
 
+/// The way from a master's apiserver to the nodes. It does not keep the master alive.
+pub(crate) struct Tunnels(pub(crate) Weak<Shared>);
+
+#[tonic::async_trait]
+impl NodeDialer for Tunnels {
+    async fn dial(&self, node: &str) -> Result<Channel, String> {
+        let shared = self.0.upgrade().ok_or_else(|| "this master is stopping".to_owned())?;
+        channel(&shared, node).await
+    }
+}
+
 /// A gRPC channel to a node's agent.
 ///
 /// # Errors
 /// Why no master reaches the node.
-pub(crate) async fn channel(shared: &Arc<Shared>, node: &str) -> Result<Channel, String> {
+async fn channel(shared: &Arc<Shared>, node: &str) -> Result<Channel, String> {
     let stream = dial(shared, node).await?;
     let mut stream = Some(TokioIo::new(stream));
     let connector = tower::service_fn(move |_: Uri| {

@@ -13,6 +13,7 @@ use xebec_raft::Node;
 
 use crate::cluster_keys::ClusterKeys;
 use crate::config::Config;
+use crate::dialer::Tunnels;
 use crate::error::MasterError;
 use crate::identity::{self, Membership, Origin};
 use crate::leader;
@@ -140,6 +141,7 @@ async fn start(config: Config, stop: CancellationToken) -> Result<(Arc<Shared>, 
         stop: stop.clone(),
         config: Arc::new(config),
     });
+    shared.api.set_dialer(Arc::new(Tunnels(Arc::downgrade(&shared))));
     // The receiver waits in a task of ours; it is gone only when we stop.
     let _ = late.send(shared.clone());
     if matches!(membership.origin, Origin::Founder(_)) {

@@ -9,7 +9,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
 use tonic::{Request, Status};
 use xebec_apiserver::ApiServer;
-use xebec_apiserver::grpc::{ResourcesService, authenticate};
+use xebec_apiserver::grpc::{PodsService, ResourcesService, authenticate};
 use xebec_apiserver::rest;
 use xebec_rpc::error::to_status;
 use xebec_rpc::raft::v1::sessions_server::SessionsServer;
@@ -18,7 +18,7 @@ use xebec_rpc::v1;
 use crate::connections::{self, Faces, STREAMS};
 use crate::listen;
 use crate::master::Shared;
-use crate::services::{ClusterService, NodesService, PodsService};
+use crate::services::{ClusterService, NodesService};
 
 /// What reflection shows: what this port serves, not every service that there is.
 const PUBLIC: [&str; 6] = [
@@ -55,7 +55,7 @@ pub(crate) async fn clients(incoming: listen::Incoming, shared: Arc<Shared>) {
         .add_service(v1::resources_server::ResourcesServer::new(ResourcesService::new(shared.api.clone())))
         .add_service(v1::cluster_server::ClusterServer::new(ClusterService(shared.clone())))
         .add_service(v1::nodes_server::NodesServer::new(NodesService(shared.clone())))
-        .add_service(v1::pods_server::PodsServer::new(PodsService(shared.clone())));
+        .add_service(v1::pods_server::PodsServer::new(PodsService::new(shared.api.clone())));
     let rest = rest::router(shared.api.clone(), Arc::new(rest::streams::NotYet));
     let (grpc, stop) = (grpc.prepare().into_axum_router(), shared.stop.clone());
     drop(shared);

@@ -56,6 +56,15 @@ pub enum RuntimeError {
         /// The time it had, in milliseconds.
         after_ms: u64,
     },
+    /// Nothing in the pod takes connections there.
+    #[error("connecting to port {port} in the pod: {source}")]
+    Connect {
+        /// The port.
+        port: u16,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
     /// The pod network could not be changed or has no address left.
     #[error("pod network: {0}")]
     Network(String),
@@ -94,6 +103,7 @@ impl RuntimeError {
             RuntimeError::Network(_) | RuntimeError::NoSandbox { .. } => "CreatePodSandboxError",
             RuntimeError::NoContainer { .. }
             | RuntimeError::ExecTimeout { .. }
+            | RuntimeError::Connect { .. }
             | RuntimeError::Shim { .. }
             | RuntimeError::Io { .. } => "CreateContainerError",
         }

@@ -21,6 +21,7 @@ pub use error::RuntimeError;
 pub use node::{NodeRuntime, RuntimeConfig};
 pub use runtime::{
     ExecEvent, ExecHandle, ExecInput, ExecOptions, ExecOutcome, NodeNetwork, Runtime, RuntimeEvent,
+    TerminalSize,
 };
 pub use shim::shim_main;
 pub use spec::{ContainerSpec, HostAlias, Mount, MountSource, Resources, SandboxSpec, Security};

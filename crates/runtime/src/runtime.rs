@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
 use tokio::sync::{broadcast, mpsc};
 
 use crate::{ContainerSpec, ImageInfo, RuntimeError, Sandbox, SandboxSpec};
@@ -39,6 +41,13 @@ pub trait Runtime: Send + Sync + 'static {
         command: Vec<String>,
         options: ExecOptions,
     ) -> Result<ExecHandle, RuntimeError>;
+
+    /// Joins the streams of a running container: its output from now on, and its stdin where `stdin` says so and it has
+    /// one. Dropping the handle leaves the container as it is.
+    async fn attach(&self, pod_uid: &str, id: &str, stdin: bool) -> Result<ExecHandle, RuntimeError>;
+
+    /// Connects to a port inside the pod, by its own loopback.
+    async fn connect(&self, pod_uid: &str, port: u16) -> Result<TcpStream, RuntimeError>;
 
     /// Every sandbox on this node, sorted by uid.
     async fn list(&self) -> Result<Vec<Sandbox>, RuntimeError>;
@@ -113,14 +122,26 @@ pub struct ExecOptions {
     pub stdin: bool,
     /// Give it a terminal; all its output is then stdout.
     pub tty: bool,
+    /// The terminal's size from its first moment on.
+    pub size: Option<TerminalSize>,
 }
 
-/// A running command.
+/// A terminal's size in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalSize {
+    /// Characters per line.
+    pub columns: u16,
+    /// Lines.
+    pub rows: u16,
+}
+
+/// A running command, or a container that was attached to.
 #[derive(Debug)]
 pub struct ExecHandle {
     /// What goes in. Closing it closes stdin.
     pub input: mpsc::Sender<ExecInput>,
-    /// What comes out; its last event is [`ExecEvent::Exit`], unless the container's shim died.
+    /// What comes out; its last event is [`ExecEvent::Exit`], unless the container's shim died or an attachment ended
+    /// before its container.
     pub output: mpsc::Receiver<ExecEvent>,
 }
 
@@ -132,12 +153,7 @@ pub enum ExecInput {
     /// The end of its stdin.
     CloseStdin,
     /// The terminal's new size.
-    Resize {
-        /// Characters per line.
-        columns: u16,
-        /// Lines.
-        rows: u16,
-    },
+    Resize(TerminalSize),
 }
 
 /// What comes out of a running command.

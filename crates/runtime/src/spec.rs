@@ -71,6 +71,8 @@ pub struct ContainerSpec {
     pub tty: bool,
     /// Keep stdin open for `attach`; else it reads an empty file.
     pub stdin: bool,
+    /// Close stdin when whoever attached to it first has left.
+    pub stdin_once: bool,
 }
 
 /// One mount of a container.

@@ -131,6 +131,7 @@ pub(crate) async fn spec(
         log_path: log_dir(agent, object.uid()).join(name).join(format!("{attempt}.log")),
         tty: container.tty.unwrap_or(false),
         stdin: container.stdin.unwrap_or(false),
+        stdin_once: container.stdin_once.unwrap_or(false),
         env,
     })
 }

@@ -9,6 +9,7 @@ mod outcomes;
 mod rbac;
 mod rest;
 mod samples;
+mod streams;
 mod tokens;
 mod verbs;
 

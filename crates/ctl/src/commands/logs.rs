@@ -49,6 +49,12 @@ pub(crate) struct LogsArgs {
     /// No older than this
     #[arg(long, value_parser = durations::parse)]
     pub(crate) since: Option<Duration>,
+    /// No older than this time, such as 2026-01-31T12:00:00Z
+    #[arg(long, conflicts_with = "since")]
+    pub(crate) since_time: Option<String>,
+    /// No more than so many bytes of each
+    #[arg(long)]
+    pub(crate) limit_bytes: Option<u64>,
     /// Put the time before each line
     #[arg(long)]
     pub(crate) timestamps: bool,
@@ -62,12 +68,15 @@ type Chunk = Result<(String, Vec<u8>), ApiError>;
 /// Prints them.
 pub(crate) async fn run(session: &Session, args: &LogsArgs, out: &mut Out) -> Result<()> {
     let pods = pods(session, args).await?;
-    let sources: Vec<(String, String)> = pods.iter().flat_map(|pod| sources(args, pod, out)).collect();
-    if sources.len() > MOST_STREAMS {
-        bail!("that is {} containers, more than {MOST_STREAMS}: narrow the selector", sources.len());
+    let mut all = Vec::new();
+    for pod in &pods {
+        all.extend(sources(args, pod, out)?);
+    }
+    if all.len() > MOST_STREAMS {
+        bail!("that is {} containers, more than {MOST_STREAMS}: narrow the selector", all.len());
     }
     let mut streams = Vec::new();
-    for (pod, container) in sources {
+    for (pod, container) in all {
         streams.push(open(session, args, &pod, &container).await.with_context(|| format!("logs of {pod}"))?);
     }
     let mut chunks = if args.follow {
@@ -90,23 +99,14 @@ async fn pods(session: &Session, args: &LogsArgs) -> Result<Vec<Object>> {
 }
 
 /// Pod and container, for each that is meant.
-fn sources(args: &LogsArgs, pod: &Object, out: &mut Out) -> Vec<(String, String)> {
-    let containers = pod.get(&["spec", "containers"]).and_then(Value::as_array);
-    let names = containers.into_iter().flatten().filter_map(|container| container.get("name")?.as_str());
-    let names: Vec<String> = names.map(str::to_owned).collect();
+fn sources(args: &LogsArgs, pod: &Object, out: &mut Out) -> Result<Vec<(String, String)>> {
     let named = |container: String| (pod.name().to_owned(), container);
     if args.all_containers {
-        return names.into_iter().map(named).collect();
+        let containers = pod.get(&["spec", "containers"]).and_then(Value::as_array);
+        let names = containers.into_iter().flatten().filter_map(|container| container["name"].as_str());
+        return Ok(names.map(|name| named(name.to_owned())).collect());
     }
-    if !args.container.is_empty() {
-        return vec![named(args.container.clone())];
-    }
-    let first = names.first().cloned().unwrap_or_default();
-    if names.len() > 1 && args.selector.is_none() {
-        // stderr that is gone is no reason to show no logs.
-        let _ = out.note(format!("Defaulted container {first:?} out of: {}", names.join(", ")));
-    }
-    vec![named(first)]
+    Ok(vec![named(pod_of::container(pod, &args.container, out)?)])
 }
 
 async fn open(
@@ -127,7 +127,8 @@ async fn open(
         tail_lines: tail,
         since_seconds: seconds,
         timestamps: args.timestamps,
-        limit_bytes: None,
+        limit_bytes: args.limit_bytes,
+        since_time: args.since_time.clone().unwrap_or_default(),
     };
     let answer = session.client.ask(true, |channel| {
         let request = request.clone();

@@ -4,6 +4,7 @@
 pub(crate) mod api_resources;
 pub(crate) mod api_versions;
 pub(crate) mod apply;
+pub(crate) mod attach;
 pub(crate) mod cluster;
 pub(crate) mod complete;
 pub(crate) mod config;
@@ -21,8 +22,10 @@ pub(crate) mod get;
 pub(crate) mod label;
 pub(crate) mod logs;
 pub(crate) mod patch;
+pub(crate) mod port_forward;
 pub(crate) mod replace;
 pub(crate) mod rollout;
+pub(crate) mod run;
 pub(crate) mod scale;
 pub(crate) mod set;
 pub(crate) mod taint;
@@ -68,6 +71,9 @@ pub(crate) async fn execute(session: &Session, command: Command, out: &mut Out) 
         Command::Set(command) => Box::pin(set::run(session, &command, out)).await?,
         Command::Taint(args) => Box::pin(taint::run(session, &args, out)).await?,
         Command::Wait(args) => Box::pin(wait::run(session, &args, out)).await?,
+        Command::Run(args) => return Box::pin(run::run(session, &args, out)).await,
+        Command::Attach(args) => Box::pin(attach::run(session, &args, out)).await?,
+        Command::PortForward(args) => Box::pin(port_forward::run(session, &args, out)).await?,
         Command::Get(args) => Box::pin(get::run(session, &args, out)).await?,
         Command::Describe(args) => Box::pin(describe::run(session, &args, out)).await?,
         Command::Logs(args) => Box::pin(logs::run(session, &args, out)).await?,

@@ -2,7 +2,6 @@
 
 mod cluster;
 mod nodes;
-mod pods;
 mod sessions;
 
 use xebec_api::error::{ApiError, Reason};
@@ -10,7 +9,6 @@ use xebec_apiserver::RequestContext;
 
 pub(crate) use cluster::ClusterService;
 pub(crate) use nodes::NodesService;
-pub(crate) use pods::PodsService;
 pub(crate) use sessions::SessionsService;
 
 /// Only the cluster's administrators may.

@@ -11,13 +11,14 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::net::TcpStream;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 
 use self::state::State;
 use crate::{
-    ContainerPhase, ContainerSpec, ExecEvent, ExecHandle, ExecOptions, ImageInfo, NodeNetwork, Runtime,
-    RuntimeError, RuntimeEvent, Sandbox, SandboxSpec,
+    ContainerPhase, ContainerSpec, ExecEvent, ExecHandle, ExecInput, ExecOptions, ImageInfo, NodeNetwork,
+    Runtime, RuntimeError, RuntimeEvent, Sandbox, SandboxSpec,
 };
 
 /// What an image's containers do.
@@ -140,6 +141,15 @@ impl FakeRuntime {
         state
     }
 
+    /// As [`FakeRuntime::settled`], where this container runs.
+    fn running(&self, pod_uid: &str, id: &str) -> Result<MutexGuard<'_, State>, RuntimeError> {
+        let state = self.settled();
+        match state.container(pod_uid, id) {
+            Some(found) if found.phase == ContainerPhase::Running => Ok(state),
+            _ => Err(RuntimeError::NoContainer { pod_uid: pod_uid.into(), id: id.into() }),
+        }
+    }
+
     fn hint(&self, pod_uid: &str) {
         // Nobody listening is fine: a hint is only a hint.
         let _ = self.events.send(RuntimeEvent { pod_uid: pod_uid.to_owned() });
@@ -203,14 +213,9 @@ impl Runtime for FakeRuntime {
         command: Vec<String>,
         _options: ExecOptions,
     ) -> Result<ExecHandle, RuntimeError> {
+        let command = command.join(" ");
         let (code, text) = {
-            let mut state = self.settled();
-            let running =
-                state.container(pod_uid, id).is_some_and(|found| found.phase == ContainerPhase::Running);
-            if !running {
-                return Err(RuntimeError::NoContainer { pod_uid: pod_uid.into(), id: id.into() });
-            }
-            let command = command.join(" ");
+            let mut state = self.running(pod_uid, id)?;
             state.calls.push(format!("exec {pod_uid} {id}: {command}"));
             state.execs.get(&command).cloned().unwrap_or_default()
         };
@@ -220,6 +225,32 @@ impl Runtime for FakeRuntime {
             sender.try_send(event).expect("the channel has room for two");
         }
         Ok(ExecHandle { input, output })
+    }
+
+    /// The container says back what it is told, until the end of that.
+    async fn attach(&self, pod_uid: &str, id: &str, stdin: bool) -> Result<ExecHandle, RuntimeError> {
+        self.running(pod_uid, id)?.calls.push(format!("attach {pod_uid} {id}, stdin {stdin}"));
+        let (input, mut inputs) = mpsc::channel(8);
+        let (outputs, output) = mpsc::channel(8);
+        tokio::spawn(async move {
+            while let Some(ExecInput::Stdin(bytes)) = inputs.recv().await {
+                if outputs.send(ExecEvent::Stdout(bytes)).await.is_err() {
+                    return;
+                }
+            }
+            // Whoever left needs no exit code.
+            let _ = outputs.send(ExecEvent::Exit(0)).await;
+        });
+        Ok(ExecHandle { input, output })
+    }
+
+    /// Every pod has the test's own loopback.
+    async fn connect(&self, pod_uid: &str, port: u16) -> Result<TcpStream, RuntimeError> {
+        if !self.settled().sandboxes.contains_key(pod_uid) {
+            return Err(RuntimeError::NoSandbox { pod_uid: pod_uid.into() });
+        }
+        let connected = TcpStream::connect(("127.0.0.1", port)).await;
+        connected.map_err(|source| RuntimeError::Connect { port, source })
     }
 
     async fn list(&self) -> Result<Vec<Sandbox>, RuntimeError> {

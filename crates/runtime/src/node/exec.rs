@@ -1,14 +1,16 @@
-//! Runs a command in a container: the handle's channels, and the task between them and the shim.
+//! Runs a command in a container, or joins the container's own streams: the handle's channels, and the task between
+//! them and the shim.
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::NodeRuntime;
-use super::client::Channel;
+use super::client::{Channel, Receiver, Sender};
+use super::sandboxes::live_identity;
 use crate::shim::frame::{Frame, Kind};
 use crate::shim::protocol::{Request, Response};
-use crate::{ExecEvent, ExecHandle, ExecInput, ExecOptions, RuntimeError};
+use crate::{ExecEvent, ExecHandle, ExecInput, ExecOptions, RuntimeError, TerminalSize};
 
 /// How many chunks may wait on each side; a reader that is slow slows the command down.
 const CHUNKS: usize = 16;
@@ -21,83 +23,112 @@ impl NodeRuntime {
         command: Vec<String>,
         options: ExecOptions,
     ) -> Result<ExecHandle, RuntimeError> {
-        let mut channel = self.client(uid).connect().await?;
-        let ExecOptions { stdin, tty } = options;
-        let (input, inputs) = mpsc::channel(CHUNKS);
-        let (outputs, output) = mpsc::channel(CHUNKS);
-        let request = Request::Exec { id: id.to_owned(), command, stdin, tty };
-        match channel.call(&request).await {
-            Ok(_) => {
-                let stop = self.inner.stop.clone();
-                self.inner.tasks.spawn(pump(channel, inputs, outputs, stop));
-            }
+        let ExecOptions { stdin, tty, size } = options;
+        let request = Request::Exec { id: id.to_owned(), command, stdin, tty, size };
+        match self.open_streams(uid, &request).await {
             // As a shell does it: the message on stderr, and the code that says what kind of failure it was.
             Err(RuntimeError::Start { command, message, exit_code }) => {
+                let (input, _) = mpsc::channel(1);
+                let (outputs, output) = mpsc::channel(2);
                 let text = format!("{command}: {message}\n");
                 for event in [ExecEvent::Stderr(text.into()), ExecEvent::Exit(exit_code)] {
                     outputs.try_send(event).expect("the channel has room for two");
                 }
+                Ok(ExecHandle { input, output })
             }
-            Err(error) => return Err(error.about(id)),
+            opened => opened.map_err(|error| error.about(id)),
         }
+    }
+
+    pub(super) async fn join_streams(
+        &self,
+        uid: &str,
+        id: &str,
+        stdin: bool,
+    ) -> Result<ExecHandle, RuntimeError> {
+        let request = Request::Attach { id: id.to_owned(), stdin };
+        // A shim speaks as it did when its pod was started.
+        let version = live_identity(&self.run_dir(uid)).map_or(0, |shim| shim.version);
+        if version < request.since() {
+            let message = "it is of an older version, which nobody can attach to: delete the pod, so that a new one \
+                           takes its place, or use `logs -f`";
+            return Err(RuntimeError::Shim { pod_uid: uid.to_owned(), message: message.to_owned() });
+        }
+        self.open_streams(uid, &request).await.map_err(|error| error.about(id))
+    }
+
+    async fn open_streams(&self, uid: &str, request: &Request) -> Result<ExecHandle, RuntimeError> {
+        let mut channel = self.client(uid).connect().await?;
+        channel.call(request).await?;
+        let (input, inputs) = mpsc::channel(CHUNKS);
+        let (outputs, output) = mpsc::channel(CHUNKS);
+        self.inner.tasks.spawn(pump(channel, inputs, outputs, self.inner.stop.clone()));
         Ok(ExecHandle { input, output })
     }
 }
 
-/// Moves both ways until the command has ended or nobody listens any more; the shim then kills it.
+/// Moves both ways, each at its own pace, until the command has ended or nobody listens any more; the shim then kills it.
 async fn pump(
-    mut channel: Channel,
-    mut inputs: mpsc::Receiver<ExecInput>,
+    channel: Channel,
+    inputs: mpsc::Receiver<ExecInput>,
     outputs: mpsc::Sender<ExecEvent>,
     stop: CancellationToken,
 ) {
-    let mut open = true;
+    let (mut sender, mut receiver) = channel.split();
+    let feed = async {
+        feed(&mut sender, inputs).await;
+        // What the command says last is still to come.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = outputs.closed() => {}
+        () = feed => {}
+        () = drain(&mut receiver, &outputs) => {}
+    }
+}
+
+async fn feed(sender: &mut Sender, mut inputs: mpsc::Receiver<ExecInput>) {
     loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = outputs.closed() => return,
-            input = inputs.recv(), if open => {
-                open = input.is_some();
-                if forward(&mut channel, input.unwrap_or(ExecInput::CloseStdin)).await.is_err() {
-                    return;
-                }
-            }
-            received = channel.receive() => {
-                let Ok(Some(frame)) = received else { return };
-                let event = event(&channel, frame);
-                let last = matches!(event, Some(ExecEvent::Exit(_)));
-                if let Some(event) = event
-                    && outputs.send(event).await.is_err()
-                {
-                    return;
-                }
-                if last {
-                    return;
-                }
-            }
+        let input = inputs.recv().await;
+        let last = input.is_none();
+        if forward(sender, input.unwrap_or(ExecInput::CloseStdin)).await.is_err() || last {
+            return;
         }
     }
 }
 
-async fn forward(channel: &mut Channel, input: ExecInput) -> Result<(), RuntimeError> {
+async fn drain(receiver: &mut Receiver, outputs: &mpsc::Sender<ExecEvent>) {
+    while let Ok(Some(frame)) = receiver.receive().await {
+        let Some(event) = event(receiver, frame) else { continue };
+        let last = matches!(event, ExecEvent::Exit(_));
+        if outputs.send(event).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+async fn forward(sender: &mut Sender, input: ExecInput) -> Result<(), RuntimeError> {
     match input {
         ExecInput::Stdin(bytes) => {
             for chunk in bytes.chunks(64 << 10) {
-                channel.send_frame(Kind::Stdin, chunk).await?;
+                sender.send_frame(Kind::Stdin, chunk).await?;
             }
             Ok(())
         }
-        ExecInput::CloseStdin => channel.send(&Request::CloseStdin).await,
-        ExecInput::Resize { columns, rows } => channel.send(&Request::Resize { columns, rows }).await,
+        ExecInput::CloseStdin => sender.send(&Request::CloseStdin).await,
+        ExecInput::Resize(TerminalSize { columns, rows }) => {
+            sender.send(&Request::Resize { columns, rows }).await
+        }
     }
 }
 
-fn event(channel: &Channel, frame: Frame) -> Option<ExecEvent> {
+fn event(receiver: &Receiver, frame: Frame) -> Option<ExecEvent> {
     match frame.kind {
         Kind::Stdout => Some(ExecEvent::Stdout(Bytes::from(frame.payload))),
         Kind::Stderr => Some(ExecEvent::Stderr(Bytes::from(frame.payload))),
         Kind::Stdin => None,
-        Kind::Json => match channel.answer(&frame) {
+        Kind::Json => match receiver.answer(&frame) {
             Ok(Response::Exit(code)) => Some(ExecEvent::Exit(code)),
             _ => None,
         },

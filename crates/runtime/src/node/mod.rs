@@ -4,6 +4,7 @@
 //! again is in their folders, so that it can be killed at any moment. Calls about one pod are done one after another.
 
 mod client;
+mod connect;
 mod exec;
 mod failure;
 mod launch;
@@ -14,7 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::broadcast;
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -59,6 +61,8 @@ struct Inner {
     /// Warnings that were logged already.
     warned: Mutex<BTreeSet<String>>,
     events: broadcast::Sender<RuntimeEvent>,
+    /// Bounds the connections into pods that are being made.
+    connecting: Semaphore,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -91,6 +95,7 @@ impl NodeRuntime {
                 locks: Mutex::default(),
                 warned: Mutex::default(),
                 events: broadcast::channel(256).0,
+                connecting: Semaphore::new(connect::CONNECTING),
                 stop: CancellationToken::new(),
                 tasks: TaskTracker::new(),
             }),
@@ -236,6 +241,16 @@ impl Runtime for NodeRuntime {
     ) -> Result<ExecHandle, RuntimeError> {
         self.require(pod_uid)?;
         self.run_command(pod_uid, id, command, options).await
+    }
+
+    async fn attach(&self, pod_uid: &str, id: &str, stdin: bool) -> Result<ExecHandle, RuntimeError> {
+        self.require(pod_uid)?;
+        self.join_streams(pod_uid, id, stdin).await
+    }
+
+    async fn connect(&self, pod_uid: &str, port: u16) -> Result<TcpStream, RuntimeError> {
+        self.require(pod_uid)?;
+        self.connect_inside(pod_uid, port).await
     }
 
     async fn list(&self) -> Result<Vec<Sandbox>, RuntimeError> {

@@ -1,18 +1,15 @@
 //! A command run in a container: its streams, on the way between its connection and its process.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
-/// Above this, a command that does not read its stdin is no longer sent any.
-pub(super) const STDIN_BYTES: usize = 1 << 20;
+use super::stdin::Stdin;
 
 pub(super) struct Command {
     pub(super) connection: u64,
     /// 0 until it runs, and again once it has ended.
     pub(super) pid: i32,
-    pub(super) stdin: Option<File>,
-    stdin_buffer: Vec<u8>,
-    close_stdin: bool,
+    pub(super) stdin: Stdin,
     /// stdout and stderr; with a terminal only the first.
     pub(super) outputs: [Option<File>; 2],
     pub(super) ended: Option<i32>,
@@ -25,49 +22,10 @@ impl Command {
         Command {
             connection,
             pid: 0,
-            stdin: None,
-            stdin_buffer: Vec::new(),
-            close_stdin: false,
+            stdin: Stdin::default(),
             outputs: [None, None],
             ended: None,
             abandoned: false,
-        }
-    }
-
-    pub(super) fn push_stdin(&mut self, bytes: &[u8]) {
-        if self.stdin.is_some() {
-            self.stdin_buffer.extend_from_slice(bytes);
-        }
-        self.flush_stdin();
-    }
-
-    pub(super) fn close_stdin(&mut self) {
-        self.close_stdin = true;
-        self.flush_stdin();
-    }
-
-    pub(super) fn stdin_pending(&self) -> usize {
-        self.stdin_buffer.len()
-    }
-
-    /// Writes what the command takes; closes its stdin once all is written and no more comes.
-    pub(super) fn flush_stdin(&mut self) {
-        let Some(stdin) = &mut self.stdin else { return };
-        while !self.stdin_buffer.is_empty() {
-            match stdin.write(&self.stdin_buffer) {
-                Ok(written) => {
-                    self.stdin_buffer.drain(..written);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => {
-                    self.stdin_buffer.clear();
-                    self.close_stdin = true;
-                }
-            }
-        }
-        if self.close_stdin {
-            self.stdin = None;
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use jiff::Timestamp;
 use nix::sys::signal::Signal;
 
 use super::log::CriLog;
+use super::stdin::Stdin;
 use crate::{ContainerPhase, ContainerState};
 
 pub(super) struct Container {
@@ -18,8 +19,14 @@ pub(super) struct Container {
     outputs: Vec<Output>,
     /// The terminal's master, for as long as it runs.
     pub(super) terminal: Option<File>,
-    /// The writing end of its stdin, kept open.
-    pub(super) stdin: Option<OwnedFd>,
+    /// Kept open until the container ends, or whoever attached first has left where it is opened only once.
+    pub(super) stdin: Stdin,
+    /// It has a stdin at all.
+    pub(super) takes_stdin: bool,
+    /// Its stdin ends with the first who attaches to it.
+    pub(super) stdin_once: bool,
+    /// The connections that get its output as it comes.
+    pub(super) attached: Vec<u64>,
     /// What the image wants instead of SIGTERM.
     pub(super) stop_signal: Option<Signal>,
     /// Who waits for its removal.
@@ -40,7 +47,10 @@ impl Container {
             log,
             outputs: Vec::new(),
             terminal: None,
-            stdin: None,
+            stdin: Stdin::default(),
+            takes_stdin: false,
+            stdin_once: false,
+            attached: Vec::new(),
             stop_signal: None,
             removing: Vec::new(),
         }
@@ -59,35 +69,33 @@ impl Container {
         self.outputs.iter().map(|output| (output.stream, output.file.as_fd()))
     }
 
-    /// Moves what a stream has into the log. A stream at its end is closed.
-    pub(super) fn pump(&mut self, stream: usize) {
-        let mut buffer = [0; 64 << 10];
-        let Some(position) = self.outputs.iter().position(|output| output.stream == stream) else { return };
-        match self.outputs[position].file.read(&mut buffer) {
-            Ok(0) => {
-                self.outputs.remove(position);
+    /// Moves what a stream has into the log and into the buffer; how much that was. A stream at its end is closed.
+    pub(super) fn pump(&mut self, stream: usize, buffer: &mut [u8]) -> usize {
+        let Some(position) = self.outputs.iter().position(|output| output.stream == stream) else { return 0 };
+        match self.outputs[position].file.read(buffer) {
+            Ok(0) => {}
+            Ok(read) => {
+                // A log that cannot be written must not stop the container: its output is dropped.
+                let _ = self.log.push(stream, &buffer[..read], Timestamp::now());
+                return read;
             }
-            // A log that cannot be written must not stop the container: its output is dropped.
-            Ok(read) => drop(self.log.push(stream, &buffer[..read], Timestamp::now())),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            Err(_) => {
-                self.outputs.remove(position);
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                return 0;
             }
+            // A terminal says so when its last user is gone.
+            Err(_) => {}
         }
+        self.outputs.remove(position);
+        0
     }
 
-    /// It has ended: what its streams still hold goes into the log, and they are closed.
+    /// It has ended, and its streams were pumped empty: they are closed, whoever else holds them.
     pub(super) fn end(&mut self, code: i32, signal: Option<i32>, oom_killed: bool) {
-        for Output { stream, mut file } in std::mem::take(&mut self.outputs) {
-            let mut buffer = [0; 64 << 10];
-            while let Ok(read @ 1..) = file.read(&mut buffer) {
-                // As above.
-                let _ = self.log.push(stream, &buffer[..read], Timestamp::now());
-            }
-        }
+        self.outputs.clear();
+        // As above.
         let _ = self.log.finish(Timestamp::now());
         self.terminal = None;
-        self.stdin = None;
+        self.stdin.close();
         self.state.pid = 0;
         self.state.phase = ContainerPhase::Exited { code, signal, finished_at: Timestamp::now(), oom_killed };
     }

@@ -16,7 +16,9 @@ use super::helper::{self, ExecJob, Stdio};
 use super::log::CriLog;
 use super::protocol::{Envelope, Failure, Request, Response, StartRequest, VERSION};
 use super::server::{Pending, Server, Work};
-use crate::{ContainerPhase, ContainerState};
+use super::session::kill_session;
+use super::stdin::Stdin;
+use crate::{ContainerPhase, ContainerState, TerminalSize};
 
 impl Server {
     pub(super) fn on_frame(&mut self, id: u64, frame: &Frame) {
@@ -31,7 +33,9 @@ impl Server {
             },
             Kind::Stdin => {
                 if let Some(command) = self.command_of(id) {
-                    command.push_stdin(&frame.payload);
+                    command.stdin.push(&frame.payload);
+                } else if let Some(container) = self.fed_by(id) {
+                    container.stdin.push(&frame.payload);
                 }
             }
             Kind::Stdout | Kind::Stderr => {}
@@ -58,17 +62,23 @@ impl Server {
             }
             Request::Signal { id: container, signal } => self.signal(id, &container, signal),
             Request::Remove { id: container } => self.remove(id, &container),
-            Request::Exec { id: container, command, stdin, tty } => {
-                if let Err(failure) = self.exec(id, container, command, stdin, tty) {
+            Request::Exec { id: container, command, stdin, tty, size } => {
+                let serial = self.next_serial();
+                if let Err(failure) = self.exec(id, ExecJob { container, serial, command, tty, size }, stdin)
+                {
                     self.fail(id, failure);
                 }
             }
-            Request::CloseStdin => {
-                if let Some(command) = self.command_of(id) {
-                    command.close_stdin();
+            Request::Attach { id: container, stdin } => {
+                if let Err(failure) = self.attach(id, &container, stdin) {
+                    self.fail(id, failure);
                 }
             }
-            Request::Resize { columns, rows } => self.resize(id, columns, rows),
+            Request::CloseStdin => match self.command_of(id) {
+                Some(command) => command.stdin.end(),
+                None => self.end_attached_stdin(id),
+            },
+            Request::Resize { columns, rows } => self.resize(id, TerminalSize { columns, rows }),
             Request::Shutdown => self.stop(Some(id)),
         }
     }
@@ -114,6 +124,7 @@ impl Server {
         };
         let mut container = Container::new(serial, state, log);
         container.stop_signal = parse_signal(&request.process.stop_signal);
+        (container.takes_stdin, container.stdin_once) = (request.spec.stdin, request.spec.stdin_once);
         let stdio = container_stdio(&request, &mut container).map_err(other("making pipes"))?;
         let config = &self.config;
         let helper =
@@ -158,25 +169,17 @@ impl Server {
         }
     }
 
-    fn exec(
-        &mut self,
-        connection: u64,
-        container: String,
-        words: Vec<String>,
-        stdin: bool,
-        tty: bool,
-    ) -> Result<(), Failure> {
-        if self.connections.get(&connection).is_none_or(|it| it.exec.is_some()) {
+    fn exec(&mut self, connection: u64, job: ExecJob, stdin: bool) -> Result<(), Failure> {
+        if self.connections.get(&connection).is_none_or(|it| it.exec.is_some() || it.attached.is_some()) {
             return Err(Failure::Invalid("a connection runs one command".into()));
         }
-        let runs = |it: &Container| it.state.id == container && it.is_running();
+        let runs = |it: &Container| it.state.id == job.container && it.is_running();
         if !self.containers.iter().any(runs) {
             return Err(Failure::NoContainer);
         }
-        let serial = self.next_serial();
+        let serial = job.serial;
         let mut command = Command::new(connection);
-        let stdio = command_stdio(&mut command, stdin, tty).map_err(other("making pipes"))?;
-        let job = ExecJob { container, serial, command: words, tty };
+        let stdio = command_stdio(&mut command, stdin, job.tty).map_err(other("making pipes"))?;
         let config = &self.config;
         let helper = helper::spawn(|| helper::exec(config, &job, stdio)).map_err(other("making a helper"))?;
         self.helpers.insert(serial, Pending { helper, work: Work::Exec { command: serial } });
@@ -187,25 +190,29 @@ impl Server {
         Ok(())
     }
 
-    #[allow(unsafe_code, reason = "the size of a terminal is set by an ioctl")]
-    fn resize(&mut self, connection: u64, columns: u16, rows: u16) {
-        let Some(command) = self.command_of(connection) else { return };
-        if let Some(terminal) = &command.outputs[0] {
-            let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-            // SAFETY: the descriptor is open and the struct lives through the call; a pipe refuses it.
-            unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &size) };
+    /// The terminal behind a connection: its command's, or that of the container that it is attached to.
+    fn resize(&mut self, connection: u64, size: TerminalSize) {
+        let terminal = match self.command_of(connection) {
+            Some(command) => command.outputs[0].as_ref(),
+            None => self.attached_to(connection).and_then(|container| container.terminal.as_ref()),
+        };
+        if let Some(terminal) = terminal {
+            helper::set_size(terminal.as_raw_fd(), size);
         }
     }
 
     /// An agent went away: what it ran goes too, what it started stays.
     pub(super) fn disconnect(&mut self, id: u64) {
         let Some(connection) = self.connections.remove(&id) else { return };
+        if let Some(attached) = connection.attached {
+            self.detach(id, attached);
+        }
         let Some(command) = connection.exec.and_then(|command| self.commands.get_mut(&command)) else {
             return;
         };
         command.abandoned = true;
         if command.pid != 0 {
-            kill_command(command.pid);
+            kill_session(command.pid);
         }
     }
 
@@ -237,13 +244,6 @@ impl Server {
     }
 }
 
-/// A command leads its own session: what it left in it goes with it.
-pub(super) fn kill_command(pid: i32) {
-    // It may be dead already.
-    let _ = kill(Pid::from_raw(-pid), Signal::SIGKILL);
-    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-}
-
 fn other(context: &'static str) -> impl Fn(io::Error) -> Failure {
     move |error| Failure::Other(format!("{context}: {error}"))
 }
@@ -263,7 +263,7 @@ fn container_stdio(request: &StartRequest, container: &mut Container) -> io::Res
         return Ok(Stdio { stdin: None, stdout: None, stderr: None });
     }
     let (stdin, held) = stdin_ends(request.spec.stdin)?;
-    container.stdin = held;
+    container.stdin = held.map(nonblocking).transpose()?.map(Stdin::to).unwrap_or_default();
     let mut ends = Vec::new();
     for stream in 0..2 {
         let (read, write) = pipe()?;
@@ -279,7 +279,7 @@ fn command_stdio(command: &mut Command, stdin: bool, tty: bool) -> io::Result<St
         return Ok(Stdio { stdin: None, stdout: None, stderr: None });
     }
     let (near, held) = stdin_ends(stdin)?;
-    command.stdin = held.map(nonblocking).transpose()?;
+    command.stdin = held.map(nonblocking).transpose()?.map(Stdin::to).unwrap_or_default();
     let (stdout, out) = pipe()?;
     let (stderr, err) = pipe()?;
     command.outputs = [Some(nonblocking(stdout)?), Some(nonblocking(stderr)?)];

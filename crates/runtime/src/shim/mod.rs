@@ -4,6 +4,7 @@
 //! the sandbox (its namespaces are the pod's), it moves the containers' output into their logs, keeps their exit codes,
 //! and answers on a socket in its folder. It has one thread, which never blocks for long: what could is a helper's.
 
+mod attach;
 mod command;
 mod connection;
 mod container;
@@ -19,6 +20,8 @@ mod reap;
 mod sandbox;
 mod seal;
 mod server;
+mod session;
+mod stdin;
 
 use std::ffi::OsString;
 use std::fs::{self, File};

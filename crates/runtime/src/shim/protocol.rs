@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::image::ProcessConfig;
-use crate::{ContainerSpec, ContainerState, SandboxSpec};
+use crate::{ContainerSpec, ContainerState, SandboxSpec, TerminalSize};
 
-/// The version of this protocol.
-pub(crate) const VERSION: u32 = 1;
+/// The version of this protocol: 2 added [`Request::Attach`].
+pub(crate) const VERSION: u32 = 2;
 /// The control socket's name in the sandbox's folder.
 pub(crate) const SOCKET: &str = "shim.sock";
 /// What the agent wrote for the shim: a [`ShimConfig`].
@@ -89,6 +89,17 @@ pub(crate) enum Request {
         stdin: bool,
         /// Whether it has a terminal.
         tty: bool,
+        /// The terminal's size from its first moment on. Older shims do not know it.
+        #[serde(default)]
+        size: Option<TerminalSize>,
+    },
+    /// Joins the streams of a container: [`Response::Done`], then frames of output as it comes, then [`Response::Exit`]
+    /// when the container ends. Closing the connection leaves the container as it is.
+    Attach {
+        /// Which container.
+        id: String,
+        /// Whether frames of stdin are passed on, where the container has one.
+        stdin: bool,
     },
     /// No more stdin for this connection's command.
     CloseStdin,
@@ -101,6 +112,16 @@ pub(crate) enum Request {
     },
     /// Kills everything, answers, exits.
     Shutdown,
+}
+
+impl Request {
+    /// The version of the protocol that brought it.
+    pub(crate) fn since(&self) -> u32 {
+        match self {
+            Request::Attach { .. } => 2,
+            _ => 1,
+        }
+    }
 }
 
 /// A container to start, with its image resolved.
@@ -131,7 +152,7 @@ pub(crate) enum Response {
         /// In the order of their starts.
         containers: Vec<ContainerState>,
     },
-    /// The command of this connection has ended.
+    /// The command or the container of this connection has ended.
     Exit(i32),
     /// It was not done.
     Failed(Failure),
@@ -157,4 +178,25 @@ pub(crate) enum Failure {
     },
     /// Anything else.
     Other(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_older_ends_say_is_still_understood() {
+        let exec =
+            r#"{"version":1,"request":{"Exec":{"id":"a-0","command":["ls"],"stdin":false,"tty":true}}}"#;
+        let envelope: Envelope = serde_json::from_str(exec).expect("an exec of version 1");
+        let request = Request::Exec {
+            id: "a-0".into(),
+            command: vec!["ls".into()],
+            stdin: false,
+            tty: true,
+            size: None,
+        };
+        assert_eq!(envelope, Envelope { version: 1, request });
+        assert_eq!(envelope.request.since(), 1);
+    }
 }

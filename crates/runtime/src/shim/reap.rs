@@ -11,12 +11,14 @@ use nix::unistd::Pid;
 use super::container::Container;
 use super::fdpass;
 use super::frame::Kind;
-use super::handlers::{kill_command, nonblocking};
+use super::handlers::nonblocking;
 use super::helper::Outcome;
 use super::overlay::Root;
 use super::paths::ContainerPaths;
 use super::protocol::{Failure, Response};
 use super::server::{Server, Work};
+use super::session::kill_session;
+use super::stdin::Stdin;
 
 impl Server {
     /// Takes the exit codes of every child that has ended.
@@ -52,6 +54,7 @@ impl Server {
             // Without a process namespace of its own, its other processes do not die with the first.
             self.hierarchies.kill(&cgroup);
         }
+        self.end_streams(index, code);
         self.containers[index].end(code, signal, oom_killed);
         self.touch();
         self.finish_removals();
@@ -121,6 +124,8 @@ impl Server {
         container.state.started_at = Timestamp::now();
         if let Some(terminal) = terminal {
             container.terminal = terminal.try_clone().ok().map(File::from);
+            let input = terminal.try_clone().ok().filter(|_| container.takes_stdin);
+            container.stdin = input.and_then(|fd| nonblocking(fd).ok()).map(Stdin::to).unwrap_or_default();
             // A terminal that cannot be set up has no log; the container runs.
             if let Ok(file) = nonblocking(terminal) {
                 container.add_output(0, file);
@@ -152,16 +157,16 @@ impl Server {
         };
         command.pid = pid;
         if let Some(terminal) = terminal {
-            command.stdin = terminal.try_clone().ok().and_then(|fd| nonblocking(fd).ok());
+            let input = terminal.try_clone().ok().and_then(|fd| nonblocking(fd).ok());
+            command.stdin = input.map(Stdin::to).unwrap_or_default();
             command.outputs[0] = nonblocking(terminal).ok();
         }
-        command.flush_stdin();
         let abandoned = command.abandoned;
         self.respond(connection, &Response::Done { warnings: Vec::new() });
         if let Some(status) = self.exits.remove(&pid) {
             self.on_exit(pid, status);
         } else if abandoned {
-            kill_command(pid);
+            kill_session(pid);
         }
     }
 
@@ -169,7 +174,7 @@ impl Server {
     fn end_command(&mut self, id: u64, code: i32) {
         let Some(command) = self.commands.get_mut(&id) else { return };
         command.ended = Some(code);
-        command.stdin = None;
+        command.stdin.close();
         let mut buffer = [0; 32 << 10];
         for index in 0..command.outputs.len() {
             while let Some(read @ 1..) = command.read(index, &mut buffer) {
@@ -190,9 +195,7 @@ impl Server {
         let connection = command.connection;
         self.commands.remove(&id);
         if let Some(connection) = self.connections.get_mut(&connection) {
-            connection.respond(&Response::Exit(code));
-            connection.closing = true;
-            connection.exec = None;
+            connection.exit(code);
         }
     }
 }

@@ -11,8 +11,8 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::WaitStatus;
 
-use super::command::{Command, STDIN_BYTES};
-use super::connection::{Connection, OUTPUT_BYTES};
+use super::command::Command;
+use super::connection::Connection;
 use super::container::Container;
 use super::frame::Kind;
 use super::helper::Helper;
@@ -22,6 +22,8 @@ use crate::cgroup::Hierarchies;
 
 /// How many agents may be connected at once.
 const CONNECTIONS: usize = 256;
+/// Between two looks at whoever holds a container up.
+const LOOK_EVERY_MS: u16 = 1000;
 
 pub(super) struct Server {
     pub(super) config: ShimConfig,
@@ -65,6 +67,7 @@ enum Token {
     Helper(u64),
     CommandOutput(u64, usize),
     CommandStdin(u64),
+    ContainerStdin(u64),
 }
 
 impl Server {
@@ -103,6 +106,7 @@ impl Server {
             for token in self.wait()? {
                 self.handle(token);
             }
+            self.let_go_of_stalled();
         }
     }
 
@@ -130,9 +134,8 @@ impl Server {
             all.push((Token::Listener, self.listener.as_fd(), read));
         }
         for (id, connection) in &self.connections {
-            let command = connection.exec.and_then(|command| self.commands.get(&command));
             let mut flags = PollFlags::empty();
-            if command.is_none_or(|command| command.stdin_pending() < STDIN_BYTES) {
+            if !self.feeds_what_is_full(connection) {
                 flags |= read;
             }
             if connection.pending() > 0 {
@@ -141,30 +144,40 @@ impl Server {
             all.push((Token::Connection(*id), connection.stream.as_fd(), flags));
         }
         for container in &self.containers {
-            let outputs = container.outputs();
-            all.extend(outputs.map(|(stream, fd)| (Token::Output(container.serial, stream), fd, read)));
+            let serial = container.serial;
+            if !self.is_held_up(container) {
+                all.extend(container.outputs().map(|(stream, fd)| (Token::Output(serial, stream), fd, read)));
+            }
+            all.extend(container.stdin.waiting().map(|fd| (Token::ContainerStdin(serial), fd, write)));
         }
         all.extend(self.helpers.iter().map(|(id, it)| (Token::Helper(*id), it.helper.channel.as_fd(), read)));
         for (id, command) in &self.commands {
-            let full =
-                self.connections.get(&command.connection).is_some_and(|it| it.pending() > OUTPUT_BYTES);
+            let full = self.connections.get(&command.connection).is_some_and(Connection::is_full);
             for (index, output) in command.outputs.iter().enumerate().filter(|_| !full && command.pid != 0) {
                 all.extend(
                     output.as_ref().map(|file| (Token::CommandOutput(*id, index), file.as_fd(), read)),
                 );
             }
-            if let Some(stdin) = command.stdin.as_ref().filter(|_| command.stdin_pending() > 0) {
-                all.push((Token::CommandStdin(*id), stdin.as_fd(), write));
-            }
+            all.extend(command.stdin.waiting().map(|fd| (Token::CommandStdin(*id), fd, write)));
         }
         all
+    }
+
+    /// What a connection sends is for a process that does not take it at present.
+    fn feeds_what_is_full(&self, connection: &Connection) -> bool {
+        let command = connection.exec.and_then(|command| self.commands.get(&command));
+        let container = connection.attached.filter(|attached| attached.stdin);
+        let container = container.and_then(|it| self.containers.iter().find(|at| at.serial == it.serial));
+        command.is_some_and(|it| it.stdin.is_full()) || container.is_some_and(|it| it.stdin.is_full())
     }
 
     fn wait(&self) -> io::Result<Vec<Token>> {
         let interests = self.interests();
         let mut fds: Vec<PollFd<'_>> =
             interests.iter().map(|(_, fd, flags)| PollFd::new(*fd, *flags)).collect();
-        match poll(&mut fds, PollTimeout::NONE) {
+        let held_up = self.containers.iter().any(|container| self.is_held_up(container));
+        let timeout = if held_up { PollTimeout::from(LOOK_EVERY_MS) } else { PollTimeout::NONE };
+        match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
         }
@@ -178,15 +191,18 @@ impl Server {
             Token::Signal => self.on_signal(),
             Token::Connection(id) => self.on_connection(id),
             Token::Output(serial, stream) => {
-                if let Some(container) = self.containers.iter_mut().find(|it| it.serial == serial) {
-                    container.pump(stream);
-                }
+                self.pump(serial, stream);
             }
             Token::Helper(id) => self.on_helper(id),
             Token::CommandOutput(id, index) => self.move_output(id, index),
             Token::CommandStdin(id) => {
                 if let Some(command) = self.commands.get_mut(&id) {
-                    command.flush_stdin();
+                    command.stdin.flush();
+                }
+            }
+            Token::ContainerStdin(serial) => {
+                if let Some(container) = self.containers.iter_mut().find(|it| it.serial == serial) {
+                    container.stdin.flush();
                 }
             }
         }
@@ -253,7 +269,7 @@ impl Server {
         // A full disk must not stop the pod; the agent asks over the socket first.
         let _ = write_whole(&self.config.run_dir.join(STATE), &bytes);
         // Who does not read any more is let go; it may come again.
-        let stuck = |connection: &Connection| connection.watching && connection.pending() > OUTPUT_BYTES;
+        let stuck = |connection: &Connection| connection.watching && connection.is_full();
         self.connections.retain(|_, connection| !stuck(connection));
         for connection in self.connections.values_mut().filter(|connection| connection.watching) {
             connection.respond(&response);

@@ -45,9 +45,10 @@ impl World {
         fs::write(root.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/var/www:/bin/sh\n")
             .expect("writes");
         fs::copy("/bin/busybox", root.join("bin/busybox")).expect("busybox-static is installed");
-        for tool in
-            ["sh", "sleep", "cat", "id", "ip", "wget", "httpd", "hostname", "grep", "ls", "true", "mount"]
-        {
+        for tool in [
+            "sh", "sleep", "cat", "id", "ip", "wget", "httpd", "hostname", "grep", "ls", "true", "mount",
+            "stty", "head",
+        ] {
             symlink("busybox", root.join("bin").join(tool)).expect("symlink");
         }
         let options = PackOptions {

@@ -10,5 +10,6 @@ mod reports;
 mod sandboxes;
 mod sidecars;
 mod starts;
+mod streams;
 mod volumes;
 mod world;

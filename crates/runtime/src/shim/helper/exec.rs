@@ -12,6 +12,7 @@ use super::oci;
 use super::program::{Identity, Program};
 use super::start::explain;
 use super::{Console, Started, Stdio, other, status_pipe, wait_for_program};
+use crate::TerminalSize;
 use crate::shim::paths::ContainerPaths;
 use crate::shim::protocol::{Failure, ShimConfig};
 
@@ -22,6 +23,8 @@ pub(in crate::shim) struct ExecJob {
     pub(in crate::shim) serial: u64,
     pub(in crate::shim) command: Vec<String>,
     pub(in crate::shim) tty: bool,
+    /// The terminal's first size.
+    pub(in crate::shim) size: Option<TerminalSize>,
 }
 
 /// Runs it; returns once the program runs.
@@ -64,7 +67,7 @@ fn join(
     let mut builder = ContainerBuilder::new(job.container.clone(), SyscallType::Linux)
         .with_root_path(&paths.libcontainer)
         .map_err(fail)?
-        .with_executor(Program { status: reporter.as_raw_fd(), identity: Some(identity) })
+        .with_executor(Program { status: reporter.as_raw_fd(), identity: Some(identity), size: job.size })
         .with_console_socket(console.as_ref().map(|console| console.path.clone()));
     builder.stdin = stdio.stdin;
     builder.stdout = stdio.stdout;

@@ -12,6 +12,7 @@ pub(super) mod oci;
 mod program;
 mod seccomp;
 mod start;
+mod terminal;
 mod user;
 
 use std::io;
@@ -24,6 +25,9 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use exec::{ExecJob, exec};
 pub(super) use start::start;
+pub(super) use terminal::set_size;
+
+use terminal::Console;
 
 use super::fdpass;
 use super::protocol::Failure;
@@ -113,26 +117,4 @@ fn status_pipe() -> Result<(std::fs::File, OwnedFd), Failure> {
     let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)
         .map_err(|errno| Failure::Other(format!("making a pipe: {errno}")))?;
     Ok((read.into(), write))
-}
-
-/// Waits for the terminal that libcontainer sends to a console socket.
-struct Console {
-    listener: std::os::unix::net::UnixListener,
-    path: std::path::PathBuf,
-}
-
-impl Console {
-    fn listen(path: std::path::PathBuf) -> Result<Console, Failure> {
-        let listener =
-            std::os::unix::net::UnixListener::bind(&path).map_err(other("making the console socket"))?;
-        Ok(Console { listener, path })
-    }
-
-    fn terminal(self) -> Result<OwnedFd, Failure> {
-        let received = self.listener.accept().and_then(|(socket, _)| fdpass::receive(&socket));
-        // The socket has served; one that stays goes with its folder.
-        let _ = std::fs::remove_file(&self.path);
-        let (_, terminal) = received.map_err(other("receiving the terminal"))?;
-        terminal.ok_or_else(|| Failure::Other("no terminal came".into()))
-    }
 }

@@ -20,6 +20,9 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid};
 use serde_json::Value;
 
+use super::terminal::set_size;
+use crate::TerminalSize;
+
 /// Becomes the program.
 #[derive(Clone)]
 pub(super) struct Program {
@@ -27,6 +30,8 @@ pub(super) struct Program {
     pub(super) status: RawFd,
     /// For an exec: the identity to take on.
     pub(super) identity: Option<Identity>,
+    /// The size of its terminal, so that the program never sees one without.
+    pub(super) size: Option<TerminalSize>,
 }
 
 /// The container's user and rights, as in its configuration.
@@ -67,6 +72,9 @@ impl Program {
         let words = words.map_err(|_| (126, "a word of the command has a zero byte".to_owned()))?;
         let program = words.first().ok_or_else(|| (126, "no command".to_owned()))?;
         reset_process().map_err(|errno| (126, errno.desc().to_owned()))?;
+        if let Some(size) = self.size {
+            set_size(libc::STDIN_FILENO, size);
+        }
         if let Some(identity) = &self.identity {
             identity.take_on().map_err(|message| (126, message))?;
         }

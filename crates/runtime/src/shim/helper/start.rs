@@ -137,7 +137,7 @@ fn run(
         |error: libcontainer::error::LibcontainerError| Failure::Other(format!("libcontainer: {error}"));
     let (status, reporter) = status_pipe()?;
     let console = if request.spec.tty { Some(Console::listen(paths.bundle.join("tty.sock"))?) } else { None };
-    let program = Program { status: reporter.as_raw_fd(), identity: None };
+    let program = Program { status: reporter.as_raw_fd(), identity: None, size: None };
     let mut builder = ContainerBuilder::new(request.spec.id.clone(), SyscallType::Linux)
         .with_root_path(&paths.libcontainer)
         .map_err(fail)?

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use xebec_runtime::{ExecEvent, ExecInput, ExecOptions, Runtime};
+use xebec_runtime::{ExecEvent, ExecInput, ExecOptions, Runtime, TerminalSize};
 
 use crate::world::{World, eventually};
 
@@ -49,7 +49,7 @@ pub(super) async fn exec_streams() {
     let world = World::new().await;
     world.node.run_sandbox(world.sandbox("u1")).await.expect("runs");
     world.node.start_container("u1", world.container("a-0", "exec sleep 1000")).await.expect("starts");
-    let options = ExecOptions { stdin: true, tty: false };
+    let options = ExecOptions { stdin: true, ..ExecOptions::default() };
     let mut handle = world.node.exec("u1", "a-0", vec!["cat".into()], options).await.expect("runs");
     let chunk = bytes::Bytes::from(vec![b'x'; 300_000]);
     handle.input.send(ExecInput::Stdin(chunk)).await.expect("takes it");
@@ -64,10 +64,14 @@ pub(super) async fn exec_streams() {
     }
     assert_eq!((bytes, code), (300_000, Some(0)));
 
-    let options = ExecOptions { stdin: true, tty: true };
+    let size = Some(TerminalSize { columns: 100, rows: 30 });
+    let options = ExecOptions { stdin: true, tty: true, size };
     let mut handle = world.node.exec("u1", "a-0", vec!["sh".into()], options).await.expect("runs");
-    let line = "test -t 0 && test -t 1 && echo is''atty; exit 5\n";
-    handle.input.send(ExecInput::Resize { columns: 100, rows: 30 }).await.expect("takes it");
+    let line = "test -t 0 && test -t 1 && echo is''atty $(stty size)\n";
+    handle.input.send(ExecInput::Stdin(line.into())).await.expect("takes it");
+    let larger = TerminalSize { columns: 101, rows: 31 };
+    handle.input.send(ExecInput::Resize(larger)).await.expect("takes it");
+    let line = "while test \"$(stty size)\" != '31 101'; do :; done; exit 5\n";
     handle.input.send(ExecInput::Stdin(line.into())).await.expect("takes it");
     let (mut text, mut code) = (String::new(), None);
     while let Some(event) = handle.output.recv().await {
@@ -77,7 +81,7 @@ pub(super) async fn exec_streams() {
             ExecEvent::Exit(exit) => code = Some(exit),
         }
     }
-    assert!(text.contains("isatty"), "{text:?}");
+    assert!(text.contains("isatty 30 100"), "{text:?}");
     assert_eq!(code, Some(5));
     let mut spec = world.container("t-0", "test -t 1 && echo terminal");
     spec.tty = true;
@@ -97,7 +101,7 @@ pub(super) async fn an_idle_shim_sleeps() {
     let mut spec = world.container("b-0", "exec sleep 1000");
     spec.tty = true;
     world.node.start_container("u1", spec).await.expect("starts");
-    let options = ExecOptions { stdin: true, tty: true };
+    let options = ExecOptions { stdin: true, tty: true, size: None };
     let command = vec!["sleep".into(), "1000".into()];
     let held = world.node.exec("u1", "a-0", command.clone(), options.clone()).await.expect("runs");
     drop(world.node.exec("u1", "a-0", command, options).await.expect("runs"));
@@ -120,4 +124,53 @@ pub(super) async fn an_idle_shim_sleeps() {
     drop(held);
     world.node.remove_sandbox("u1").await.expect("removes");
     assert_eq!(world.left_behind(), Vec::<String>::new());
+}
+
+pub(super) async fn exec_moves_both_ways_at_once() {
+    let world = World::new().await;
+    world.node.run_sandbox(world.sandbox("u1")).await.expect("runs");
+    world.node.start_container("u1", world.container("a-0", "exec sleep 1000")).await.expect("starts");
+    let options = ExecOptions { stdin: true, ..ExecOptions::default() };
+    let handle = world.node.exec("u1", "a-0", vec!["cat".into()], options).await.expect("runs");
+    // More than every buffer on the way, so that each side waits for the other.
+    let (chunk, count) = (bytes::Bytes::from(vec![b'x'; 64 << 10]), 128);
+    let (input, mut output) = (handle.input, handle.output);
+    let feeding = tokio::spawn(async move {
+        for _ in 0..count {
+            input.send(ExecInput::Stdin(chunk.clone())).await.expect("takes it");
+        }
+    });
+    let mut bytes = 0;
+    while let Some(ExecEvent::Stdout(chunk)) = output.recv().await {
+        bytes += chunk.len();
+    }
+    feeding.await.expect("fed");
+    assert_eq!(bytes, count * (64 << 10));
+    world.node.remove_sandbox("u1").await.expect("removes");
+}
+
+pub(super) async fn a_command_goes_with_its_client() {
+    let world = World::new().await;
+    world.node.run_sandbox(world.sandbox("u1")).await.expect("runs");
+    let mut spec = world.container("a-0", "exec cat");
+    spec.stdin = true;
+    world.node.start_container("u1", spec).await.expect("starts");
+    for tty in [true, false] {
+        // Jobs of a shell are process groups of their own.
+        let command = ["sh", "-mc", "sleep 1001 & sleep 1002 & echo up; sleep 1003"].map(String::from);
+        let options = ExecOptions { stdin: true, tty, size: None };
+        let mut handle = world.node.exec("u1", "a-0", command.into(), options).await.expect("runs");
+        assert!(
+            matches!(handle.output.recv().await, Some(ExecEvent::Stdout(text)) if text.starts_with(b"up"))
+        );
+        eventually(async || (sleeps(&world).await == 3).then_some(())).await;
+        drop(handle);
+        eventually(async || (sleeps(&world).await == 0).then_some(())).await;
+    }
+    world.node.remove_sandbox("u1").await.expect("removes");
+    assert_eq!(world.left_behind(), Vec::<String>::new());
+}
+
+async fn sleeps(world: &World) -> usize {
+    world.exec("u1", "a-0", "grep -l sleep /proc/[0-9]*/comm").await.1.lines().count()
 }

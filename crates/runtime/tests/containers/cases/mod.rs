@@ -1,5 +1,6 @@
 //! The cases, in the order in which they are run.
 
+mod attach;
 mod containers;
 mod exec;
 mod many;
@@ -21,6 +22,13 @@ pub(crate) fn all() -> Vec<(&'static str, Case)> {
         ("what_cannot_start_says_why", || Box::pin(containers::what_cannot_start_says_why())),
         ("exec", || Box::pin(exec::exec())),
         ("exec_streams", || Box::pin(exec::exec_streams())),
+        ("exec_moves_both_ways_at_once", || Box::pin(exec::exec_moves_both_ways_at_once())),
+        ("a_command_goes_with_its_client", || Box::pin(exec::a_command_goes_with_its_client())),
+        ("attach", || Box::pin(attach::attach())),
+        ("attach_to_a_terminal", || Box::pin(attach::attach_to_a_terminal())),
+        ("stdin_ends_with_the_first_where_it_is_opened_once", || Box::pin(attach::stdin_once())),
+        ("older_shims_are_not_attached_to", || Box::pin(attach::older_shims())),
+        ("connect", || Box::pin(network::connect())),
         ("containers_share_an_address", || Box::pin(network::containers_share_an_address())),
         ("identity_and_rights", || Box::pin(containers::identity_and_rights())),
         ("mounts_and_limits", || Box::pin(containers::mounts_and_limits())),

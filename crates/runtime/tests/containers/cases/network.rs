@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use expect_test::expect;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use xebec_runtime::{NodeNetwork, Runtime};
 
 use crate::world::{World, eventually};
@@ -95,4 +96,21 @@ pub(super) async fn routes() {
             ),
         ]
     "#]].assert_debug_eq(&text);
+}
+
+pub(super) async fn connect() {
+    let world = World::new().await;
+    world.node.run_sandbox(world.sandbox("u1")).await.expect("runs");
+    let server = world.container("a-0", "exec httpd -f -p 127.0.0.1:8080 -h /etc");
+    world.node.start_container("u1", server).await.expect("starts");
+    let mut stream = eventually(async || world.node.connect("u1", 8080).await.ok()).await;
+    stream.write_all(b"GET /passwd HTTP/1.0\r\n\r\n").await.expect("writes");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("reads");
+    assert!(answer.ends_with("web:x:33:34::/var/www:/bin/sh\n"), "{answer}");
+    let error = world.node.connect("u1", 8081).await.expect_err("nobody listens");
+    assert_eq!(error.to_string(), "connecting to port 8081 in the pod: Connection refused (os error 111)");
+    let error = world.node.connect("u2", 8080).await.expect_err("no pod");
+    assert_eq!(error.to_string(), "no sandbox for pod u2");
+    world.node.remove_sandbox("u1").await.expect("removes");
 }

@@ -1,0 +1,96 @@
+//! Which pod and which of its containers a stream is for, and whether this user may open it.
+
+use serde_json::Value;
+use xebec_api::error::{ApiError, Reason};
+use xebec_api::object::Object;
+use xebec_api::pod;
+
+use crate::{ApiServer, Attributes, RequestContext, Target};
+
+impl ApiServer {
+    /// The pod, for who may open such a stream: that it may be read goes with that.
+    pub(super) async fn streaming_pod(
+        &self,
+        ctx: &RequestContext,
+        verb: &str,
+        namespace: &str,
+        name: &str,
+        subresource: &str,
+    ) -> Result<Object, ApiError> {
+        let target = Target::new("", "", "pods", namespace, name, subresource)?;
+        target.check_scope(true)?;
+        target.check_name()?;
+        let resource = target.resource();
+        self.check_access(ctx, &Attributes::new(verb, "", &resource, namespace, name)).await?;
+        tracing::info!(audit_id = ctx.audit_id, user = ctx.user.name, verb, ?target, "a stream is opened");
+        self.get(&RequestContext::internal("streams"), &target.subresource("")).await
+    }
+}
+
+/// The container that is meant: the named one, or the only one.
+pub(super) fn container(pod: &Object, named: &str) -> Result<String, ApiError> {
+    let names = |field: &str| -> Vec<String> {
+        let list = pod.get(&["spec", field]).and_then(Value::as_array);
+        let names = list.into_iter().flatten().filter_map(|container| container["name"].as_str());
+        names.map(str::to_owned).collect()
+    };
+    let (own, init) = (names("containers"), names("initContainers"));
+    let bad = |why: String| Err(ApiError::new(Reason::BadRequest, why));
+    match own.as_slice() {
+        _ if [&own, &init, &names("ephemeralContainers")]
+            .iter()
+            .any(|all| all.iter().any(|it| it == named)) =>
+        {
+            Ok(named.to_owned())
+        }
+        [only] if named.is_empty() => Ok(only.clone()),
+        _ if named.is_empty() => {
+            let also = if init.is_empty() {
+                String::new()
+            } else {
+                format!(" or one of the init containers: [{}]", init.join(" "))
+            };
+            let (name, own) = (pod.name(), own.join(" "));
+            bad(format!("a container name must be specified for pod {name}, choose one of: [{own}]{also}"))
+        }
+        _ => bad(format!("container {named} is not valid for pod {}", pod.name())),
+    }
+}
+
+/// Refuses a pod whose containers have all ended.
+pub(super) fn check_not_over(object: &Object, what: &str) -> Result<(), ApiError> {
+    if !pod::is_terminal(object) {
+        return Ok(());
+    }
+    let phase = pod::phase(object);
+    let why = format!("cannot {what} a container in a completed pod; current phase is {phase}");
+    Err(ApiError::new(Reason::BadRequest, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_container_is_the_named_one_or_the_only_one() {
+        let pod = |containers: Value, init: Value| {
+            let spec = json!({"containers": containers, "initContainers": init});
+            Object::from_json(json!({"metadata": {"name": "web"}, "spec": spec}).to_string().as_bytes())
+                .expect("an object")
+        };
+        let one = pod(json!([{"name": "a"}]), json!([{"name": "i"}]));
+        let two = pod(json!([{"name": "a"}, {"name": "b"}]), json!([{"name": "i"}]));
+        let words = |pod: &Object, named: &str| match container(pod, named) {
+            Ok(name) => name,
+            Err(error) => error.message,
+        };
+        assert_eq!(words(&one, ""), "a");
+        assert_eq!([words(&two, "b"), words(&two, "i")], ["b", "i"]);
+        assert_eq!(
+            words(&two, ""),
+            "a container name must be specified for pod web, choose one of: [a b] or one of the init containers: [i]"
+        );
+        assert_eq!(words(&one, "x"), "container x is not valid for pod web");
+    }
+}
