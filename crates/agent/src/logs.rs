@@ -243,6 +243,12 @@ mod tests {
         assert_eq!(read_all(Wanted { follow: true, ..Wanted::default() }).await, "one\ntwo\nthree\n");
     }
 
+    /// Writes a line as a shim does; how a user sees it.
+    fn write(log: &mut File, text: &str) -> String {
+        writeln!(log, "2026-01-01T00:00:01.0Z stdout F {text}").expect("written");
+        format!("{text}\n")
+    }
+
     #[tokio::test(start_paused = true)]
     async fn nothing_is_lost_when_a_followed_log_is_rotated() {
         let dir = tempfile::tempdir().expect("a folder");
@@ -257,22 +263,27 @@ mod tests {
             let asked = asked.clone();
             Box::pin(async move { asked.load(Ordering::SeqCst) })
         }));
-        let mut wanted = String::new();
         let mut found = Vec::new();
-        for number in 0..3 {
-            writeln!(log, "2026-01-01T00:00:01.0Z stdout F first {number}").expect("written");
-            std::fs::rename(&path, dir.path().join("3.log.1")).expect("rotated");
-            log = File::create(&path).expect("made");
-            writeln!(log, "2026-01-01T00:00:01.0Z stdout F second {number}").expect("written");
-            wanted.push_str(&format!("first {number}\nsecond {number}\n"));
+        let mut until = async |wanted: &str| {
             while found.len() < wanted.len() {
                 found.extend(receiver.recv().await.expect("more"));
             }
+            assert_eq!(String::from_utf8_lossy(&found), wanted);
+        };
+        let mut wanted = String::new();
+        for number in 0..3 {
+            wanted.push_str(&write(&mut log, &format!("read {number}")));
+            until(&wanted).await;
+            // What the follower has not seen when the log is rotated.
+            wanted.push_str(&write(&mut log, &format!("late {number}")));
+            std::fs::rename(&path, dir.path().join("3.log.1")).expect("rotated");
+            log = File::create(&path).expect("made");
+            wanted.push_str(&write(&mut log, &format!("new {number}")));
+            until(&wanted).await;
         }
         over.store(true, Ordering::SeqCst);
         assert_eq!(receiver.recv().await, None);
         task.await.expect("it ends");
-        assert_eq!(String::from_utf8(found).expect("text"), wanted);
         assert_eq!(file(dir.path(), false), Some(path));
     }
 

@@ -69,20 +69,24 @@ pub(super) async fn exec_streams() {
     let mut handle = world.node.exec("u1", "a-0", vec!["sh".into()], options).await.expect("runs");
     let line = "test -t 0 && test -t 1 && echo is''atty $(stty size)\n";
     handle.input.send(ExecInput::Stdin(line.into())).await.expect("takes it");
-    let larger = TerminalSize { columns: 101, rows: 31 };
-    handle.input.send(ExecInput::Resize(larger)).await.expect("takes it");
-    let line = "while test \"$(stty size)\" != '31 101'; do :; done; exit 5\n";
-    handle.input.send(ExecInput::Stdin(line.into())).await.expect("takes it");
-    let (mut text, mut code) = (String::new(), None);
+    let mut text = String::new();
+    let mut code = None;
+    let mut resized = false;
     while let Some(event) = handle.output.recv().await {
         match event {
             ExecEvent::Stdout(chunk) => text.push_str(&String::from_utf8_lossy(&chunk)),
             ExecEvent::Stderr(chunk) => panic!("{chunk:?}"),
             ExecEvent::Exit(exit) => code = Some(exit),
         }
+        if !resized && text.contains("isatty 30 100") {
+            let larger = TerminalSize { columns: 101, rows: 31 };
+            handle.input.send(ExecInput::Resize(larger)).await.expect("takes it");
+            let line = "while test \"$(stty size)\" != '31 101'; do :; done; exit 5\n";
+            handle.input.send(ExecInput::Stdin(line.into())).await.expect("takes it");
+            resized = true;
+        }
     }
-    assert!(text.contains("isatty 30 100"), "{text:?}");
-    assert_eq!(code, Some(5));
+    assert_eq!((resized, code), (true, Some(5)), "{text:?}");
     let mut spec = world.container("t-0", "test -t 1 && echo terminal");
     spec.tty = true;
     world.node.start_container("u1", spec).await.expect("starts");
@@ -157,7 +161,8 @@ pub(super) async fn a_command_goes_with_its_client() {
     world.node.start_container("u1", spec).await.expect("starts");
     for tty in [true, false] {
         // Jobs of a shell are process groups of their own.
-        let command = ["sh", "-mc", "sleep 1001 & sleep 1002 & echo up; sleep 1003"].map(String::from);
+        let command =
+            ["sh", "-mc", "/bin/sleep 1001 & /bin/sleep 1002 & echo up; /bin/sleep 1003"].map(String::from);
         let options = ExecOptions { stdin: true, tty, size: None };
         let mut handle = world.node.exec("u1", "a-0", command.into(), options).await.expect("runs");
         assert!(
