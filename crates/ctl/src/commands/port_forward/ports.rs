@@ -69,7 +69,8 @@ fn of_pod(port: &Value, pod: &Object) -> Result<u16> {
 fn of_service(word: &str, service: &Object, pod: &Object) -> Result<(u16, u16)> {
     let ports =
         service.get(&["spec", "ports"]).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let means = |port: &&Value| port["name"] == word || port["port"].to_string() == word;
+    let number = word.parse::<u64>().ok();
+    let means = |port: &&Value| port["name"] == word || (number.is_some() && port["port"].as_u64() == number);
     let Some(found) = ports.iter().find(means) else {
         let own: Vec<String> = ports.iter().map(|port| port["port"].to_string()).collect();
         bail!("service {} has no port {word:?}: it has {}", service.name(), own.join(", "));
