@@ -145,10 +145,16 @@ fn a_client_that_goes_takes_its_command_along(demo: &Demo) {
             .spawn()
             .expect("xctl starts");
     let is_there = || processes().iter().any(|line| line == "/bin/sleep 4321");
-    eventually("the command", SOON, || Ok(ensure!(is_there(), "not there yet")));
+    eventually("the command", SOON, || {
+        ensure!(is_there(), "not there yet");
+        Ok(())
+    });
     client.kill().expect("it runs");
     client.wait().expect("it is gone");
-    eventually("nothing is left of it", SOON, || Ok(ensure!(!is_there(), "{:?}", processes())));
+    eventually("nothing is left of it", SOON, || {
+        ensure!(!is_there(), "{:?}", processes());
+        Ok(())
+    });
 }
 
 fn many_bytes_arrive_unharmed(demo: &Demo) {
@@ -176,7 +182,8 @@ fn who_attaches_is_heard(demo: &Demo) {
     client.stdin.as_mut().expect("ours").write_all(b"me\n").expect("written");
     eventually("the container heard it", SOON, || {
         let log = demo.xctl(&["logs", "box", "-c", "echo"])?;
-        Ok(ensure!(log == "heard me\n", "{log:?}"))
+        ensure!(log == "heard me\n", "{log:?}");
+        Ok(())
     });
     // Its input's end is its own end, as others may attach after it.
     drop(client.stdin.take());
