@@ -1,37 +1,23 @@
 //! Ingresses.
 
-use std::collections::BTreeSet;
+mod validate;
 
 use serde_json::Value;
 
-use crate::at::At;
 use crate::error::FieldError;
-use crate::name;
 use crate::object::Object;
 use crate::pod::list;
 use crate::resource::{Column, Strategy};
+
+/// So many hosts are shown.
+const HOSTS_SHOWN: usize = 3;
 
 /// The strategy of Ingresses.
 pub(crate) struct Ingress;
 
 impl Strategy for Ingress {
     fn validate(&self, object: &Object) -> Vec<FieldError> {
-        let spec = At::field(object, "spec");
-        let mut errors = Vec::new();
-        let rules = spec.items("rules");
-        if rules.is_empty() && !spec.key("defaultBackend").is_set() {
-            errors.push(spec.invalid("either `defaultBackend` or `rules` must be specified"));
-        }
-        if spec.key("defaultBackend").is_set() {
-            backend(&spec.key("defaultBackend"), &mut errors);
-        }
-        for rule in &rules {
-            host(&rule.key("host"), &mut errors);
-            for path in rule.key("http").items("paths") {
-                validate_path(&path, &mut errors);
-            }
-        }
-        errors
+        validate::ingress(object)
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -56,54 +42,15 @@ impl Strategy for Ingress {
     }
 }
 
-fn host(host: &At<'_>, errors: &mut Vec<FieldError>) {
-    let rest = host.text().strip_prefix("*.").unwrap_or(host.text());
-    if !rest.is_empty() {
-        errors.extend(name::dns_subdomain(rest).err().map(|why| host.invalid(&why)));
-    }
-}
-
-fn validate_path(path: &At<'_>, errors: &mut Vec<FieldError>) {
-    let kind = path.key("pathType");
-    let kinds = ["Exact", "ImplementationSpecific", "Prefix"];
-    if kind.is_empty() {
-        errors.push(kind.required("pathType must be specified"));
-    }
-    kind.one_of(&kinds, errors);
-    let own = path.key("path");
-    let needed = kind.text() != "ImplementationSpecific";
-    if (needed || !own.is_empty()) && !own.text().starts_with('/') {
-        errors.push(own.invalid("must be an absolute path"));
-    }
-    if needed && own.text().contains("//") {
-        errors.push(own.invalid("must not contain '//'"));
-    }
-    backend(&path.key("backend"), errors);
-}
-
-fn backend(backend: &At<'_>, errors: &mut Vec<FieldError>) {
-    let (service, resource) = (backend.key("service"), backend.key("resource"));
-    match (service.is_set(), resource.is_set()) {
-        (true, true) => errors.push(backend.invalid("cannot set both resource and service backends")),
-        (false, false) => errors.push(backend.required("resource or service backend is required")),
-        (false, true) => {}
-        (true, false) => {
-            service.key("name").needs(name::dns1035_label, errors);
-            let port = service.key("port");
-            match (port.key("number").is_set(), port.key("name").is_set()) {
-                (true, false) => port.key("number").port(errors),
-                (false, true) => port.key("name").obeys(name::port_name, errors),
-                (true, true) => errors.push(port.invalid("cannot set both port name & port number")),
-                (false, false) => errors.push(port.required("port name or number is required")),
-            }
-        }
-    }
-}
-
+/// The hosts of the rules, as they stand; of many only the first.
 fn hosts(ingress: &Object) -> String {
-    let hosts: BTreeSet<&str> =
-        list(ingress, &["spec", "rules"]).filter_map(|rule| rule.get("host")?.as_str()).collect();
-    if hosts.is_empty() { "*".to_owned() } else { hosts.into_iter().collect::<Vec<_>>().join(",") }
+    let hosts = list(ingress, &["spec", "rules"]).filter_map(|rule| rule.get("host")?.as_str());
+    let hosts: Vec<&str> = hosts.filter(|host| !host.is_empty()).collect();
+    match hosts.split_at_checked(HOSTS_SHOWN) {
+        Some((shown, more)) if !more.is_empty() => format!("{} + {} more...", shown.join(","), more.len()),
+        _ if hosts.is_empty() => "*".to_owned(),
+        _ => hosts.join(","),
+    }
 }
 
 fn addresses(ingress: &Object) -> String {

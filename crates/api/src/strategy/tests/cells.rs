@@ -284,11 +284,12 @@ fn events_secrets_and_rbac() {
     let ingress = named(
         "networking.k8s.io/v1",
         "Ingress",
-        json!({"spec": {"ingressClassName": "x", "rules": [{"host": "a.b"}, {}]}}),
+        json!({"spec": {"ingressClassName": "x", "rules": [{"host": "c.b"}, {}, {"host": "a.b"}, {"host": "d"}, {"host": "e"}],
+            "tls": [{}]}, "status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}, {"hostname": "n"}]}}}),
     );
     expect![[r#"
         NAME | CLASS | HOSTS | ADDRESS | PORTS | AGE
-        a | x | a.b |  | 80 | 2d2h"#]]
+        a | x | c.b,a.b,d + 1 more... | 10.0.0.1,n | 80, 443 | 2d2h"#]]
     .assert_eq(&table(&[ingress], false));
 }
 
