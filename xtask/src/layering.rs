@@ -8,7 +8,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("xebec-api", &[]),
     ("xebec-state", &[]),
     ("xebec-scheduler", &["xebec-api"]),
-    ("xebec-controllers", &["xebec-api"]),
+    ("xebec-controllers", &["xebec-api", "xebec-dataplane"]),
     ("xebec-dataplane", &["xebec-api"]),
     ("xebec-rpc", &["xebec-api"]),
     ("xebec-client", &["xebec-api", "xebec-rpc"]),
@@ -28,6 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("xebec-agent", &["xebec-api", "xebec-client", "xebec-rpc", "xebec-runtime"]),
+    ("xebec-ingress", &["xebec-api", "xebec-client", "xebec-dataplane"]),
     ("xebec-proxy", &["xebec-api", "xebec-client", "xebec-dataplane"]),
     ("xebec-ctl", &["xebec-api", "xebec-client", "xebec-rpc", "xebec-scheduler"]),
 ];

@@ -52,6 +52,8 @@ enum Command {
         #[arg(long)]
         clean_up: bool,
     },
+    /// Run the Ingress data path, as the pods of the Deployment ingress do; configured by its environment.
+    Ingress,
     /// Pack, import and list container images.
     #[command(subcommand)]
     Image(image::Command),
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
         Command::Node { config } => process::run("node", |stop| node(config, stop)),
         Command::Proxy { clean_up: false } => process::run("proxy", proxy),
         Command::Proxy { clean_up: true } => process::told(clean_up_proxy()),
+        Command::Ingress => process::run("ingress", ingress),
         Command::Image(command) => process::told(image::run(command)),
         Command::Ctl { args } => xctl(args.into_iter().map(Into::into).collect()),
     }
@@ -108,6 +111,11 @@ fn variable(name: &str) -> Option<String> {
 async fn proxy(stop: CancellationToken) -> anyhow::Result<()> {
     let config = xebec_proxy::Config::from_environment(variable)?;
     Ok(xebec_proxy::run(config, stop).await?)
+}
+
+async fn ingress(stop: CancellationToken) -> anyhow::Result<()> {
+    let config = xebec_ingress::Config::from_environment(variable)?;
+    Ok(xebec_ingress::run(config, stop).await?)
 }
 
 fn clean_up_proxy() -> anyhow::Result<()> {

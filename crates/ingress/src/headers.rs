@@ -1,0 +1,146 @@
+//! Header fields on their way through: what belongs to one connection only is taken off,
+//! and what an endpoint should know of the client is put on.
+
+use std::net::IpAddr;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{Request, Uri, Version, request};
+
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Fields of one connection, beside those that its `Connection` names.
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+/// Fields that a `Connection` cannot take away: somebody would be deceived.
+const KEPT: [HeaderName; 6] =
+    [header::HOST, X_REAL_IP, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, header::CONTENT_LENGTH];
+
+/// Takes off what belongs to the connection that a message came by.
+pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    // Most messages have no Connection, and then there is nothing to collect.
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named.iter().filter(|name| !KEPT.contains(name)) {
+        headers.remove(name);
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// Whether a request asks for a WebSocket: the only other protocol that is passed on.
+pub(crate) fn is_websocket(version: Version, headers: &HeaderMap) -> bool {
+    version == Version::HTTP_11
+        && headers
+            .get(header::UPGRADE)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Puts on what asks for, or grants, a WebSocket.
+pub(crate) fn set_websocket(headers: &mut HeaderMap) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+}
+
+/// The host that is asked for, with its port: HTTP/2 has it in its own place.
+pub(crate) fn host<T>(request: &Request<T>) -> &str {
+    let field = || request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    request.uri().authority().map(|authority| authority.as_str()).or_else(field).unwrap_or("")
+}
+
+/// Makes a request one for an endpoint. What a client said about itself is replaced: it
+/// could be a lie.
+pub(crate) fn forward(head: &mut request::Parts, host: &str, client: IpAddr, tls: bool) {
+    let websocket = is_websocket(head.version, &head.headers);
+    strip_hop_by_hop(&mut head.headers);
+    if websocket {
+        set_websocket(&mut head.headers);
+    }
+    // Numbers, dots and colons, and a host that was a field or an authority: all are fields.
+    let field = |text: &str| HeaderValue::from_str(text).ok();
+    if let Some(host) = field(host).filter(|_| !host.is_empty()) {
+        head.headers.insert(X_FORWARDED_HOST, host.clone());
+        head.headers.insert(header::HOST, host);
+    }
+    if let Some(client) = field(&client.to_string()) {
+        head.headers.insert(X_REAL_IP, client.clone());
+        head.headers.insert(X_FORWARDED_FOR, client);
+    }
+    let scheme = if tls { "https" } else { "http" };
+    head.headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    head.headers.remove(header::FORWARDED);
+    head.version = Version::HTTP_11;
+    head.extensions.clear();
+    let target = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    head.uri = Uri::from(target);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(headers: &HeaderMap) -> Vec<String> {
+        let mut lines: Vec<String> = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().expect("text")))
+            .collect();
+        lines.sort();
+        lines
+    }
+
+    fn forwarded(request: request::Builder, host: &str) -> request::Parts {
+        let (mut head, ()) = request.body(()).expect("a request").into_parts();
+        forward(&mut head, host, IpAddr::from([10, 0, 0, 1]), true);
+        head
+    }
+
+    #[test]
+    fn what_belongs_to_one_connection_stays_there() {
+        let request =
+            Request::get("/a?b").header("Connection", "keep-alive, X-Secret, Host, X-Forwarded-For");
+        let request = request.header("X-Secret", "1").header("Keep-Alive", "5").header("TE", "trailers");
+        let request =
+            request.header("Transfer-Encoding", "chunked").header("Upgrade", "h2c").header("Accept", "*/*");
+        let head =
+            forwarded(request.header("Forwarded", "for=1.1.1.1").header("X-Real-IP", "1.1.1.1"), "a.com:80");
+        assert_eq!(
+            shown(&head.headers),
+            [
+                "accept: */*",
+                "host: a.com:80",
+                "x-forwarded-for: 10.0.0.1",
+                "x-forwarded-host: a.com:80",
+                "x-forwarded-proto: https",
+                "x-real-ip: 10.0.0.1"
+            ]
+        );
+    }
+
+    #[test]
+    fn targets_become_paths_and_websockets_stay_asked_for() {
+        let head = forwarded(Request::get("http://a.com/x?y=1").version(Version::HTTP_2), "a.com");
+        assert_eq!((head.uri.to_string(), head.version), ("/x?y=1".to_owned(), Version::HTTP_11));
+        let request = Request::get("/").header("Connection", "upgrade").header("Upgrade", "WebSocket");
+        let head = forwarded(request, "a.com");
+        assert_eq!(head.headers.get("upgrade").map(HeaderValue::as_bytes), Some(&b"websocket"[..]));
+        assert_eq!(head.headers.get("connection").map(HeaderValue::as_bytes), Some(&b"Upgrade"[..]));
+    }
+}

@@ -1,0 +1,8 @@
+//! The whole server on real sockets, with endpoints that behave and that do not.
+
+mod endpoint;
+mod lab;
+mod refused;
+mod requests;
+mod stop;
+mod tls;

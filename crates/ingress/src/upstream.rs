@@ -1,0 +1,100 @@
+//! Connections to endpoints: made, lent for one request, and given back.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use crate::pool::{Pool, Sender};
+
+/// An endpoint that does not take a connection for so long is given up for another one.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// An endpoint's head may not be longer.
+const MOST_HEAD_BYTES: usize = 64 * 1024;
+
+/// Why an endpoint has no connection for us.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    #[error("no connection within {CONNECT_TIMEOUT:?}")]
+    Timeout,
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+}
+
+/// Where connections come from.
+#[derive(Debug, Default)]
+pub(crate) struct Upstream {
+    pool: Pool,
+    /// The tasks that move the bytes of connections. Each ends with its connection.
+    tasks: TaskTracker,
+}
+
+/// A connection that is lent for one request.
+pub(crate) struct Lease {
+    pub(crate) sender: Sender,
+    endpoint: SocketAddr,
+    upstream: Arc<Upstream>,
+    /// It had a request before this one, and may have been closed meanwhile.
+    pub(crate) used: bool,
+    sent: Option<Arc<AtomicBool>>,
+}
+
+impl Upstream {
+    /// One that waits, or a new one.
+    pub(crate) async fn lease(self: &Arc<Self>, endpoint: SocketAddr) -> Result<Lease, ConnectError> {
+        while let Some(mut sender) = self.pool.take(endpoint) {
+            if sender.ready().await.is_ok() {
+                return Ok(self.lend(sender, endpoint, true));
+            }
+        }
+        self.connect(endpoint).await
+    }
+
+    /// A new one.
+    pub(crate) async fn connect(self: &Arc<Self>, endpoint: SocketAddr) -> Result<Lease, ConnectError> {
+        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(endpoint)).await;
+        let stream = stream.map_err(|_| ConnectError::Timeout)??;
+        stream.set_nodelay(true)?;
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(MOST_HEAD_BYTES);
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+        self.tasks.spawn(async move {
+            // Whoever waits for an answer is told by it.
+            if let Err(error) = connection.with_upgrades().await {
+                tracing::debug!(%endpoint, %error, "a connection to an endpoint broke");
+            }
+        });
+        Ok(self.lend(sender, endpoint, false))
+    }
+
+    fn lend(self: &Arc<Self>, sender: Sender, endpoint: SocketAddr, used: bool) -> Lease {
+        Lease { sender, endpoint, upstream: Arc::clone(self), used, sent: None }
+    }
+
+    /// Forgets connections that are no use any more.
+    pub(crate) fn tidy(&self) {
+        self.pool.tidy();
+    }
+}
+
+impl Lease {
+    /// What says whether the request's body was sent: before that the connection is not free.
+    pub(crate) fn wait_for(&mut self, sent: &Arc<AtomicBool>) {
+        self.sent = Some(Arc::clone(sent));
+    }
+
+    /// The answer is complete.
+    pub(crate) fn give_back(self) {
+        if self.sent.is_none_or(|sent| sent.load(Ordering::Acquire)) {
+            self.upstream.pool.put(self.endpoint, self.sender);
+        }
+    }
+}
