@@ -95,6 +95,7 @@ fn roles() -> Vec<Object> {
         role("system:auth-delegator", vec![reviews_of_others, token_reviews]),
         role("system:node", node_rules()),
         role("system:node-proxier", proxy_rules()),
+        role("system:ingress", ingress_rules()),
     ]
 }
 
@@ -104,6 +105,16 @@ fn proxy_rules() -> Vec<Value> {
         rule(&[""], &["services", "nodes"], READ),
         rule(&["discovery.k8s.io"], &["endpointslices"], READ),
         rule(&["", "events.k8s.io"], &["events"], &["create", "patch", "update"]),
+    ]
+}
+
+/// What the ingress's pods read. They write nothing: events and the status of Ingresses are
+/// the leader's.
+fn ingress_rules() -> Vec<Value> {
+    vec![
+        rule(&["networking.k8s.io"], &["ingresses", "ingressclasses"], READ),
+        rule(&[""], &["services", "secrets"], READ),
+        rule(&["discovery.k8s.io"], &["endpointslices"], READ),
     ]
 }
 
@@ -175,13 +186,14 @@ fn node_rules() -> Vec<Value> {
 fn bindings() -> Vec<Object> {
     let group = |name: &str| json!({"kind": "Group", "apiGroup": RBAC, "name": name});
     let authenticated = || group(crate::AUTHENTICATED_GROUP);
-    let proxy = json!({"kind": "ServiceAccount", "namespace": "kube-system", "name": "kube-proxy"});
+    let account = |name: &str| json!({"kind": "ServiceAccount", "namespace": "kube-system", "name": name});
     [
         ("cluster-admin", group(crate::MASTERS_GROUP)),
         ("system:discovery", authenticated()),
         ("system:public-info-viewer", authenticated()),
         ("system:basic-user", authenticated()),
-        ("system:node-proxier", proxy),
+        ("system:node-proxier", account("kube-proxy")),
+        ("system:ingress", account("ingress")),
     ]
     .into_iter()
     .map(|(name, subject)| {

@@ -17,6 +17,7 @@ mod endpoint_slice;
 mod endpoints;
 mod garbage_collector;
 mod hash;
+mod ingress;
 mod liveness;
 mod namespace;
 mod network;
@@ -58,6 +59,7 @@ pub fn all() -> Vec<Box<dyn Controller>> {
         Box::new(endpoint_slice::EndpointSlice),
         Box::new(endpoint_slice::mirroring::EndpointSliceMirroring),
         Box::new(endpoints::Endpoints),
+        Box::new(ingress::Ingress),
         Box::new(garbage_collector::GarbageCollector),
         Box::new(namespace::Namespace),
     ]

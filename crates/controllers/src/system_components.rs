@@ -1,8 +1,9 @@
 //! What every cluster has: the system namespaces, the Service `default/kubernetes` with
-//! the masters behind it, and the proxy as a DaemonSet. One key stands for all of it.
+//! the masters behind it, the proxy as a DaemonSet, and the ingress. One key stands for all of it.
 //!
 //! The masters are no objects, so this looks at them every few seconds.
 
+mod ingress;
 mod manifests;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ impl Controller for SystemComponents {
     fn keys(&self, view: &dyn View, resource: &str, object: &Object) -> Vec<ObjectKey> {
         let ours = match resource {
             NAMESPACES => manifests::NAMESPACES.contains(&object.name()),
+            _ if ingress::is_ours(resource, object) => true,
             DAEMON_SETS | SERVICE_ACCOUNTS => object.name() == manifests::PROXY,
             SERVICES | ENDPOINT_SLICES => object.namespace() == "default" && is_kubernetes(object),
             _ => false,
@@ -55,6 +57,9 @@ impl Controller for SystemComponents {
         kubernetes_slices(view, &masters, &mut plan);
         ensure(view, SERVICE_ACCOUNTS, manifests::proxy_account(), &mut plan);
         ensure(view, DAEMON_SETS, manifests::proxy_daemon_set(settings, &masters), &mut plan);
+        for (resource, object) in ingress::objects(settings, &masters) {
+            ensure(view, resource, object, &mut plan);
+        }
         plan
     }
 

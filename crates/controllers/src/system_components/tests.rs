@@ -18,6 +18,10 @@ fn a_fresh_cluster_gets_its_components_once() {
         create EndpointSlice kubernetes
         create ServiceAccount kube-proxy
         create DaemonSet kube-proxy
+        create IngressClass xebec
+        create ServiceAccount ingress
+        create Service ingress
+        create Deployment ingress
     "#]]
     .assert_eq(&world.writes(&[&SystemComponents]));
     assert_eq!(
@@ -53,6 +57,7 @@ fn defaults_stay_changes_go_and_masters_follow() {
     expect![[r#"
         create EndpointSlice kubernetes-7443
         update DaemonSet kube-proxy
+        update Deployment ingress
     "#]]
     .assert_eq(&world.writes(&[&SystemComponents]));
     let set = world.get(DAEMON_SETS, "kube-system", "kube-proxy").expect("made");
@@ -60,6 +65,7 @@ fn defaults_stay_changes_go_and_masters_follow() {
     world.masters.pop();
     expect![[r#"
         update DaemonSet kube-proxy
+        update Deployment ingress
         delete EndpointSlice kubernetes-7443
     "#]]
     .assert_eq(&{
