@@ -3,6 +3,7 @@
 
 mod events;
 mod generic;
+mod ingress;
 mod node;
 mod page;
 mod pod;
@@ -68,6 +69,9 @@ async fn one(session: &Session, row: &'static Resource, object: &Object) -> Resu
         ("", "Pod") => pod::describe(object, &mut page),
         ("", "Node") => node::describe(object, &node::pods(session, object).await?, &mut page),
         ("", "Service") => service::describe(object, &service::slices(session, object).await?, &mut page),
+        ("networking.k8s.io", "Ingress") => {
+            ingress::describe(object, &ingress::backends(session, object).await?, &mut page);
+        }
         ("apps", _) => workload::describe(object, &workload::sets(session, object).await?, &mut page),
         _ => generic::describe(object, &mut page),
     }

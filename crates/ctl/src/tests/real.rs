@@ -118,6 +118,44 @@ async fn the_guestbook_is_applied_shown_and_deleted() {
 }
 
 #[tokio::test]
+async fn an_ingress_is_described_by_where_its_paths_lead() {
+    let client = cluster().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ingress.yaml");
+    let text = "
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {ports: [{name: http, port: 80}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{name: http, port: 8080}]
+endpoints: [{addresses: [10.42.0.7]}]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: site}
+spec:
+  ingressClassName: xebec
+  tls: [{hosts: [a.com], secretName: site}]
+  rules:
+    - host: a.com
+      http:
+        paths:
+          - {path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}
+          - {path: /gone, pathType: Exact, backend: {service: {name: gone, port: {name: http}}}}
+          - {path: /port, pathType: Exact, backend: {service: {name: web, port: {name: grpc}}}}
+";
+    std::fs::write(&path, text).expect("written");
+    let applied = typed(client.clone(), &format!("apply -f {}", path.display())).await;
+    assert!(applied.contains("ingress.networking.k8s.io/site created"), "{applied}");
+    expect![[""]].assert_eq(&typed(client, "describe ingress site").await);
+}
+
+#[tokio::test]
 async fn what_the_api_refuses_is_told_by_field() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("broken.yaml");

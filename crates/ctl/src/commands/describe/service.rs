@@ -38,7 +38,7 @@ pub(super) fn describe(service: &Object, slices: &[Object], page: &mut Page) {
 }
 
 /// The ready ones, as address:port.
-fn endpoints(slices: &[Object], port_name: &str) -> String {
+pub(super) fn endpoints(slices: &[Object], port_name: &str) -> String {
     let list = |slice: &Object, field: &str| {
         slice.get(&[field]).and_then(Value::as_array).cloned().unwrap_or_default()
     };
