@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The guestbook's images, made from this machine's own programs: no container engine
+# The webshop's images, made from this machine's own programs: no container engine
 # and no registry. Each is packed anew only when what it is made of has changed.
 
 IMAGES=$DEMO_DIR/images

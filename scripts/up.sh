@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Boots a whole cluster on this machine: five hosts as network namespaces, three
-# masters, two nodes and the guestbook. Running it again mends what is down and
+# masters, two nodes and the webshop. Running it again mends what is down and
 # changes nothing that works.
 #
 #   scripts/up.sh             three masters and two nodes
@@ -97,12 +97,24 @@ boot_nodes() {
 
 guestbook_answers() { curl -fsS --max-time 2 "$URL/entries"; }
 
-apply_guestbook() {
-    step "apply examples/guestbook"
-    xctl apply -f examples/guestbook >/dev/null
+# Every host of the shop, by the ingress of every node that is asked.
+webshop_answers() {
+    local host
+    for host in www shop guestbook; do
+        curl -fsS --max-time 2 -H "Host: $host.mywebshop.com" "$INGRESS/" || return
+    done
+    curl -fsS --max-time 2 -H "Host: www.mywebshop.com" "$INGRESS/api"
+}
+
+apply_webshop() {
+    step "apply examples/webshop"
+    xctl apply -f examples/webshop >/dev/null
     done_step
     step "the guestbook answers"
     eventually 60 "the guestbook at $URL" guestbook_answers
+    done_step
+    step "the webshop answers by the ingress"
+    eventually 60 "the webshop at $INGRESS" webshop_answers
     done_step
 }
 
@@ -110,12 +122,13 @@ three_masters() {
     CONFIGS=$ROOT/cluster-configs/three-masters
     KUBECONFIG_FILE=$DEMO_DIR/admin.kubeconfig
     URL=http://$(address n1):30080
+    INGRESS=http://$(address n1):30880
     step "five hosts as network namespaces"
     make_hosts
     done_step
     boot_masters
     boot_nodes
-    apply_guestbook
+    apply_webshop
 }
 
 # The address that the default route leaves by, as `xebec up` finds it.
@@ -124,6 +137,7 @@ own_address() { ip -4 route get 192.0.2.1 2>/dev/null | grep -o 'src [0-9.]*' | 
 single() {
     KUBECONFIG_FILE=$DEMO_DIR/single/data/admin.kubeconfig
     URL=http://$(own_address):30080
+    INGRESS=http://$(own_address):30880
     step "xebec up: one process, one node"
     if ! alive single; then
         mkdir -p "$DEMO_DIR/single/data"
@@ -132,7 +146,7 @@ single() {
     fi
     eventually 30 "a Ready node (see $DEMO_DIR/single/log)" sh -c "'$XCTL' --kubeconfig '$KUBECONFIG_FILE' get nodes | grep -q ' Ready '"
     done_step
-    apply_guestbook
+    apply_webshop
 }
 
 need_root
@@ -147,8 +161,10 @@ cat <<END
 
 Try next:
   curl -d entry=hello $URL/entries
+  curl -H 'Host: www.mywebshop.com' $INGRESS/api
   $XCTL --kubeconfig $KUBECONFIG_FILE get pods -o wide
   $XCTL --kubeconfig $KUBECONFIG_FILE cluster status
 url=$URL
+ingress=$INGRESS
 kubeconfig=$KUBECONFIG_FILE
 END

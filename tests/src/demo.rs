@@ -16,9 +16,20 @@ use crate::xctl::Xctl;
 pub struct Demo {
     dir: PathBuf,
     form: Form,
-    closing: (String, String),
+    closing: Closing,
     before: Footprint,
     _machine: Machine,
+}
+
+/// The lines that `up.sh` closes with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Closing {
+    /// Where the guestbook is.
+    pub url: String,
+    /// Where the ingress takes HTTP.
+    pub ingress: String,
+    /// The admin kubeconfig.
+    pub kubeconfig: String,
 }
 
 /// What `up.sh` boots.
@@ -44,7 +55,7 @@ fn eprintln_skip() {
 }
 
 impl Demo {
-    /// Boots three masters, two nodes and the guestbook. `None` without root.
+    /// Boots three masters, two nodes and the webshop, the guestbook included. `None` without root.
     ///
     /// # Panics
     /// When the cluster does not come up; shows every host's log.
@@ -53,7 +64,7 @@ impl Demo {
         Self::boot(Form::ThreeMasters)
     }
 
-    /// Boots the embedded form and the guestbook. `None` without root.
+    /// Boots the embedded form and the webshop. `None` without root.
     ///
     /// # Panics
     /// When the cluster does not come up; shows its log.
@@ -75,27 +86,28 @@ impl Demo {
         Some(demo)
     }
 
-    /// What the first `up.sh` closed with: the URL and the kubeconfig.
+    /// What the first `up.sh` closed with.
     #[must_use]
-    pub fn closing(&self) -> &(String, String) {
+    pub fn closing(&self) -> &Closing {
         &self.closing
     }
 
-    /// Runs `up.sh` again, which mends what is down. Gives its last line but one and
-    /// its last: the URL and the kubeconfig.
+    /// Runs `up.sh` again, which mends what is down. Gives the lines that it closes with.
     ///
     /// # Panics
     /// When it fails; shows every host's log.
-    pub fn bring_up(&self) -> (String, String) {
+    pub fn bring_up(&self) -> Closing {
         let args: &[&str] = if self.form == Form::Single { &["--single"] } else { &[] };
         match self.script("up.sh", args) {
             Ok(output) => {
-                let lines: Vec<&str> = output.lines().rev().take(2).collect();
-                let value = |line: Option<&&str>, key: &str| {
-                    let line = line.expect("up.sh prints lines");
-                    line.strip_prefix(key).expect("up.sh closes with url= and kubeconfig=").to_owned()
+                let mut last = output.lines().rev();
+                let mut value = |key: &str| {
+                    let line = last.next().and_then(|line| line.strip_prefix(key));
+                    line.expect("up.sh closes with url=, ingress= and kubeconfig=").to_owned()
                 };
-                (value(lines.get(1), "url="), value(lines.first(), "kubeconfig="))
+                let kubeconfig = value("kubeconfig=");
+                let ingress = value("ingress=");
+                Closing { url: value("url="), ingress, kubeconfig }
             }
             Err(error) => panic!("up.sh failed: {error:#}\n{}", self.logs()),
         }

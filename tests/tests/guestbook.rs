@@ -36,9 +36,10 @@ fn the_guestbook_survives_the_loss_of_a_leader_an_agent_and_a_node() {
 
 fn running_it_again_changes_nothing(demo: &Demo) {
     let before = (pids(demo), pods(demo));
-    let (url, kubeconfig) = demo.bring_up();
-    assert_eq!(url, "http://10.99.0.21:30080");
-    assert_eq!(kubeconfig, demo.kubeconfig().display().to_string());
+    let closing = demo.bring_up();
+    assert_eq!(closing.url, "http://10.99.0.21:30080");
+    assert_eq!(closing.ingress, "http://10.99.0.21:30880");
+    assert_eq!(closing.kubeconfig, demo.kubeconfig().display().to_string());
     assert_eq!((pids(demo), pods(demo)), before, "a second up.sh changes nothing that works");
 }
 

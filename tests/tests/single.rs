@@ -5,20 +5,22 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use xebec_tests::demo::Demo;
+use xebec_tests::demo::{Closing, Demo};
 use xebec_tests::waiting::eventually;
 
 #[test]
 fn one_process_serves_the_guestbook_and_leaves_nothing() {
     let Some(demo) = Demo::up_single() else { return };
-    let (url, kubeconfig) = demo.closing().clone();
+    let closing = demo.closing().clone();
+    let Closing { url, ingress, kubeconfig } = &closing;
     assert!(url.starts_with("http://") && url.ends_with(":30080"), "{url}");
-    assert_eq!(kubeconfig, demo.kubeconfig().display().to_string());
+    assert_eq!(*ingress, url.replace(":30080", ":30880"));
+    assert_eq!(*kubeconfig, demo.kubeconfig().display().to_string());
     eventually("a post", Duration::from_secs(20), || curl(&["-d", "entry=alone", &format!("{url}/entries")]));
     assert!(curl(&[&format!("{url}/entries")]).expect("answers").contains("alone"));
 
     let before = seen(&demo);
-    assert_eq!(demo.bring_up(), (url, kubeconfig), "the same closing lines");
+    assert_eq!(demo.bring_up(), closing, "the same closing lines");
     assert_eq!(seen(&demo), before, "a second up.sh changes nothing that works");
     demo.down();
 }

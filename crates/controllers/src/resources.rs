@@ -14,6 +14,6 @@ pub(crate) const NODES: &str = "nodes";
 pub(crate) const PODS: &str = "pods";
 pub(crate) const REPLICA_SETS: &str = "apps/replicasets";
 pub(crate) const REPLICATION_CONTROLLERS: &str = "replicationcontrollers";
-pub(crate) const SECRETS: &str = "secrets";
 pub(crate) const SERVICES: &str = "services";
+pub(crate) const SECRETS: &str = "secrets";
 pub(crate) const SERVICE_ACCOUNTS: &str = "serviceaccounts";

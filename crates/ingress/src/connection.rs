@@ -70,8 +70,9 @@ fn answer(
     request: Request<Incoming>,
 ) -> Answer {
     let (exchange, shared, tunnel) = (Arc::clone(exchange), Arc::clone(shared), Arc::clone(tunnel));
+    // Before hyper reads on, so that what it reads next cannot break this off.
+    let running = shared.run();
     Box::pin(async move {
-        let running = shared.run();
         let http1 = request.version() != Version::HTTP_2;
         let response = exchange.answer(request, client, &tunnel).await;
         if http1 && response.status() != StatusCode::SWITCHING_PROTOCOLS {

@@ -7,7 +7,10 @@
 //! | `GREETING` | the page's heading |
 //! | `REDIS_HOST`, `REDIS_PORT` | redis; else `REDIS_SERVICE_HOST` and `REDIS_SERVICE_PORT` |
 //! | `REDIS_PASSWORD` | its password |
+//!
+//! Called as `guestbook api` it is the webshop's API instead.
 
+mod api;
 mod redis;
 
 use std::env;
@@ -43,15 +46,7 @@ struct NewEntry {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let guestbook = Arc::new(Guestbook {
-        greeting: variable(&["GREETING"]).unwrap_or_else(|| "Welcome to the guestbook".to_owned()),
-        redis: Redis::new(redis_address(), variable(&["REDIS_PASSWORD"])),
-    });
-    let app = Router::new()
-        .route("/", get(page))
-        .route("/entries", get(list).post(add))
-        .route("/healthz", get(healthz))
-        .with_state(guestbook);
+    let app = if env::args().nth(1).as_deref() == Some("api") { api::router() } else { guestbook() };
     let address = variable(&["LISTEN"]).unwrap_or_else(|| "0.0.0.0:8080".to_owned());
     let listener =
         tokio::net::TcpListener::bind(&address).await.with_context(|| format!("listen on {address}"))?;
@@ -61,6 +56,18 @@ async fn main() -> Result<()> {
     };
     axum::serve(listener, app).with_graceful_shutdown(stop).await?;
     Ok(())
+}
+
+fn guestbook() -> Router {
+    let guestbook = Arc::new(Guestbook {
+        greeting: variable(&["GREETING"]).unwrap_or_else(|| "Welcome to the guestbook".to_owned()),
+        redis: Redis::new(redis_address(), variable(&["REDIS_PASSWORD"])),
+    });
+    Router::new()
+        .route("/", get(page))
+        .route("/entries", get(list).post(add))
+        .route("/healthz", get(healthz))
+        .with_state(guestbook)
 }
 
 #[allow(clippy::disallowed_methods, reason = "a pod's configuration is its environment")]
