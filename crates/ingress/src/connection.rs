@@ -54,10 +54,11 @@ pub(crate) async fn serve(context: Context, transport: Transport, address: IpAdd
         http2 = guard.is_http2() => http2,
         () = finish.cancelled_owned() => return,
     };
+    // Each in its own place: a connection takes no more memory than its kind needs.
     if http2 {
-        serve_http2(context, guard, client).await;
+        Box::pin(serve_http2(context, guard, client)).await;
     } else {
-        serve_http1(context, guard, client).await;
+        Box::pin(serve_http1(context, guard, client)).await;
     }
 }
 
@@ -107,9 +108,9 @@ async fn serve_http1(context: Context, guard: Guard, client: Client) {
     match (upstream, guard.refusal()) {
         (Some(upstream), _) => {
             guard.open(&parts.read_buf);
-            pass_on(guard, upstream).await;
+            Box::pin(pass_on(guard, upstream)).await;
         }
-        (None, Some(refusal)) => refuse(&exchange, guard, client, refusal).await,
+        (None, Some(refusal)) => Box::pin(refuse(&exchange, guard, client, refusal)).await,
         // It may be closed already.
         (None, None) => drop(guard.shutdown().await),
     }

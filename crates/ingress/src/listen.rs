@@ -66,7 +66,7 @@ impl Listener {
                     let (tls, context, kill) = (self.tls.clone(), self.context.clone(), self.kill.clone());
                     self.connections.spawn(async move {
                         let served = async {
-                            if let Some(transport) = begin(stream, peer, tls).await {
+                            if let Some(transport) = Box::pin(begin(stream, peer, tls)).await {
                                 serve(context, transport, peer.ip()).await;
                             }
                         };
