@@ -3,6 +3,7 @@
 pub(crate) mod containers;
 mod dns;
 mod execute;
+mod follow;
 mod hooks;
 pub(crate) mod machine;
 mod reporter;

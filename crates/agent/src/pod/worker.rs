@@ -7,18 +7,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use xebec_api::object::Object;
-use xebec_runtime::{ContainerState, RuntimeError, Sandbox};
+use xebec_runtime::{RuntimeError, Sandbox};
 
-use crate::pod::machine::{self, Condemned, Failure, Memory, Step, is_running, is_sidecar, parse_run};
+use crate::pod::machine::{self, Memory, Step};
 use crate::pod::reporter::Reporter;
 use crate::pod::status::{self, Facts, Readiness};
-use crate::pod::termination;
 use crate::probe::{self, Verdict};
 use crate::run::Agent;
 use crate::volumes;
@@ -27,8 +25,6 @@ use crate::volumes;
 const RETRY: Duration = Duration::from_secs(1);
 /// A look at a pod that nothing told about.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
-/// What is left to a pod that is evicted because it has taken too much already.
-const EVICTION_GRACE_SECONDS: i64 = 1;
 /// Rounds of steps in one look; a pod that is not settled then is looked at again.
 const ROUNDS: usize = 16;
 
@@ -52,8 +48,8 @@ pub(super) struct Worker {
     pub(super) agent: Arc<Agent>,
     pub(super) uid: String,
     pub(super) memory: Memory,
-    readiness: Readiness,
-    probes: probe::Running,
+    pub(super) readiness: Readiness,
+    pub(super) probes: probe::Running,
     pub(super) verdicts: mpsc::Sender<Verdict>,
     pub(super) reporter: Reporter,
     /// By container, the run whose back-off was told.
@@ -186,77 +182,6 @@ impl Worker {
         Ok(all.into_iter().find(|sandbox| sandbox.pod_uid == self.uid))
     }
 
-    /// Probes follow the containers that run.
-    fn follow_probes(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
-        let running: Vec<&ContainerState> = sandbox
-            .into_iter()
-            .filter(|sandbox| sandbox.alive)
-            .flat_map(|s| &s.containers)
-            .filter(|state| is_running(state))
-            .collect();
-        let runs = |id: &str| running.iter().any(|state| state.id == id);
-        self.readiness.retain(|id, _| runs(id));
-        self.memory.condemned.retain(|id, _| runs(id));
-        self.memory.started.retain(|id| runs(id));
-        self.probes.keep(runs);
-        let Some(spec) = bound.and_then(|bound| bound.pod.spec.as_ref()) else { return };
-        let ip = self.address(bound, sandbox);
-        for state in running {
-            let Some((name, _)) = parse_run(&state.id) else { continue };
-            // An init container that is no sidecar has no probes, and is never ready.
-            let sidecars = spec.init_containers.iter().flatten().filter(|container| is_sidecar(container));
-            let container = spec.containers.iter().chain(sidecars).find(|container| container.name == name);
-            let Some(container) = container.filter(|_| !self.readiness.contains_key(&state.id)) else {
-                continue;
-            };
-            let unprobed = container.readiness_probe.is_none() && container.startup_probe.is_none();
-            self.readiness.insert(state.id.clone(), unprobed);
-            if container.startup_probe.is_none() {
-                self.memory.started.insert(state.id.clone());
-            }
-            let target = probe::Target {
-                runtime: self.agent.runtime.clone(),
-                pod_uid: self.uid.clone(),
-                run: state.id.clone(),
-                ip,
-            };
-            self.probes.start(target, container, self.verdicts.clone());
-        }
-    }
-
-    /// Remembers how often containers ran, and what runs said of their end for as long as
-    /// they are known.
-    fn follow_ends(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
-        let runs: Vec<&ContainerState> =
-            sandbox.into_iter().flat_map(|sandbox| &sandbox.containers).collect();
-        self.memory.messages.retain(|id, _| runs.iter().any(|state| state.id == *id));
-        for (container, attempt) in runs.iter().filter_map(|state| parse_run(&state.id)) {
-            let newest = self.memory.newest.entry(container.to_owned()).or_default();
-            *newest = attempt.max(*newest);
-        }
-        let Some(bound) = bound else { return };
-        for state in runs.into_iter().filter(|state| !is_running(state)) {
-            if !self.memory.messages.contains_key(&state.id) {
-                let message = termination::message(&self.agent, bound, state);
-                self.memory.messages.insert(state.id.clone(), message);
-            }
-        }
-    }
-
-    /// A pod that is over its `activeDeadlineSeconds` fails.
-    fn follow_deadline(&mut self, bound: Option<&Bound>, now: Timestamp) {
-        let Some(bound) = bound.filter(|_| self.memory.failure.is_none()) else { return };
-        let final_phase = bound.pod.status.as_ref().and_then(|status| status.phase.as_deref());
-        if final_phase.is_some_and(status::is_final)
-            || machine::deadline(&bound.pod).is_none_or(|end| now < end)
-        {
-            return;
-        }
-        let message = "Pod was active on the node longer than the specified deadline".to_owned();
-        self.agent.events.normal(&bound.object, "", "DeadlineExceeded", message.clone());
-        self.memory.failure = Some(Failure { reason: "DeadlineExceeded", message, grace_seconds: None });
-    }
-
     /// Where the pod is reached.
     pub(super) fn address(&self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) -> Option<IpAddr> {
         let spec = bound.and_then(|bound| bound.pod.spec.as_ref());
@@ -264,42 +189,6 @@ impl Worker {
             return Some(self.agent.config.address);
         }
         sandbox.and_then(|sandbox| sandbox.ips.first().copied())
-    }
-
-    fn hear(&mut self, bound: Option<&Bound>, verdict: Verdict) {
-        let container = |run: &str| parse_run(run).map_or_else(String::new, |(name, _)| name.to_owned());
-        match verdict {
-            Verdict::Started { run } => {
-                if self.readiness.contains_key(&run) {
-                    self.memory.started.insert(run);
-                }
-            }
-            Verdict::Ready { run, ready } => {
-                if let Some(known) = self.readiness.get_mut(&run) {
-                    *known = ready;
-                }
-            }
-            Verdict::Unhealthy { run, why } => {
-                if let Some(bound) = bound {
-                    self.agent.events.warning(&bound.object, &container(&run), "Unhealthy", why);
-                }
-            }
-            Verdict::Condemned { run, failed, grace_seconds } => {
-                if let Some(bound) = bound {
-                    let name = container(&run);
-                    let message = format!("Container {name} failed {failed}, will be restarted");
-                    self.agent.events.normal(&bound.object, &name, "Killing", message);
-                }
-                self.memory.condemned.insert(run, Condemned { grace_seconds, asked: None });
-            }
-            Verdict::Evicted { message } => {
-                if let Some(bound) = bound {
-                    self.agent.events.warning(&bound.object, "", "Evicted", message.clone());
-                }
-                self.memory.failure =
-                    Some(Failure { reason: "Evicted", message, grace_seconds: Some(EVICTION_GRACE_SECONDS) });
-            }
-        }
     }
 
     /// Says the status, and tells of containers that wait for their next try.

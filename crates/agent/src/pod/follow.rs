@@ -1,0 +1,122 @@
+//! What a worker learns of its pod before it decides: which containers run and are probed,
+//! how others ended, whether the pod's time is over, and what probes and volumes say.
+
+use jiff::Timestamp;
+use xebec_runtime::{ContainerState, Sandbox};
+
+use crate::pod::machine::{self, Condemned, Failure, is_running, is_sidecar, parse_run};
+use crate::pod::worker::{Bound, Worker};
+use crate::pod::{status, termination};
+use crate::probe::{self, Verdict};
+
+/// What is left to a pod that is evicted because it has taken too much already.
+const EVICTION_GRACE_SECONDS: i64 = 1;
+
+impl Worker {
+    /// Probes follow the containers that run.
+    pub(super) fn follow_probes(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
+        let running: Vec<&ContainerState> = sandbox
+            .into_iter()
+            .filter(|sandbox| sandbox.alive)
+            .flat_map(|s| &s.containers)
+            .filter(|state| is_running(state))
+            .collect();
+        let runs = |id: &str| running.iter().any(|state| state.id == id);
+        self.readiness.retain(|id, _| runs(id));
+        self.memory.condemned.retain(|id, _| runs(id));
+        self.memory.started.retain(|id| runs(id));
+        self.probes.keep(runs);
+        let Some(spec) = bound.and_then(|bound| bound.pod.spec.as_ref()) else { return };
+        let ip = self.address(bound, sandbox);
+        for state in running {
+            let Some((name, _)) = parse_run(&state.id) else { continue };
+            // An init container that is no sidecar has no probes, and is never ready.
+            let sidecars = spec.init_containers.iter().flatten().filter(|container| is_sidecar(container));
+            let container = spec.containers.iter().chain(sidecars).find(|container| container.name == name);
+            let Some(container) = container.filter(|_| !self.readiness.contains_key(&state.id)) else {
+                continue;
+            };
+            let unprobed = container.readiness_probe.is_none() && container.startup_probe.is_none();
+            self.readiness.insert(state.id.clone(), unprobed);
+            if container.startup_probe.is_none() {
+                self.memory.started.insert(state.id.clone());
+            }
+            let target = probe::Target {
+                runtime: self.agent.runtime.clone(),
+                pod_uid: self.uid.clone(),
+                run: state.id.clone(),
+                ip,
+            };
+            self.probes.start(target, container, self.verdicts.clone());
+        }
+    }
+
+    /// Remembers how often containers ran, and what runs said of their end for as long as
+    /// they are known.
+    pub(super) fn follow_ends(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
+        let runs: Vec<&ContainerState> =
+            sandbox.into_iter().flat_map(|sandbox| &sandbox.containers).collect();
+        self.memory.messages.retain(|id, _| runs.iter().any(|state| state.id == *id));
+        for (container, attempt) in runs.iter().filter_map(|state| parse_run(&state.id)) {
+            let newest = self.memory.newest.entry(container.to_owned()).or_default();
+            *newest = attempt.max(*newest);
+        }
+        let Some(bound) = bound else { return };
+        for state in runs.into_iter().filter(|state| !is_running(state)) {
+            if !self.memory.messages.contains_key(&state.id) {
+                let message = termination::message(&self.agent, bound, state);
+                self.memory.messages.insert(state.id.clone(), message);
+            }
+        }
+    }
+
+    /// A pod that is over its `activeDeadlineSeconds` fails.
+    pub(super) fn follow_deadline(&mut self, bound: Option<&Bound>, now: Timestamp) {
+        let Some(bound) = bound.filter(|_| self.memory.failure.is_none()) else { return };
+        let final_phase = bound.pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        if final_phase.is_some_and(status::is_final)
+            || machine::deadline(&bound.pod).is_none_or(|end| now < end)
+        {
+            return;
+        }
+        let message = "Pod was active on the node longer than the specified deadline".to_owned();
+        self.agent.events.normal(&bound.object, "", "DeadlineExceeded", message.clone());
+        self.memory.failure = Some(Failure { reason: "DeadlineExceeded", message, grace_seconds: None });
+    }
+
+    pub(super) fn hear(&mut self, bound: Option<&Bound>, verdict: Verdict) {
+        let container = |run: &str| parse_run(run).map_or_else(String::new, |(name, _)| name.to_owned());
+        match verdict {
+            Verdict::Started { run } => {
+                if self.readiness.contains_key(&run) {
+                    self.memory.started.insert(run);
+                }
+            }
+            Verdict::Ready { run, ready } => {
+                if let Some(known) = self.readiness.get_mut(&run) {
+                    *known = ready;
+                }
+            }
+            Verdict::Unhealthy { run, why } => {
+                if let Some(bound) = bound {
+                    self.agent.events.warning(&bound.object, &container(&run), "Unhealthy", why);
+                }
+            }
+            Verdict::Condemned { run, failed, grace_seconds } => {
+                if let Some(bound) = bound {
+                    let name = container(&run);
+                    let message = format!("Container {name} failed {failed}, will be restarted");
+                    self.agent.events.normal(&bound.object, &name, "Killing", message);
+                }
+                self.memory.condemned.insert(run, Condemned { grace_seconds, asked: None });
+            }
+            Verdict::Evicted { message } => {
+                if let Some(bound) = bound {
+                    self.agent.events.warning(&bound.object, "", "Evicted", message.clone());
+                }
+                self.memory.failure =
+                    Some(Failure { reason: "Evicted", message, grace_seconds: Some(EVICTION_GRACE_SECONDS) });
+            }
+        }
+    }
+}
