@@ -54,16 +54,21 @@ async fn what_is_missing_is_told() {
         "containers": [{"name": "web", "image": "absent", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}],
         "volumes": [{"name": "v", "configMap": {"name": "gone"}}],
     }));
-    world.pass(1).await;
+    let sandbox = "Failed to create pod sandbox: pod network: no address is left";
+    world.until("the first", |world| world.events().iter().any(|event| event.contains(sandbox))).await;
     world.runtime.fail_sandboxes(None);
-    world.pass(1).await;
+    world.until("the second", |world| world.events().iter().any(|event| event.contains("FailedMount"))).await;
     world.put(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "gone", "namespace": "default"}}));
-    world.until("a back-off", |world| world.events().iter().any(|event| event.contains("BackOff"))).await;
+    world.until_event("1 Warning Failed Error: ImagePullBackOff").await;
+    let uncounted =
+        |event: String| event.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').to_owned();
+    let events: Vec<String> = world.events().into_iter().map(uncounted).collect();
     expect![[r#"
-        1 Warning FailedCreatePodSandBox Failed to create pod sandbox: pod network: no address is left
-        1 Warning FailedMount MountVolume.SetUp failed for volume "v" : configmap "gone" not found
-        1 Warning Failed Failed to pull image "absent": image "absent" is not on this node; import it with `xebec image import`
-        1 Warning Failed Error: ErrImagePull
-        1 Normal BackOff Back-off pulling image "absent""#]].assert_eq(&world.events().join("\n"));
+        Warning FailedCreatePodSandBox Failed to create pod sandbox: pod network: no address is left
+        Warning FailedMount MountVolume.SetUp failed for volume "v" : configmap "gone" not found
+        Warning Failed Failed to pull image "absent": image "absent" is not on this node; import it with `xebec image import`
+        Warning Failed Error: ErrImagePull
+        Normal BackOff Back-off pulling image "absent"
+        Warning Failed Error: ImagePullBackOff"#]].assert_eq(&events.join("\n"));
     world.stop().await;
 }
