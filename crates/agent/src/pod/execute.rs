@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::LifecycleHandler;
+use xebec_api::object::Object;
 use xebec_api::table;
 use xebec_client::{DeleteParams, Reason};
 use xebec_runtime::RuntimeError;
 
 use crate::pod::containers::{self, NotStarted};
 use crate::pod::hooks::Hooked;
+use crate::pod::leaving;
 use crate::pod::machine::{FailedStart, Step, parse_run, run_id};
 use crate::pod::reporter::Reporter;
 use crate::pod::worker::{Bound, Worker};
@@ -25,6 +28,13 @@ async fn signal(agent: &Agent, uid: &str, id: &str, number: i32) -> Result<(), R
     match agent.runtime.signal_container(uid, id, number).await {
         Err(RuntimeError::NoContainer { .. }) => Ok(()),
         outcome => outcome,
+    }
+}
+
+async fn pre_stop(hooked: &Hooked, hook: &LifecycleHandler, object: &Object) {
+    if let Err(why) = hooked.call(hook, LONGEST_HOOK).await {
+        let (name, message) = (&hooked.container.name, format!("PreStopHook failed: {why}"));
+        hooked.agent.events.warning(object, name, "FailedPreStopHook", message);
     }
 }
 
@@ -77,19 +87,26 @@ impl Worker {
         signal(&self.agent, &self.uid, id, number).await
     }
 
-    /// Asks a run to end, after its `preStop`. Its grace runs meanwhile.
+    /// Asks a run to end, after its `preStop` and once no Service leads to it any more. Its
+    /// grace runs meanwhile.
     async fn terminate(&mut self, bound: Option<&Bound>, id: &str) -> Result<(), RuntimeError> {
+        let head_start = bound.map_or(Duration::ZERO, |bound| leaving::head_start(&self.agent, bound));
         let hooked = self.hooked(bound, id).await;
-        let Some((hooked, hook)) = hooked.and_then(|it| Some((it.clone(), it.pre_stop()?))) else {
+        let hook = hooked.and_then(|it| Some((it.clone(), it.pre_stop()?)));
+        if head_start.is_zero() && hook.is_none() {
             return self.signal(id, libc::SIGTERM).await;
-        };
-        let (object, name) = (bound.map(|bound| bound.object.clone()), hooked.container.name.clone());
+        }
+        let (agent, uid, run) = (self.agent.clone(), self.uid.clone(), id.to_owned());
+        let object = bound.map(|bound| bound.object.clone());
         self.hooks.spawn(async move {
-            if let (Err(why), Some(object)) = (hooked.call(&hook, LONGEST_HOOK).await, object) {
-                hooked.agent.events.warning(&object, &name, "FailedPreStopHook", format!("PreStopHook failed: {why}"));
-            }
-            if let Err(error) = signal(&hooked.agent, &hooked.pod_uid, &hooked.run, libc::SIGTERM).await {
-                tracing::warn!(%error, run = hooked.run, "not asked to end; it is killed when its grace is over");
+            let pre_stop = async {
+                if let (Some((hooked, hook)), Some(object)) = (hook, object) {
+                    pre_stop(&hooked, &hook, &object).await;
+                }
+            };
+            tokio::join!(tokio::time::sleep(head_start), pre_stop);
+            if let Err(error) = signal(&agent, &uid, &run, libc::SIGTERM).await {
+                tracing::warn!(%error, run, "not asked to end; it is killed when its grace is over");
             }
         });
         Ok(())

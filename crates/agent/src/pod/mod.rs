@@ -5,6 +5,7 @@ mod dns;
 mod execute;
 mod follow;
 mod hooks;
+mod leaving;
 pub(crate) mod machine;
 mod reporter;
 mod resources;

@@ -37,6 +37,27 @@ async fn a_container_is_asked_to_end_after_its_hook() {
     world.stop().await;
 }
 
+/// A pod that a Service leads to is asked to end only after the proxies can know.
+#[tokio::test(start_paused = true)]
+async fn a_pod_leaves_its_services_before_it_is_asked_to_end() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    let metadata = json!({"namespace": "default", "name": "web"});
+    let spec = json!({"selector": {"app": "web"}});
+    world.put(json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}));
+    let uid = world.bind("a", hooked(json!({})));
+    world.change("a", |pod| pod.set(&["metadata", "labels"], json!({"app": "web"})));
+    world.until("the Service", |world| !world.agent.services.list().is_empty()).await;
+    world.until_running("a").await;
+    delete(&world);
+    let deleted = tokio::time::Instant::now();
+    world.until("its end", |world| world.pod("a").is_none()).await;
+    assert!(deleted.elapsed() >= std::time::Duration::from_millis(500));
+    let wanted = [format!("signal_container {uid} web.0 15"), format!("remove_sandbox {uid}")];
+    assert_eq!(world.runtime.take_calls(), wanted);
+    world.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hook_has_the_grace_at_most() {
     let world = run(json!({"preStop": {"sleep": {"seconds": 300}}})).await;
