@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use xebec_dataplane::ServicePort;
 
-use crate::forward::Forwarder;
+use crate::forward::{Forwarder, upstream};
 use crate::netlink::NetlinkError;
 use crate::network::Ipv4Network;
 use crate::nft::{self, Elements};
@@ -154,6 +154,7 @@ fn listen_to_connections() -> io::Result<(TcpListener, SocketAddrV4)> {
     let socket = TcpSocket::new_v4()?;
     setsockopt(&socket, sockopt::IpTransparent, &true)?;
     socket.bind(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0))?;
+    upstream::watch(&socket, upstream::CLIENT_IDLE_SECONDS);
     let listener = socket.listen(BACKLOG)?;
     match listener.local_addr()? {
         SocketAddr::V4(address) => Ok((listener, address)),
@@ -171,14 +172,14 @@ async fn accept(
     let slots = Arc::new(Semaphore::new(limit));
     let next = async || {
         let slot = Arc::clone(&slots).acquire_owned().await.map_err(io::Error::other)?;
-        Ok::<_, io::Error>((listener.accept().await?.0, slot))
+        Ok::<_, io::Error>((listener.accept().await?, slot))
     };
     while let Some(accepted) = cancel.run_until_cancelled(next()).await {
         match accepted {
-            Ok((client, slot)) => {
+            Ok(((client, peer), slot)) => {
                 let (forwarder, cancel) = (Arc::clone(&forwarder), cancel.clone());
                 connections.spawn(async move {
-                    cancel.run_until_cancelled(forwarder.serve(client)).await;
+                    cancel.run_until_cancelled(forwarder.serve(client, peer)).await;
                     drop(slot);
                 });
             }

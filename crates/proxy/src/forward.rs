@@ -1,7 +1,7 @@
 //! One connection: finds its route by the address that the client meant, connects to an
 //! endpoint (another one when that fails), and relays.
 
-mod upstream;
+pub(crate) mod upstream;
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -55,22 +55,14 @@ impl Forwarder {
 
     /// Serves one connection to its end. A client that cannot be served is reset, and so
     /// are both sides when the endpoint is gone.
-    pub(crate) async fn serve(&self, mut client: TcpStream) {
-        let (Ok(SocketAddr::V4(meant)), Ok(SocketAddr::V4(peer))) = (client.local_addr(), client.peer_addr())
-        else {
-            return;
-        };
+    pub(crate) async fn serve(&self, mut client: TcpStream, peer: SocketAddr) {
+        let (Ok(SocketAddr::V4(meant)), SocketAddr::V4(peer)) = (client.local_addr(), peer) else { return };
         let route = self.routes().find(Protocol::Tcp, meant).cloned();
         let Some(route) = route else { return reset(&client) };
         let Some((mut upstream, backend)) = self.connect(&route, meant, *peer.ip()).await else {
             tracing::debug!(%meant, %peer, "no endpoint took the connection");
             return reset(&client);
         };
-        let options = client.set_nodelay(true).and_then(|()| upstream.set_nodelay(true));
-        if let Err(error) = options {
-            tracing::debug!(%error, "TCP_NODELAY");
-        }
-        upstream::watch(&client, upstream::CLIENT_IDLE_SECONDS);
         let relayed = relay(&mut client, &mut upstream, &self.pipes);
         match backend.gone.run_until_cancelled(relayed).await {
             Some(Ok(())) => return,

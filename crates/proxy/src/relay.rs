@@ -1,6 +1,7 @@
 //! Moves bytes between two connections until both directions have ended. Small amounts
-//! are copied through a buffer on the stack; once that was filled, the rest of the burst
-//! goes by `splice(2)`, which copies nothing. An idle connection holds no buffer.
+//! are copied through a buffer on the stack; once that was filled, everything goes by
+//! `splice(2)`, which copies nothing, until a burst is small again. An idle connection holds
+//! no buffer.
 
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
@@ -33,15 +34,27 @@ pub(crate) async fn relay(a: &mut TcpStream, b: &mut TcpStream, pipes: &Pipes) -
 }
 
 async fn one_way(mut from: ReadHalf<'_>, to: &TcpStream, pipes: &Pipes) -> io::Result<()> {
+    let mut bulk = false;
     loop {
-        let closed = match copy(&mut from, to).await? {
-            Copied::All => false,
-            Copied::Closed => true,
-            Copied::Part(rest) => {
-                write_all(to, &rest).await?;
-                false
+        let closed = if bulk {
+            from.as_ref().readable().await?;
+            let burst = burst(from.as_ref(), to, pipes).await?;
+            bulk = burst.moved > SMALL_BYTES;
+            burst.closed
+        } else {
+            match copy(&mut from, to).await? {
+                Copied::All => false,
+                Copied::Closed => true,
+                Copied::Part(rest) => {
+                    write_all(to, &rest).await?;
+                    false
+                }
+                Copied::Burst => {
+                    let burst = burst(from.as_ref(), to, pipes).await?;
+                    bulk = burst.moved > SMALL_BYTES;
+                    burst.closed
+                }
             }
-            Copied::Burst => burst(from.as_ref(), to, pipes).await?,
         };
         if closed {
             return match shutdown(to.as_raw_fd(), Shutdown::Write) {
@@ -101,18 +114,31 @@ async fn write_all(to: &TcpStream, mut rest: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Splices until the sender has nothing more for now; says whether it has closed.
-async fn burst(from: &TcpStream, to: &TcpStream, pipes: &Pipes) -> io::Result<bool> {
+/// What a sender had at once.
+#[derive(Clone, Copy, Debug, Default)]
+struct Burst {
+    moved: usize,
+    closed: bool,
+}
+
+/// Splices until the sender has nothing more for now.
+async fn burst(from: &TcpStream, to: &TcpStream, pipes: &Pipes) -> io::Result<Burst> {
     let flags = SpliceFFlags::SPLICE_F_MOVE | SpliceFFlags::SPLICE_F_NONBLOCK;
-    let mut pipe = pipes.take()?;
+    let (mut burst, mut pipe) = (Burst::default(), pipes.take()?);
     for turn in 1.. {
         let filled = from.try_io(Interest::READABLE, || {
             Ok(splice(from, None, pipe.write_end(), None, PIPE_BYTES, flags)?)
         });
         match filled {
-            Ok(0) => return Ok(true),
-            Ok(moved) => pipe.pending = moved,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Ok(0) => {
+                burst.closed = true;
+                break;
+            }
+            Ok(moved) => {
+                pipe.pending = moved;
+                burst.moved = burst.moved.saturating_add(moved);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
             Err(error) => return Err(error),
         }
         while pipe.pending > 0 {
@@ -129,7 +155,7 @@ async fn burst(from: &TcpStream, to: &TcpStream, pipes: &Pipes) -> io::Result<bo
             tokio::task::yield_now().await;
         }
     }
-    Ok(false)
+    Ok(burst)
 }
 
 #[cfg(test)]

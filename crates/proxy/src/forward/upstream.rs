@@ -1,7 +1,8 @@
-//! The connection to an endpoint.
+//! The connection to an endpoint, and what every connection has in common.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
@@ -15,7 +16,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
 /// After so long without a word, an endpoint is asked whether it still lives.
 const IDLE_SECONDS: u32 = 10;
 /// The same for a client.
-pub(super) const CLIENT_IDLE_SECONDS: u32 = 120;
+pub(crate) const CLIENT_IDLE_SECONDS: u32 = 120;
 const PROBE_SECONDS: u32 = 2;
 const PROBES: u32 = 3;
 /// Data that nobody acknowledges for so long breaks a connection.
@@ -49,16 +50,18 @@ fn transparent(address: Ipv4Addr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// Notices a peer that is gone without a word.
-pub(super) fn watch(stream: &TcpStream, idle_seconds: u32) {
+/// Sends at once, and notices a peer that is gone without a word. What is accepted has
+/// this from its listener.
+pub(crate) fn watch(stream: &impl AsFd, idle_seconds: u32) {
     let set = || {
+        setsockopt(stream, sockopt::TcpNoDelay, &true)?;
         setsockopt(stream, sockopt::KeepAlive, &true)?;
         setsockopt(stream, sockopt::TcpKeepIdle, &idle_seconds)?;
         setsockopt(stream, sockopt::TcpKeepInterval, &PROBE_SECONDS)?;
         setsockopt(stream, sockopt::TcpKeepCount, &PROBES)
     };
     if let Err(error) = set() {
-        tracing::debug!(%error, "TCP keepalive");
+        tracing::debug!(%error, "TCP_NODELAY and keepalive");
     }
 }
 
