@@ -10,6 +10,7 @@ mod memory;
 mod node;
 mod pods;
 mod process;
+mod proxy;
 mod report;
 mod sandbox;
 mod start;
@@ -55,10 +56,12 @@ enum Subject {
     Pods,
     /// From the leader's kill -9 to the next accepted write.
     Failover,
+    /// TCP and UDP through a node's proxy, beside haproxy, nginx and a DNAT.
+    Proxy,
 }
 
-const ALL: [Subject; 5] =
-    [Subject::Start, Subject::Memory, Subject::Pods, Subject::Failover, Subject::Writes];
+const ALL: [Subject; 6] =
+    [Subject::Start, Subject::Memory, Subject::Pods, Subject::Failover, Subject::Writes, Subject::Proxy];
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -89,6 +92,7 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
             Subject::Memory => memory::measure(options, &mut report).await?,
             Subject::Pods => pods::measure(options, &mut report).await?,
             Subject::Failover => failover::measure(options, &mut report).await?,
+            Subject::Proxy => proxy::measure(options, &mut report).await?,
         }
         report.print_last();
     }
