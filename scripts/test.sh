@@ -9,7 +9,8 @@ cd "$ROOT"
 if [ "$(id -u)" != 0 ]; then
     echo "NOT ROOT: everything that needs namespaces, mounts or cgroups is SKIPPED" >&2
 fi
-cargo build --locked --package xebec --package guestbook
+# The very targets and features that the tests are made with: nothing is compiled twice.
+cargo build --locked --workspace --all-targets
 # What is shipped: how it is linked is a test of its own.
 cargo build --locked --release --package xebec --package guestbook
 exec cargo test --workspace --locked "$@"
