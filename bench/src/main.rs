@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod dns;
 mod etcd;
 mod failover;
 mod masters;
@@ -58,10 +59,19 @@ enum Subject {
     Failover,
     /// TCP and UDP through a node's proxy, beside haproxy, nginx and a DNAT.
     Proxy,
+    /// Queries of 10,000 names on one core, beside knot.
+    Dns,
 }
 
-const ALL: [Subject; 6] =
-    [Subject::Start, Subject::Memory, Subject::Pods, Subject::Failover, Subject::Writes, Subject::Proxy];
+const ALL: [Subject; 7] = [
+    Subject::Start,
+    Subject::Memory,
+    Subject::Pods,
+    Subject::Failover,
+    Subject::Writes,
+    Subject::Proxy,
+    Subject::Dns,
+];
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -93,6 +103,7 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
             Subject::Pods => pods::measure(options, &mut report).await?,
             Subject::Failover => failover::measure(options, &mut report).await?,
             Subject::Proxy => proxy::measure(options, &mut report).await?,
+            Subject::Dns => dns::measure(options, &mut report).await?,
         }
         report.print_last();
     }

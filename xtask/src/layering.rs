@@ -31,6 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("xebec-ingress", &["xebec-api", "xebec-client", "xebec-dataplane"]),
     ("xebec-proxy", &["xebec-api", "xebec-client", "xebec-dataplane"]),
     ("xebec-ctl", &["xebec-api", "xebec-client", "xebec-rpc", "xebec-scheduler"]),
+    ("xebec-dns", &["xebec-api", "xebec-client", "xebec-dataplane"]),
 ];
 
 /// Crates that take time, ids and randomness as arguments and do no I/O.

@@ -96,6 +96,7 @@ fn roles() -> Vec<Object> {
         role("system:node", node_rules()),
         role("system:node-proxier", proxy_rules()),
         role("system:ingress", ingress_rules()),
+        role("system:kube-dns", dns_rules()),
     ]
 }
 
@@ -114,6 +115,14 @@ fn ingress_rules() -> Vec<Value> {
     vec![
         rule(&["networking.k8s.io"], &["ingresses", "ingressclasses"], READ),
         rule(&[""], &["services", "secrets"], READ),
+        rule(&["discovery.k8s.io"], &["endpointslices"], READ),
+    ]
+}
+
+/// What the DNS servers' pods read.
+fn dns_rules() -> Vec<Value> {
+    vec![
+        rule(&[""], &["namespaces", "services"], READ),
         rule(&["discovery.k8s.io"], &["endpointslices"], READ),
     ]
 }
@@ -194,6 +203,7 @@ fn bindings() -> Vec<Object> {
         ("system:basic-user", authenticated()),
         ("system:node-proxier", account("kube-proxy")),
         ("system:ingress", account("ingress")),
+        ("system:kube-dns", account("kube-dns")),
     ]
     .into_iter()
     .map(|(name, subject)| {

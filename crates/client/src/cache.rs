@@ -18,7 +18,7 @@ use crate::client::Client;
 use crate::read::ListParams;
 use crate::resource_name::ResourceName;
 use crate::watch::{WatchParams, WatchStream};
-use machine::{Action, Input, Machine, Objects};
+use machine::{Action, Input, Listed, Machine, Objects};
 
 /// Changes that a slow subscriber may lag behind before it has to look at the whole again.
 const CHANGES_KEPT: usize = 1024;
@@ -48,18 +48,28 @@ impl Selection {
 }
 
 /// How the cache changed.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
+#[derive(Debug, PartialEq)]
+pub enum Change<T = Object> {
     /// It is there in this form now.
-    Applied(Arc<Object>),
+    Applied(Arc<T>),
     /// It is gone; as it was last.
-    Deleted(Arc<Object>),
+    Deleted(Arc<T>),
 }
 
-/// The kept collection. Dropping it ends its task; [`Cache::stop`] waits for that.
-pub struct Cache {
-    objects: Arc<RwLock<Objects>>,
-    changes: broadcast::Sender<Change>,
+impl<T> Clone for Change<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Applied(object) => Self::Applied(Arc::clone(object)),
+            Self::Deleted(object) => Self::Deleted(Arc::clone(object)),
+        }
+    }
+}
+
+/// The kept collection: whole objects, or what is needed of each. Dropping it ends its
+/// task; [`Cache::stop`] waits for that.
+pub struct Cache<T = Object> {
+    objects: Arc<RwLock<Objects<T>>>,
+    changes: broadcast::Sender<Change<T>>,
     synced: watch::Receiver<bool>,
     cancel: CancellationToken,
     task: std::sync::Mutex<Option<JoinHandle<()>>>,
@@ -69,6 +79,19 @@ impl Cache {
     /// Starts to keep it. The receiver gets every change from the first list on.
     #[must_use]
     pub fn start(client: Client, selection: Selection) -> (Arc<Self>, broadcast::Receiver<Change>) {
+        Self::start_with(client, selection, |object| object)
+    }
+}
+
+impl<T: PartialEq + Send + Sync + 'static> Cache<T> {
+    /// Starts to keep what `project` makes of each object, and nothing else of it. What it
+    /// makes the same of is told as no change.
+    #[must_use]
+    pub fn start_with(
+        client: Client,
+        selection: Selection,
+        project: fn(Object) -> T,
+    ) -> (Arc<Self>, broadcast::Receiver<Change<T>>) {
         let (changes, receiver) = broadcast::channel(CHANGES_KEPT);
         let (synced_sender, synced) = watch::channel(false);
         let objects = Arc::new(RwLock::new(Objects::new()));
@@ -76,6 +99,7 @@ impl Cache {
         let driver = Driver {
             client,
             selection,
+            project,
             objects: Arc::clone(&objects),
             changes: changes.clone(),
             synced: synced_sender,
@@ -90,21 +114,23 @@ impl Cache {
 
     /// One object, by namespace (`""` for cluster scope) and name.
     #[must_use]
-    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<Object>> {
+    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<T>> {
         let key = (namespace.to_owned(), name.to_owned());
-        self.objects.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+        let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
+        objects.get(&key).map(|kept| Arc::clone(&kept.object))
     }
 
     /// All of it, sorted by namespace and name.
     #[must_use]
-    pub fn list(&self) -> Vec<Arc<Object>> {
-        self.objects.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    pub fn list(&self) -> Vec<Arc<T>> {
+        let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
+        objects.values().map(|kept| Arc::clone(&kept.object)).collect()
     }
 
     /// Changes from now on. Who lags behind by more than a thousand gets `Lagged`, and
     /// looks at [`Cache::list`] again.
     #[must_use]
-    pub fn changes(&self) -> broadcast::Receiver<Change> {
+    pub fn changes(&self) -> broadcast::Receiver<Change<T>> {
         self.changes.subscribe()
     }
 
@@ -130,24 +156,25 @@ impl Cache {
     }
 }
 
-impl Drop for Cache {
+impl<T> Drop for Cache<T> {
     fn drop(&mut self) {
         self.cancel.cancel();
     }
 }
 
-struct Driver {
+struct Driver<T> {
     client: Client,
     selection: Selection,
-    objects: Arc<RwLock<Objects>>,
-    changes: broadcast::Sender<Change>,
+    project: fn(Object) -> T,
+    objects: Arc<RwLock<Objects<T>>>,
+    changes: broadcast::Sender<Change<T>>,
     synced: watch::Sender<bool>,
     stream: Option<WatchStream>,
 }
 
-impl Driver {
+impl<T: PartialEq + Send + Sync + 'static> Driver<T> {
     async fn run(mut self) {
-        let mut machine = Machine::new();
+        let mut machine = Machine::new(self.project);
         loop {
             let (wait, action) = machine.action();
             if !wait.is_zero() {
@@ -169,7 +196,7 @@ impl Driver {
         }
     }
 
-    async fn execute(&mut self, action: Action) -> Input {
+    async fn execute(&mut self, action: Action) -> Input<T> {
         match action {
             Action::List => Input::Listed(self.list().await),
             Action::Open { revision } => match self.open(revision).await {
@@ -183,11 +210,13 @@ impl Driver {
         }
     }
 
-    async fn list(&self) -> Result<crate::ObjectList, ApiError> {
+    async fn list(&self) -> Result<crate::ObjectList<Listed<T>>, ApiError> {
         let Selection { resource, namespace, label_selector, field_selector } = &self.selection;
         let params =
             ListParams { label_selector: label_selector.clone(), field_selector: field_selector.clone() };
-        self.client.list(resource, namespace, &params).await
+        let project = self.project;
+        let listed = |object| machine::listed(object, project);
+        self.client.list_with(resource, namespace, &params, listed).await
     }
 
     async fn open(&self, revision: String) -> Result<WatchStream, ApiError> {
@@ -201,7 +230,7 @@ impl Driver {
         self.client.watch(resource, namespace, &params).await
     }
 
-    async fn receive(&mut self) -> Input {
+    async fn receive(&mut self) -> Input<T> {
         let Some(stream) = self.stream.as_mut() else {
             return Input::Ended(None);
         };
@@ -218,7 +247,7 @@ impl Driver {
         input
     }
 
-    fn log(&self, input: &Input) {
+    fn log(&self, input: &Input<T>) {
         let resource = &self.selection.resource.plural;
         match input {
             Input::Listed(Err(error)) => tracing::warn!(%resource, %error, "list failed, trying again"),

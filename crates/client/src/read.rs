@@ -25,9 +25,9 @@ pub struct ListParams {
 
 /// A whole collection at one revision.
 #[derive(Clone, Debug, Default)]
-pub struct ObjectList {
+pub struct ObjectList<T = Object> {
     /// Sorted by namespace and name.
-    pub items: Vec<Object>,
+    pub items: Vec<T>,
     /// Start a watch from it.
     pub resource_version: String,
     /// Such as `Pod`.
@@ -99,6 +99,18 @@ impl Client {
         namespace: &str,
         params: &ListParams,
     ) -> Result<ObjectList, ApiError> {
+        self.list_with(resource, namespace, params, |object| object).await
+    }
+
+    /// The same, with what `project` makes of each object as soon as its page is there:
+    /// who keeps little of much never holds all of it.
+    pub(crate) async fn list_with<T>(
+        &self,
+        resource: impl Into<ResourceName>,
+        namespace: &str,
+        params: &ListParams,
+        project: impl Fn(Object) -> T,
+    ) -> Result<ObjectList<T>, ApiError> {
         let message = ListRequest {
             target: Some(resource.into().target(namespace, "", "")),
             encoding: Encoding::Json.into(),
@@ -109,20 +121,25 @@ impl Client {
         };
         let mut restarts = 0;
         loop {
-            match self.pages(message.clone()).await {
+            match self.pages(message.clone(), &project).await {
                 Err(error) if error.reason == Reason::Expired && restarts < MOST_RESTARTS => restarts += 1,
                 outcome => return outcome,
             }
         }
     }
 
-    async fn pages(&self, mut message: ListRequest) -> Result<ObjectList, ApiError> {
-        let mut list = ObjectList::default();
+    async fn pages<T>(
+        &self,
+        mut message: ListRequest,
+        project: impl Fn(Object) -> T,
+    ) -> Result<ObjectList<T>, ApiError> {
+        let (items, resource_version, kind, api_version) = Default::default();
+        let mut list = ObjectList { items, resource_version, kind, api_version };
         loop {
             let page = self.page(&message).await?;
             for object in page.items {
                 let object = xebec_rpc::object::decode(Some(object)).map_err(|error| bad_answer(&error))?;
-                list.items.push(object);
+                list.items.push(project(object));
             }
             list.resource_version = page.resource_version;
             list.kind = page.kind;

@@ -99,9 +99,11 @@ impl WatchStream {
         }
     }
 
-    /// The master that serves it is not worth waiting for: later requests go to the next.
+    /// The master that serves it is not worth waiting for: later requests go to the next. A
+    /// single address may stand for several masters, and a new connection lead to another.
     pub(crate) fn pass_over(&self) {
-        self.client.pool.pass_over(&self.server, false);
+        let single = self.client.pool.servers().len() == 1;
+        self.client.pool.pass_over(&self.server, single);
     }
 }
 

@@ -21,7 +21,12 @@ impl Ipv4Network {
 
     /// The first address for a host.
     pub(crate) fn first(self) -> Ipv4Addr {
-        Ipv4Addr::from(self.base.wrapping_add(1))
+        self.at(1)
+    }
+
+    /// The address at a distance from the network's own.
+    pub(crate) fn at(self, offset: u32) -> Ipv4Addr {
+        Ipv4Addr::from(self.base.wrapping_add(offset))
     }
 
     /// Its networks of a longer prefix, in order; none when the prefix is not longer.

@@ -1,8 +1,10 @@
 //! What every cluster has: the system namespaces, the Service `default/kubernetes` with
-//! the masters behind it, the proxy as a DaemonSet, and the ingress. One key stands for all of it.
+//! the masters behind it, the proxy as a DaemonSet, the DNS servers and the ingress. One key
+//! stands for all of it.
 //!
 //! The masters are no objects, so this looks at them every few seconds.
 
+mod dns;
 mod ingress;
 mod manifests;
 
@@ -15,7 +17,7 @@ use xebec_api::object::Object;
 use crate::controller::{Controller, ObjectKey};
 use crate::endpoint_slice::SERVICE_NAME;
 use crate::plan::Plan;
-use crate::resources::{DAEMON_SETS, ENDPOINT_SLICES, NAMESPACES, SERVICE_ACCOUNTS, SERVICES};
+use crate::resources::{DAEMON_SETS, DEPLOYMENTS, ENDPOINT_SLICES, NAMESPACES, SERVICE_ACCOUNTS, SERVICES};
 use crate::view::View;
 use crate::wanted::ensure;
 
@@ -33,14 +35,15 @@ impl Controller for SystemComponents {
         let ours = match resource {
             NAMESPACES => manifests::NAMESPACES.contains(&object.name()),
             _ if ingress::is_ours(resource, object) => true,
-            DAEMON_SETS | SERVICE_ACCOUNTS => object.name() == manifests::PROXY,
+            DAEMON_SETS | SERVICE_ACCOUNTS if object.name() == manifests::PROXY => true,
+            DEPLOYMENTS | SERVICES | SERVICE_ACCOUNTS if dns::is_ours(object) => true,
             SERVICES | ENDPOINT_SLICES => object.namespace() == "default" && is_kubernetes(object),
             _ => false,
         };
         if ours { self.initial(view) } else { Vec::new() }
     }
 
-    fn reconcile(&self, view: &dyn View, _key: &ObjectKey, _now: Timestamp) -> Plan {
+    fn reconcile(&self, view: &dyn View, _key: &ObjectKey, now: Timestamp) -> Plan {
         let mut plan = Plan::nothing();
         plan.requeue(LOOK_AGAIN);
         for name in manifests::NAMESPACES {
@@ -57,6 +60,7 @@ impl Controller for SystemComponents {
         kubernetes_slices(view, &masters, &mut plan);
         ensure(view, SERVICE_ACCOUNTS, manifests::proxy_account(), &mut plan);
         ensure(view, DAEMON_SETS, manifests::proxy_daemon_set(settings, &masters), &mut plan);
+        dns::ensure_all(view, now, &mut plan);
         for (resource, object) in ingress::objects(settings, &masters) {
             ensure(view, resource, object, &mut plan);
         }

@@ -1,5 +1,6 @@
-//! Services, endpoints, Ingresses and policies in, route tables out. Pure.
+//! Services, endpoints, Ingresses and policies in, route tables and DNS records out. Pure.
 
+pub mod dns;
 pub mod ingress;
 mod route_table;
 

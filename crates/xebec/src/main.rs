@@ -54,6 +54,8 @@ enum Command {
     },
     /// Run the Ingress data path, as the pods of the Deployment ingress do; configured by its environment.
     Ingress,
+    /// Run a name server, as the pods of kube-dns do; configured by its environment.
+    Dns,
     /// Pack, import and list container images.
     #[command(subcommand)]
     Image(image::Command),
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
         Command::Proxy { clean_up: false } => process::run("proxy", proxy),
         Command::Proxy { clean_up: true } => process::told(clean_up_proxy()),
         Command::Ingress => process::run("ingress", ingress),
+        Command::Dns => process::run("dns", dns),
         Command::Image(command) => process::told(image::run(command)),
         Command::Ctl { args } => xctl(args.into_iter().map(Into::into).collect()),
     }
@@ -116,6 +119,11 @@ async fn proxy(stop: CancellationToken) -> anyhow::Result<()> {
 async fn ingress(stop: CancellationToken) -> anyhow::Result<()> {
     let config = xebec_ingress::Config::from_environment(variable)?;
     Ok(xebec_ingress::run(config, stop).await?)
+}
+
+async fn dns(stop: CancellationToken) -> anyhow::Result<()> {
+    let config = xebec_dns::Config::from_environment(variable)?;
+    Ok(xebec_dns::run(config, stop).await?)
 }
 
 fn clean_up_proxy() -> anyhow::Result<()> {

@@ -27,7 +27,22 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Namespace and name.
 pub(crate) type Key = (String, String);
-pub(crate) type Objects = BTreeMap<Key, Arc<Object>>;
+pub(crate) type Objects<T> = BTreeMap<Key, Kept<T>>;
+/// One of a list.
+pub(crate) type Listed<T> = (Key, Kept<T>);
+
+/// What is kept of an object, and which object it was.
+#[derive(Debug)]
+pub(crate) struct Kept<T> {
+    pub(crate) object: Arc<T>,
+    uid: Box<str>,
+}
+
+/// What is kept of an object, and under which key.
+pub(crate) fn listed<T>(object: Object, project: fn(Object) -> T) -> Listed<T> {
+    let (key, uid) = (key(&object), object.uid().into());
+    (key, Kept { object: Arc::new(project(object)), uid })
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
@@ -38,8 +53,8 @@ enum State {
 
 /// What happened.
 #[derive(Debug)]
-pub(crate) enum Input {
-    Listed(Result<ObjectList, ApiError>),
+pub(crate) enum Input<T> {
+    Listed(Result<ObjectList<Listed<T>>, ApiError>),
     Opened(Result<(), ApiError>),
     Received(Event, String),
     /// The stream closed, broke (with why) or was silent for too long.
@@ -54,15 +69,17 @@ pub(crate) enum Action {
     Receive,
 }
 
-pub(crate) struct Machine {
+pub(crate) struct Machine<T> {
+    project: fn(Object) -> T,
     state: State,
     backoff: Backoff,
     wait: Duration,
 }
 
-impl Machine {
-    pub(crate) fn new() -> Self {
-        Self { state: State::Listing, backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT), wait: Duration::ZERO }
+impl<T: PartialEq> Machine<T> {
+    pub(crate) fn new(project: fn(Object) -> T) -> Self {
+        let backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        Self { project, state: State::Listing, backoff, wait: Duration::ZERO }
     }
 
     /// What to do next, and how long to wait before.
@@ -76,7 +93,7 @@ impl Machine {
     }
 
     /// Takes in what happened; changes `objects` and tells how, in order.
-    pub(crate) fn step(&mut self, objects: &mut Objects, input: Input) -> Vec<Change> {
+    pub(crate) fn step(&mut self, objects: &mut Objects<T>, input: Input<T>) -> Vec<Change<T>> {
         self.wait = Duration::ZERO;
         match input {
             Input::Listed(Ok(list)) => {
@@ -91,14 +108,14 @@ impl Machine {
             Input::Received(event, revision) => {
                 self.backoff.reset();
                 self.state = State::Following { revision };
-                apply(objects, event).into_iter().collect()
+                apply(objects, event, self.project).into_iter().collect()
             }
             Input::Listed(Err(error)) | Input::Opened(Err(error)) => self.fall_back(Some(&error)),
             Input::Ended(error) => self.fall_back(error.as_ref()),
         }
     }
 
-    fn fall_back(&mut self, error: Option<&ApiError>) -> Vec<Change> {
+    fn fall_back(&mut self, error: Option<&ApiError>) -> Vec<Change<T>> {
         self.wait = self.backoff.next_wait();
         let expired = error.is_some_and(|error| error.reason == Reason::Expired);
         self.state = match &self.state {
@@ -118,39 +135,44 @@ impl Machine {
     }
 }
 
-pub(crate) fn key(object: &Object) -> Key {
+fn key(object: &Object) -> Key {
     (object.namespace().to_owned(), object.name().to_owned())
 }
 
-fn apply(objects: &mut Objects, event: Event) -> Option<Change> {
+fn apply<T: PartialEq>(
+    objects: &mut Objects<T>,
+    event: Event,
+    project: fn(Object) -> T,
+) -> Option<Change<T>> {
     match event {
         Event::Added(object) | Event::Modified(object) => {
-            let object = Arc::new(object);
-            objects.insert(key(&object), Arc::clone(&object));
-            Some(Change::Applied(object))
+            let (key, kept) = listed(object, project);
+            let object = Arc::clone(&kept.object);
+            let before = objects.insert(key, kept);
+            let same = before.is_some_and(|before| before.object == object);
+            (!same).then_some(Change::Applied(object))
         }
         Event::Deleted(object) => {
-            objects.remove(&key(&object));
-            Some(Change::Deleted(Arc::new(object)))
+            let (key, kept) = listed(object, project);
+            objects.remove(&key);
+            Some(Change::Deleted(kept.object))
         }
         Event::Bookmark => None,
     }
 }
 
 /// What the watch would have told, had it not been interrupted.
-fn replace(objects: &mut Objects, items: Vec<Object>) -> Vec<Change> {
-    let new: Objects = items.into_iter().map(|object| (key(&object), Arc::new(object))).collect();
-    let old = std::mem::replace(objects, new);
-    let same_object = |a: &Object, b: &Object| a.uid() == b.uid();
+fn replace<T: PartialEq>(objects: &mut Objects<T>, items: Vec<Listed<T>>) -> Vec<Change<T>> {
+    let old = std::mem::replace(objects, items.into_iter().collect());
     let mut changes = Vec::new();
-    for (key, object) in &old {
-        if objects.get(key).is_none_or(|new| !same_object(new, object)) {
-            changes.push(Change::Deleted(Arc::clone(object)));
+    for (key, kept) in &old {
+        if objects.get(key).is_none_or(|new| new.uid != kept.uid) {
+            changes.push(Change::Deleted(Arc::clone(&kept.object)));
         }
     }
-    for (key, object) in objects.iter() {
-        if old.get(key).is_none_or(|old| old != object) {
-            changes.push(Change::Applied(Arc::clone(object)));
+    for (key, kept) in objects.iter() {
+        if old.get(key).is_none_or(|old| old.uid != kept.uid || old.object != kept.object) {
+            changes.push(Change::Applied(Arc::clone(&kept.object)));
         }
     }
     changes
@@ -168,9 +190,15 @@ mod tests {
         Object::from_json(value.to_string().as_bytes()).expect("an object")
     }
 
-    fn listed(revision: &str, items: Vec<Object>) -> Input {
+    fn listed(revision: &str, items: Vec<Object>) -> Input<Object> {
         let resource_version = revision.to_owned();
-        Input::Listed(Ok(ObjectList { items, resource_version, ..ObjectList::default() }))
+        let items = items.into_iter().map(|object| super::listed(object, whole)).collect();
+        let (kind, api_version) = Default::default();
+        Input::Listed(Ok(ObjectList { items, resource_version, kind, api_version }))
+    }
+
+    fn whole(object: Object) -> Object {
+        object
     }
 
     fn error(reason: Reason) -> ApiError {
@@ -181,10 +209,10 @@ mod tests {
         Action::Open { revision: revision.into() }
     }
 
-    struct World(Machine, Objects);
+    struct World(Machine<Object>, Objects<Object>);
 
     impl World {
-        fn step(&mut self, input: Input) -> (Vec<String>, u64, Action) {
+        fn step(&mut self, input: Input<Object>) -> (Vec<String>, u64, Action) {
             let changes = self.0.step(&mut self.1, input);
             let (wait, action) = self.0.action();
             let words = changes.iter().map(|change| match change {
@@ -201,7 +229,7 @@ mod tests {
 
     #[test]
     fn it_lists_then_follows_and_resumes_where_it_was() {
-        let mut world = World(Machine::new(), Objects::new());
+        let mut world = World(Machine::new(whole), Objects::new());
         assert_eq!(world.0.action(), (Duration::ZERO, Action::List));
         let step = world.step(listed("5", vec![pod("x", 3), pod("y", 5)]));
         assert_eq!(step, (vec!["+x@3".into(), "+y@5".into()], 0, open("5")));
@@ -217,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_expired_is_listed_again_and_told_as_a_difference() {
-        let mut world = World(Machine::new(), Objects::new());
+        let mut world = World(Machine::new(whole), Objects::new());
         world.step(listed("5", vec![pod("gone", 1), pod("same", 2), pod("new", 3)]));
         let expired = Input::Opened(Err(error(Reason::Expired)));
         assert_eq!(world.step(expired), (none(), 50, Action::List));
@@ -230,8 +258,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_is_what_changes() {
+        let (mut machine, mut objects) = (Machine::new(|object| object.uid().to_owned()), Objects::new());
+        let mut told = |revision| {
+            let event = Event::Modified(pod("x", revision));
+            let changes = machine.step(&mut objects, Input::Received(event, revision.to_string()));
+            changes.into_iter().map(|change| format!("{change:?}")).collect::<String>()
+        };
+        assert_eq!(told(1), "Applied(\"x\")");
+        assert_eq!(told(2), "", "another version, of which the same is kept");
+    }
+
+    #[test]
     fn failed_lists_wait_longer_each_time() {
-        let mut world = World(Machine::new(), Objects::new());
+        let mut world = World(Machine::new(whole), Objects::new());
         let waits: Vec<u64> =
             (0..8).map(|_| world.step(Input::Listed(Err(error(Reason::Timeout)))).1).collect();
         assert_eq!(waits, [50, 100, 200, 400, 800, 1600, 2000, 2000]);

@@ -13,7 +13,7 @@ use crate::wanted::object;
 pub(super) const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 pub(super) const KUBERNETES: &str = "kubernetes";
 pub(super) const PROXY: &str = "kube-proxy";
-const SYSTEM: &str = "kube-system";
+pub(super) const SYSTEM: &str = "kube-system";
 
 pub(super) fn namespace(name: &str) -> Object {
     object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))

@@ -18,6 +18,9 @@ fn a_fresh_cluster_gets_its_components_once() {
         create EndpointSlice kubernetes
         create ServiceAccount kube-proxy
         create DaemonSet kube-proxy
+        create Service kube-dns
+        create ServiceAccount kube-dns
+        create Deployment kube-dns
         create IngressClass xebec
         create ServiceAccount ingress
         create Service ingress
@@ -27,6 +30,10 @@ fn a_fresh_cluster_gets_its_components_once() {
     assert_eq!(
         world.get(SERVICES, "default", "kubernetes").expect("made").text(&["spec", "clusterIP"]),
         "10.43.0.1"
+    );
+    assert_eq!(
+        world.get(SERVICES, "kube-system", "kube-dns").expect("made").text(&["spec", "clusterIP"]),
+        "10.43.0.10"
     );
 }
 
@@ -74,4 +81,22 @@ fn defaults_stay_changes_go_and_masters_follow() {
         lines.sort_by_key(|line| !line.starts_with("update"));
         lines.concat()
     });
+}
+
+#[test]
+fn name_servers_that_share_a_node_are_parted_once_there_is_another() {
+    let mut world = World::new();
+    world.put_node("n1");
+    let all: [&dyn Controller; 3] =
+        [&SystemComponents, &crate::deployment::Deployment, &crate::replica_set::ReplicaSet];
+    world.settle(&all);
+    let servers = |world: &World| {
+        world.pods().lines().filter(|line| line.contains("kube-dns")).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(servers(&world).matches("on n1 ready").count(), 2, "{}", world.pods());
+    world.advance(60);
+    assert_eq!(world.writes(&[&SystemComponents]), "", "they have nowhere else to go");
+    world.put_node("n2");
+    let written = world.writes(&[&SystemComponents]);
+    assert!(written.starts_with("delete Pod kube-dns-") && written.lines().count() == 1, "{written}");
 }

@@ -1,0 +1,195 @@
+//! Names on a real cluster: every kind of record asked by dig on a node and by a pod's own
+//! tools, over UDP and TCP, while a name server and then every master is gone.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use xebec_tests::demo::Demo;
+use xebec_tests::waiting::eventually;
+
+const SOON: Duration = Duration::from_secs(30);
+const SERVER: &str = "10.43.0.10";
+
+const MANIFEST: &str = r#"
+apiVersion: v1
+kind: Service
+metadata: {name: shop, namespace: default}
+spec: {clusterIP: 10.43.7.7, selector: {app: peer}, ports: [{name: http, port: 80}, {name: ask, port: 53, protocol: UDP}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: peers, namespace: default}
+spec: {clusterIP: None, selector: {app: peer}, ports: [{name: http, port: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: alias, namespace: default}
+spec: {type: ExternalName, externalName: shop.default.svc.cluster.local}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: outside, namespace: default}
+spec: {type: ExternalName, externalName: www.example.com}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: box, namespace: default, labels: {app: peer}}
+spec:
+  hostname: first
+  subdomain: peers
+  terminationGracePeriodSeconds: 1
+  containers:
+    - name: box
+      image: xebec.local/busybox:1
+      command: [/bin/busybox, httpd, -f, -p, "8080", -h, /www]
+"#;
+
+#[test]
+fn names_resolve_everywhere_and_outlive_servers_and_masters() {
+    let Some(demo) = Demo::up() else { return };
+    let file = demo.dir().join("names.yaml");
+    fs::write(&file, MANIFEST).expect("the demo's folder is there");
+    demo.xctl(&["apply", "-f", &file.display().to_string()]).expect("applies");
+    eventually("two name servers", SOON, || two_servers(&demo));
+    eventually("the pod's own name", SOON, || {
+        let found = dig("n1", &["A", "first.peers.default.svc.cluster.local"])?;
+        ensure!(!found.is_empty(), "no address");
+        Ok(())
+    });
+    every_kind_of_record_is_there(&demo);
+    what_is_not_there_is_denied();
+    short_names_work_in_a_pod(&demo);
+    a_name_server_is_killed(&demo);
+    every_master_is_killed(&demo);
+    demo.down();
+}
+
+fn every_kind_of_record_is_there(demo: &Demo) {
+    let ip = demo.xctl_json(&["get", "pod", "box"]).expect("the pod")["status"]["podIP"].clone();
+    let ip = ip.as_str().expect("an address");
+    let mut parts: Vec<&str> = ip.split('.').collect();
+    let dashed = format!("{}.default.pod.cluster.local", parts.join("-"));
+    parts.reverse();
+    let reverse = format!("{}.in-addr.arpa", parts.join("."));
+    for (question, wanted) in [
+        ("A shop.default.svc.cluster.local", "10.43.7.7"),
+        ("A kubernetes.default.svc.cluster.local", "10.43.0.1"),
+        ("AAAA shop.default.svc.cluster.local", ""),
+        ("SRV _http._tcp.shop.default.svc.cluster.local", "0 10 80 shop.default.svc.cluster.local."),
+        ("SRV _ask._udp.shop.default.svc.cluster.local", "0 10 53 shop.default.svc.cluster.local."),
+        ("PTR 7.7.43.10.in-addr.arpa", "shop.default.svc.cluster.local."),
+        ("A peers.default.svc.cluster.local", ip),
+        ("A first.peers.default.svc.cluster.local", ip),
+        (
+            "SRV _http._tcp.peers.default.svc.cluster.local",
+            "0 10 8080 first.peers.default.svc.cluster.local.",
+        ),
+        (&format!("PTR {reverse}"), "first.peers.default.svc.cluster.local."),
+        (&format!("A {dashed}"), ip),
+        ("CNAME outside.default.svc.cluster.local", "www.example.com."),
+        ("A alias.default.svc.cluster.local", "shop.default.svc.cluster.local.\n10.43.7.7"),
+        ("TXT dns-version.cluster.local", "\"1.1.0\""),
+    ] {
+        let (kind, name) = question.split_once(' ').expect("a kind and a name");
+        for transport in ["+notcp", "+tcp"] {
+            for host in ["n1", "n2"] {
+                let found = dig(host, &[transport, kind, name]).expect("dig answers");
+                assert_eq!(found, wanted, "{question} {transport} on {host}");
+            }
+        }
+    }
+}
+
+fn what_is_not_there_is_denied() {
+    let whole = |args: &[&str]| dig("n1", &[&["+noshort"], args].concat()).expect("dig answers");
+    let answer = whole(&["A", "nobody.default.svc.cluster.local"]);
+    assert!(answer.contains("status: NXDOMAIN") && answer.contains("aa"), "{answer}");
+    assert!(
+        answer.contains("cluster.local.\t\t5\tIN\tSOA\tkube-dns.kube-system.svc.cluster.local."),
+        "{answer}"
+    );
+    let answer = whole(&["MX", "shop.default.svc.cluster.local"]);
+    assert!(answer.contains("status: NOERROR") && answer.contains("ANSWER: 0"), "{answer}");
+}
+
+fn short_names_work_in_a_pod(demo: &Demo) {
+    let run = |command: &str| demo.xctl(&["exec", "box", "--", "/bin/sh", "-c", command]);
+    let file = run("cat /etc/resolv.conf").expect("runs");
+    assert!(file.contains("search default.svc.cluster.local svc.cluster.local cluster.local"), "{file}");
+    assert!(file.contains("nameserver 10.43.0.10\n") && file.contains("ndots:5"), "{file}");
+    for name in ["shop", "shop.default", "shop.default.svc", "shop.default.svc.cluster.local"] {
+        let found = run(&format!("nslookup {name} 2>&1; true")).expect("runs");
+        assert!(found.contains("10.43.7.7"), "{name}: {found}");
+    }
+    let page = eventually("a page by its name", SOON, || run("wget -q -T 3 -O - http://peers:8080/"));
+    assert!(page.contains("<h1>Xebec</h1>"), "{page}");
+}
+
+/// The other one answers, and the killed one comes back.
+fn a_name_server_is_killed(demo: &Demo) {
+    let victim = *servers().first().expect("a name server runs");
+    kill(Pid::from_raw(victim), Signal::SIGKILL).expect("a live process can be killed");
+    for _ in 0..20 {
+        let found = dig("n2", &["A", "shop.default.svc.cluster.local"]).expect("dig answers");
+        assert_eq!(found, "10.43.7.7");
+    }
+    eventually("two name servers again", SOON, || {
+        ensure!(!servers().contains(&victim), "it still lives");
+        two_servers(demo)
+    });
+}
+
+fn every_master_is_killed(demo: &Demo) {
+    for host in ["m1", "m2", "m3"] {
+        demo.kill_component(host);
+    }
+    for transport in ["+notcp", "+tcp"] {
+        for host in ["n1", "n2"] {
+            let found = dig(host, &[transport, "A", "shop.default.svc.cluster.local"]).expect("dig answers");
+            assert_eq!(found, "10.43.7.7", "{transport} on {host} without any master");
+        }
+    }
+    demo.bring_up();
+    demo.xctl(&["delete", "service", "shop"]).expect("deletes");
+    eventually("a name that is gone", SOON, || {
+        let found = dig("n1", &["A", "shop.default.svc.cluster.local"])?;
+        ensure!(found.is_empty(), "{found}");
+        Ok(())
+    });
+}
+
+fn two_servers(demo: &Demo) -> Result<()> {
+    let set = demo.xctl_json(&["get", "deployment", "kube-dns", "-n", "kube-system"])?;
+    ensure!(set["status"]["readyReplicas"] == 2, "{:#}", set["status"]);
+    let slices = demo.xctl_json(&["get", "endpointslices", "-n", "kube-system"])?;
+    let endpoints =
+        slices["items"].as_array().into_iter().flatten().filter_map(|slice| slice["endpoints"].as_array());
+    let ready = endpoints.flatten().filter(|it: &&Value| it["conditions"]["ready"] == true).count();
+    ensure!(ready == 2, "{ready} endpoints are ready");
+    Ok(())
+}
+
+/// The pids of the name servers.
+fn servers() -> Vec<i32> {
+    let pids = fs::read_dir("/proc")
+        .expect("/proc")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line == b"/xebec\0dns\0"))
+        .collect()
+}
+
+/// What dig prints on a host, without the newline at its end.
+fn dig(host: &str, args: &[&str]) -> Result<String> {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", &format!("xeb-{host}"), "dig", &format!("@{SERVER}")]);
+    command.args(["+short", "+time=1", "+tries=5"]).args(args);
+    let output = command.output().context("dig (package: dnsutils)")?;
+    let text = String::from_utf8(output.stdout)?;
+    ensure!(output.status.success(), "{text}");
+    Ok(text.trim_end().to_owned())
+}
