@@ -97,13 +97,13 @@ fn haproxy_config(offset: u16, tuning: &str) -> String {
     };
     let listens: String = PORTS.iter().map(listen).collect();
     format!(
-        "global\n  maxconn 40000\n{pipes}defaults\n  mode tcp\n  {tuning}\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n{listens}"
+        "global\n  maxconn 4000\n{pipes}defaults\n  mode tcp\n  {tuning}\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n{listens}"
     )
 }
 
 fn nginx_config(name: &str, body: &str) -> String {
     format!(
-        "load_module /usr/lib/nginx/modules/ngx_stream_module.so;\ndaemon off;\nmaster_process off;\nworker_processes 1;\nworker_rlimit_nofile 65536;\npid {name}.pid;\nerror_log stderr crit;\nevents {{ worker_connections 40000; }}\n{body}"
+        "load_module /usr/lib/nginx/modules/ngx_stream_module.so;\ndaemon off;\nmaster_process off;\nworker_processes 1;\nworker_rlimit_nofile 16384;\npid {name}.pid;\nerror_log stderr crit;\nevents {{ worker_connections 8000; }}\n{body}"
     )
 }
 
