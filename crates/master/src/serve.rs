@@ -56,7 +56,7 @@ pub(crate) async fn clients(incoming: listen::Incoming, shared: Arc<Shared>) {
         .add_service(v1::cluster_server::ClusterServer::new(ClusterService(shared.clone())))
         .add_service(v1::nodes_server::NodesServer::new(NodesService(shared.clone())))
         .add_service(v1::pods_server::PodsServer::new(PodsService::new(shared.api.clone())));
-    let rest = rest::router(shared.api.clone(), Arc::new(rest::streams::NotYet));
+    let rest = rest::router(shared.api.clone());
     let (grpc, stop) = (grpc.prepare().into_axum_router(), shared.stop.clone());
     drop(shared);
     connections::serve(incoming, Faces { grpc, rest }, stop).await;

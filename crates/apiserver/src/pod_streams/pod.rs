@@ -25,6 +25,23 @@ impl ApiServer {
         tracing::info!(audit_id = ctx.audit_id, user = ctx.user.name, verb, ?target, "a stream is opened");
         self.get(&RequestContext::internal("streams"), &target.subresource("")).await
     }
+
+    /// Whether a stream could be opened, without opening it.
+    ///
+    /// # Errors
+    /// As the stream itself.
+    pub async fn check_pod_stream(
+        &self,
+        ctx: &RequestContext,
+        verb: &str,
+        target: &Target,
+        named: &str,
+    ) -> Result<(), ApiError> {
+        let (namespace, name) = (&target.namespace, &target.name);
+        let pod = self.streaming_pod(ctx, verb, namespace, name, &target.subresource).await?;
+        container(&pod, named)?;
+        check_not_over(&pod, "exec into")
+    }
 }
 
 /// The container that is meant: the named one, or the only one.

@@ -23,7 +23,7 @@ mod query;
 mod reply;
 mod represent;
 mod resources;
-pub mod streams;
+mod streams;
 mod table;
 mod version;
 mod watch;
@@ -39,20 +39,18 @@ use xebec_api::error::{ApiError, Reason};
 
 pub use query::Query;
 pub use reply::Reply;
-use streams::PodStreams;
 
 use crate::ApiServer;
 
 /// What the handlers share.
 pub(crate) struct Face {
     pub(crate) server: Arc<ApiServer>,
-    pub(crate) streams: Arc<dyn PodStreams>,
 }
 
 /// The face on an apiserver. Requests carry their connection's client certificate in their
 /// extensions, as for gRPC.
-pub fn router(server: Arc<ApiServer>, streams: Arc<dyn PodStreams>) -> Router {
-    let face = Arc::new(Face { server, streams });
+pub fn router(server: Arc<ApiServer>) -> Router {
+    let face = Arc::new(Face { server });
     Router::new()
         .route("/version", get(version::answer))
         .route("/version/", get(version::answer))

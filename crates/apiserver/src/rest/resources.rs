@@ -64,7 +64,7 @@ async fn answer(
     let query = Query::of(request.uri());
     if target.row.storage_name() == "pods" && streams::SUBRESOURCES.contains(&target.subresource.as_str()) {
         let stream = StreamRequest { context: ctx, target, query, reply, request };
-        return Ok(face.streams.serve(stream).await);
+        return Ok(streams::serve(&face.server, stream).await);
     }
     let verb = verb(request.method(), &target, watch || query.flag("watch"))?;
     let (media, form) = negotiate::form(request.headers(), !table::is_review(target.row))?;

@@ -23,7 +23,7 @@ type Answers<T> = BoxStream<'static, Result<T, Status>>;
 
 /// An agent that notes what it is asked, and says back what it is told.
 #[derive(Clone, Default)]
-struct Agent(Arc<Mutex<Vec<String>>>);
+pub(super) struct Agent(Arc<Mutex<Vec<String>>>);
 
 impl Agent {
     fn note(&self, what: String) {
@@ -64,7 +64,7 @@ impl Node for Agent {
                 start.command, start.namespace, start.pod, start.container
             ));
         }
-        let bytes = requests.filter_map(async |request| match request.ok()?.message? {
+        let bytes = requests.map_while(|request| match request.ok()?.message? {
             exec_request::Message::Stdin(bytes) => Some(bytes),
             _ => None,
         });
@@ -114,7 +114,7 @@ impl NodeDialer for OneNode {
 }
 
 /// An API with the node `n1`, and the pods `web` on it, `lost` elsewhere and `new` nowhere.
-async fn cluster() -> (Api, Agent) {
+pub(super) async fn cluster() -> (Api, Agent) {
     let (api, agent) = (api().await, Agent::default());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("bound"));

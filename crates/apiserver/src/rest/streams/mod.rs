@@ -1,6 +1,17 @@
-//! Streams to and from pods: `log`, `exec`, `attach`, `portforward`. The face reads the
-//! path and the query and proves who asks; a [`PodStreams`] does the rest, as it needs
-//! ways to nodes that an apiserver does not have. Until there is one, [`NotYet`] says so.
+//! Streams to and from pods, as Kubernetes' REST paths have them: `log` is a plain answer, `exec`, `attach` and
+//! `portforward` are WebSockets. Who may, and where the pod is, is [`crate::pod_streams`]'s to know.
+//!
+//! A stream is opened before the answer is sent, so that what is refused has an HTTP code and a `Status`. SPDY as the
+//! connection itself, which Kubernetes had before, is not spoken: every client since 1.31 asks for a WebSocket first.
+
+mod channels;
+mod log;
+mod port_forward;
+mod process;
+mod socket;
+mod spdy;
+
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -8,41 +19,36 @@ use axum::response::Response;
 use xebec_api::error::{ApiError, Reason};
 
 use super::{Query, Reply};
-use crate::{RequestContext, Target};
+use crate::{ApiServer, RequestContext, Target};
 
 /// The subresources of pods that are streams.
-pub const SUBRESOURCES: [&str; 4] = ["log", "exec", "attach", "portforward"];
+pub(super) const SUBRESOURCES: [&str; 4] = ["log", "exec", "attach", "portforward"];
 
 /// A request for a stream. Nothing was authorised yet: what verb it is depends on the stream.
-#[derive(Debug)]
-pub struct StreamRequest {
+pub(super) struct StreamRequest {
     /// Who asks.
-    pub context: RequestContext,
+    pub(super) context: RequestContext,
     /// The pod, and which of [`SUBRESOURCES`].
-    pub target: Target,
+    pub(super) target: Target,
     /// Such as `container` and `follow`, or `command`, once for each word.
-    pub query: Query,
+    pub(super) query: Query,
     /// How to answer with an error.
-    pub reply: Reply,
+    pub(super) reply: Reply,
     /// The request itself, to be upgraded where the stream needs it.
-    pub request: Request<Body>,
+    pub(super) request: Request<Body>,
 }
 
-/// What serves streams.
-#[tonic::async_trait]
-pub trait PodStreams: Send + Sync + 'static {
-    /// Serves one; errors are answered by [`StreamRequest::reply`].
-    async fn serve(&self, stream: StreamRequest) -> Response;
+/// Serves one.
+pub(super) async fn serve(server: &Arc<ApiServer>, stream: StreamRequest) -> Response {
+    let reply = stream.reply;
+    let served = match stream.target.subresource.as_str() {
+        "log" => log::serve(server, stream).await,
+        "portforward" => port_forward::serve(server, stream).await,
+        _ => process::serve(server, stream).await,
+    };
+    served.unwrap_or_else(|error| reply.fail(&error))
 }
 
-/// Serves none.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NotYet;
-
-#[tonic::async_trait]
-impl PodStreams for NotYet {
-    async fn serve(&self, stream: StreamRequest) -> Response {
-        let message = format!("{} is not served over REST yet: use xctl", stream.target.qualified());
-        stream.reply.fail(&ApiError::new(Reason::NotImplemented, message))
-    }
+fn bad(why: impl Into<String>) -> ApiError {
+    ApiError::new(Reason::BadRequest, why)
 }

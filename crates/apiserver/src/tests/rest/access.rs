@@ -70,8 +70,7 @@ async fn paths_are_given_by_roles_as_resources_are() {
 #[tokio::test]
 async fn a_master_without_a_quorum_asks_for_patience() {
     let fixture = crate::testing::Fixture::new().await;
-    let router =
-        crate::rest::router(fixture.server.clone(), std::sync::Arc::new(crate::rest::streams::NotYet));
+    let router = crate::rest::router(fixture.server.clone());
     let rest = Rest { api: super::Api(fixture.server.clone()), router };
     fixture.store.inject(Fault::NoLeader);
     let map = json!({"metadata": {"name": "a"}});

@@ -5,6 +5,7 @@ mod bodies;
 mod discovery;
 mod matrix;
 mod reviews;
+mod streams;
 mod verbs;
 mod watch;
 
@@ -20,7 +21,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::{Api, api, certificate};
-use crate::rest::{router, streams::NotYet};
+use crate::rest::router;
 
 const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 const METADATA: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
@@ -102,7 +103,7 @@ impl Ask {
 impl Rest {
     async fn new() -> Self {
         let api = api().await;
-        let router = router(api.0.clone(), Arc::new(NotYet));
+        let router = router(api.0.clone());
         Self { api, router }
     }
 
