@@ -64,9 +64,12 @@ impl Node for Agent {
                 start.command, start.namespace, start.pod, start.container
             ));
         }
-        let bytes = requests.map_while(|request| match request.ok()?.message? {
-            exec_request::Message::Stdin(bytes) => Some(bytes),
-            _ => None,
+        let bytes = requests.scan((), |(), request| {
+            let bytes = match request.ok().and_then(|request| request.message) {
+                Some(exec_request::Message::Stdin(bytes)) => Some(bytes),
+                _ => None,
+            };
+            std::future::ready(bytes)
         });
         Ok(Response::new(echo(bytes)))
     }
