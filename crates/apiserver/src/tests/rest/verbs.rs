@@ -148,19 +148,6 @@ async fn subresources_that_are_created() {
 }
 
 #[tokio::test]
-async fn streams_of_pods_are_told_apart_and_not_there_yet() {
-    let rest = Rest::new().await;
-    for stream in ["log?follow=true", "exec?command=sh", "attach", "portforward?ports=80"] {
-        let answer = rest.get(&format!("{PODS}/web/{stream}")).await;
-        let name = stream.split('?').next().unwrap_or_default();
-        assert_eq!(
-            answer.failure(),
-            format!("501 NotImplemented: pods/{name} is not served over REST yet: use xctl")
-        );
-    }
-}
-
-#[tokio::test]
 async fn methods_and_forms_that_there_are_not() {
     let rest = Rest::new().await;
     let told = |answer: &super::Answer| answer.failure();
