@@ -9,7 +9,6 @@ mod streams;
 mod verbs;
 mod watch;
 
-use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
