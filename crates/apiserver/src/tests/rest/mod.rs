@@ -9,7 +9,6 @@ mod streams;
 mod verbs;
 mod watch;
 
-
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
