@@ -13,7 +13,6 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use xebec_tests::demo::Demo;
 use xebec_tests::forward::Forward;
-use xebec_tests::kubectl::Kubectl;
 use xebec_tests::programs;
 use xebec_tests::waiting::eventually;
 use xebec_tests::xctl::Xctl;
@@ -64,11 +63,6 @@ fn streams_reach_pods_through_every_master_and_end_with_either_side() {
         commands_end_with_their_own_code(&xctl);
         services_are_forwarded(&demo, &xctl);
     }
-    let kubectl = Kubectl::new(&demo.kubeconfig());
-    kubectl_runs_commands(&demo, &kubectl);
-    kubectl_forwards_ports(&kubectl);
-    kubectl_copies_both_ways(&demo, &kubectl);
-    kubectl_attaches_and_reads_logs(&kubectl);
     a_terminal_has_its_size(&demo);
     a_client_that_goes_takes_its_command_along(&demo);
     many_bytes_arrive_unharmed(&demo);
@@ -133,72 +127,9 @@ fn services_are_forwarded(demo: &Demo, xctl: &Xctl) {
     assert!([*b"+PONG", *b"-NOAU"].contains(&answer), "{:?}", String::from_utf8_lossy(&answer));
 }
 
-fn kubectl_runs_commands(demo: &Demo, kubectl: &Kubectl) {
-    let exec = |words: &[&str]| {
-        let words = [&["exec", "box", "-c", "server", "--"], words].concat();
-        kubectl.command(&words).output().expect("kubectl")
-    };
-    let ended = exec(&["sh", "-c", "echo out; echo err >&2; exit 7"]);
-    let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
-    assert_eq!(
-        (String::from_utf8_lossy(&ended.stdout).as_ref(), ended.status.code()),
-        ("out\n", Some(7)),
-        "{stderr}"
-    );
-    assert_eq!(stderr, "err\ncommand terminated with exit code 7\n");
-    let mut cat = kubectl.command(&["exec", "-i", "box", "-c", "server", "--", "cat"]);
-    let echoed = cat.stdin(pipe_of("to its end\n")).output().expect("kubectl");
-    assert_eq!(String::from_utf8_lossy(&echoed.stdout), "to its end\n");
-    let none = kubectl.refusal(&["exec", "none", "--", "true"]);
-    assert_eq!(none, "Error from server (NotFound): pods \"none\" not found");
-    terminal(&format!("kubectl --kubeconfig {}", demo.kubeconfig().display()));
-}
-
-fn kubectl_forwards_ports(kubectl: &Kubectl) {
-    let forward = Forward::open(kubectl.command(&["port-forward", "service/guestbook", ":http"]));
-    let forward = forward.expect("kubectl forwards");
-    let url = format!("http://127.0.0.1:{}/entries", forward.port());
-    // Several connections over one WebSocket.
-    for _ in 0..3 {
-        curl(&[&url]).expect("the guestbook's answer");
-    }
-}
-
-fn kubectl_copies_both_ways(demo: &Demo, kubectl: &Kubectl) {
-    let (from, to) = (demo.dir().join("cp-from"), demo.dir().join("cp-to"));
-    let bytes: Vec<u8> = (0..3_000_000_u32).map(|number| (number % 251) as u8).collect();
-    fs::write(&from, &bytes).expect("the demo's folder is there");
-    let (from, to) = (from.display().to_string(), to.display().to_string());
-    kubectl.run(&["cp", "-c", "server", &from, "default/box:/tmp/copy"]).expect("copies there");
-    kubectl.run(&["cp", "-c", "server", "default/box:/tmp/copy", &to]).expect("copies back");
-    assert!(fs::read(&to).expect("it is there") == bytes, "the same bytes");
-}
-
-fn kubectl_attaches_and_reads_logs(kubectl: &Kubectl) {
-    let mut attach = kubectl.command(&["attach", "-i", "box", "-c", "echo"]);
-    attach.stdin(pipe_of("kubectl\n")).output().expect("kubectl");
-    eventually("the log", SOON, || {
-        let log = kubectl.run(&["logs", "box", "-c", "echo", "--tail=1"])?;
-        ensure!(log == "heard kubectl\n", "{log:?}");
-        Ok(())
-    });
-    let stamped =
-        kubectl.run(&["logs", "box", "-c", "echo", "--timestamps", "--limit-bytes=10"]).expect("a log");
-    assert_eq!(stamped.len(), 10, "{stamped:?}");
-    let refused = kubectl.refusal(&["logs", "box", "-c", "none"]);
-    assert!(refused.contains("container none is not valid for pod box"), "{refused}");
-}
-
 fn a_terminal_has_its_size(demo: &Demo) {
     let xctl = format!("{} ctl --kubeconfig {}", programs::xebec().display(), demo.kubeconfig().display());
-    terminal(&xctl);
-}
-
-/// A command with a terminal of its own, by a client on another, which is left as it was.
-fn terminal(client: &str) {
-    // kubectl sends the size once the command runs.
-    let look = "test -t 0 && until stty size | grep -q 33; do :; done; stty size; exit 5";
-    let exec = format!("{client} exec -it box -c server -- sh -c '{look}'");
+    let exec = format!("{xctl} exec -it box -c server -- sh -c 'test -t 0 && stty size; exit 5'");
     let script = format!("stty rows 33 cols 101; {exec}; echo code=$?; stty -a");
     let output = Command::new("script").args(["-qec", &script, "/dev/null"]).stdin(Stdio::null()).output();
     let text = String::from_utf8_lossy(&output.expect("script (packages: bsdutils)").stdout).into_owned();
@@ -250,7 +181,7 @@ fn who_attaches_is_heard(demo: &Demo) {
         .expect("xctl starts");
     client.stdin.as_mut().expect("ours").write_all(b"me\n").expect("written");
     eventually("the container heard it", SOON, || {
-        let log = demo.xctl(&["logs", "box", "-c", "echo", "--tail", "1"])?;
+        let log = demo.xctl(&["logs", "box", "-c", "echo"])?;
         ensure!(log == "heard me\n", "{log:?}");
         Ok(())
     });
