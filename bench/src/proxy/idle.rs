@@ -11,7 +11,7 @@ use super::tools::eventually;
 use crate::process::Process;
 use crate::report::{Report, verdict};
 
-const CONNECTIONS: usize = 4_000;
+const CONNECTIONS: usize = 3_000;
 const GOAL_KIB: f64 = 10.0;
 
 /// Opens them, looks at the proxy's memory, and adds the table.

@@ -139,7 +139,8 @@ async fn told(changes: &mut Receiver<Change>) {
     }
 }
 
-/// Each connection takes two file descriptors, and two more while it moves a lot.
+/// Each connection takes two file descriptors, and two more while it moves a lot; and there
+/// may be as many flows of datagrams, of which each takes one.
 fn connection_limit() -> usize {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
@@ -147,5 +148,5 @@ fn connection_limit() -> usize {
         Ok(()) => hard,
         Err(_) => soft,
     };
-    usize::try_from(files.saturating_sub(RESERVED) / 4).unwrap_or(1 << 16).max(16)
+    usize::try_from(files.saturating_sub(RESERVED) / 5).unwrap_or(1 << 16).max(16)
 }
