@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
+use xebec_api::protobuf;
 
 /// Kubernetes' own bound.
 const MOST_BYTES: usize = 3 * 1024 * 1024;
@@ -21,6 +22,8 @@ const MOST_BYTES: usize = 3 * 1024 * 1024;
 enum Encoding {
     Json,
     Yaml,
+    /// As Kubernetes' typed clients send it.
+    Protobuf,
 }
 
 /// A body that was read and is not decoded.
@@ -91,22 +94,23 @@ impl Received {
                 .map_err(|error| bad(format!("the body of the request is no JSON: {error}"))),
             Encoding::Yaml => serde_yaml_ng::from_slice(&self.bytes)
                 .map_err(|error| bad(format!("the body of the request is no YAML: {error}"))),
+            Encoding::Protobuf => protobuf::decode(&self.bytes)
+                .map(Value::Object)
+                .map_err(|error| bad(format!("the body of the request cannot be read as protobuf: {error}"))),
         }
     }
 
-    /// Where a decoder of protobuf will fit: it, too, makes a JSON value.
     fn encoding(&self) -> Result<Encoding, ApiError> {
         match self.media_type.as_str() {
             "" | "application/json" | "text/json" => Ok(Encoding::Json),
             "application/yaml" | "application/x-yaml" | "text/yaml" => Ok(Encoding::Yaml),
-            "application/vnd.kubernetes.protobuf" => {
-                let message =
-                    "bodies in protobuf are not read here yet: send application/json or application/yaml";
-                Err(ApiError::new(Reason::UnsupportedMediaType, message))
-            }
+            "application/vnd.kubernetes.protobuf" => Ok(Encoding::Protobuf),
             // What curl says of any body that it is not told the type of.
             "application/x-www-form-urlencoded" => Ok(Encoding::Json),
-            other => Err(unsupported(other, "application/json, application/yaml")),
+            other => Err(unsupported(
+                other,
+                "application/json, application/yaml, application/vnd.kubernetes.protobuf",
+            )),
         }
     }
 }

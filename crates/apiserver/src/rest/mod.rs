@@ -17,6 +17,7 @@ mod discovery;
 mod health;
 mod impersonation;
 mod negotiate;
+mod openapi;
 mod options;
 mod path;
 mod query;
@@ -56,6 +57,7 @@ pub fn router(server: Arc<ApiServer>) -> Router {
         .route("/version/", get(version::answer))
         .merge(health::routes())
         .merge(discovery::routes())
+        .merge(openapi::routes())
         .route("/api/{version}/{*rest}", any(resources::handle))
         .route("/apis/{group}/{version}/{*rest}", any(resources::handle))
         .fallback(not_found)

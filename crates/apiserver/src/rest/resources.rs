@@ -176,9 +176,7 @@ fn patch(body: &Received) -> Result<Patch, ApiError> {
     match body.media_type() {
         "application/merge-patch+json" => Ok(Patch::Merge(body.json()?)),
         "application/json-patch+json" => Ok(Patch::Json(body.json()?)),
-        "application/strategic-merge-patch+json" => {
-            Err(not_yet("strategic merge patches", "application/merge-patch+json"))
-        }
+        "application/strategic-merge-patch+json" => Ok(Patch::Strategic(body.json()?)),
         "application/apply-patch+yaml" | "application/apply-patch+cbor" => {
             Err(not_yet("server-side apply", "client-side apply"))
         }
