@@ -99,6 +99,11 @@ pub(crate) enum Command {
     /// Show or change which cluster is meant
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Show who you are, and what you may do
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
+    /// Show which fields a kind has, and what they mean
+    Explain(explain::ExplainArgs),
     /// Print what makes a shell complete words, also names of objects
     Completion(complete::CompletionArgs),
     #[command(name = "__complete", hide = true)]
@@ -108,5 +113,5 @@ pub(crate) enum Command {
     /// List the groups and versions of the API
     ApiVersions,
     /// Show the versions of client and server
-    Version,
+    Version(version::VersionArgs),
 }

@@ -5,6 +5,7 @@ pub(crate) mod api_resources;
 pub(crate) mod api_versions;
 pub(crate) mod apply;
 pub(crate) mod attach;
+pub(crate) mod auth;
 pub(crate) mod cluster;
 pub(crate) mod complete;
 pub(crate) mod config;
@@ -17,6 +18,7 @@ pub(crate) mod drain;
 pub(crate) mod edit;
 pub(crate) mod events;
 pub(crate) mod exec;
+pub(crate) mod explain;
 pub(crate) mod expose;
 pub(crate) mod get;
 pub(crate) mod label;
@@ -46,6 +48,8 @@ use crate::session::Session;
 pub(crate) async fn run(cli: Cli, out: &mut Out) -> Result<ExitCode> {
     match &cli.command {
         Command::Config(command) => return config::run(&cli.global, command, out),
+        Command::Explain(args) => return explain::run(args, out),
+        Command::Version(args) => return Box::pin(version::run(&cli.global, args, out)).await,
         Command::Completion(args) => return complete::print_script(args, out),
         Command::Complete(args) => return Box::pin(complete::run(&cli.global, args, out)).await,
         _ => {}
@@ -62,6 +66,7 @@ pub(crate) async fn execute(session: &Session, command: Command, out: &mut Out) 
         Command::Delete(args) => return Box::pin(delete::run(session, &args, out)).await,
         Command::Exec(args) => return Box::pin(exec::run(session, &args, out)).await,
         Command::Why(args) => return Box::pin(why::run(session, &args, out)).await,
+        Command::Auth(command) => return Box::pin(auth::run(session, &command, out)).await,
         Command::Drain(args) => return Box::pin(drain::run(session, &args, out)).await,
         Command::Replace(args) => return Box::pin(replace::run(session, &args, out)).await,
         Command::Edit(args) => Box::pin(edit::run(session, &args, out)).await?,
@@ -87,11 +92,14 @@ pub(crate) async fn execute(session: &Session, command: Command, out: &mut Out) 
         Command::Cluster(command) => Box::pin(cluster::run(session, &command, out)).await?,
         Command::ApiVersions => Box::pin(api_versions::run(session, out)).await?,
         Command::Diff(args) => return Box::pin(diff::run(session, &args, out)).await,
-        Command::Config(_) | Command::Completion(_) | Command::Complete(_) => {
+        Command::Config(_)
+        | Command::Completion(_)
+        | Command::Complete(_)
+        | Command::Explain(_)
+        | Command::Version(_) => {
             bail!("this needs no cluster, and is answered before one is asked")
         }
         Command::ApiResources => Box::pin(api_resources::run(session, out)).await?,
-        Command::Version => Box::pin(version::run(session, out)).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -25,7 +25,7 @@ pub(crate) struct PatchArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) patch_file: Option<PathBuf>,
     /// How the change is to be read
-    #[arg(long, value_enum, default_value_t = Form::Merge)]
+    #[arg(long, value_enum, default_value_t = Form::Strategic)]
     pub(crate) r#type: Form,
     /// Change this part of the object, such as status or scale
     #[arg(long, default_value = "")]
@@ -37,6 +37,8 @@ pub(crate) struct PatchArgs {
 /// The forms of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
+    /// Lists are merged by what names their items
+    Strategic,
     /// RFC 7386: lists are replaced
     Merge,
     /// RFC 6902: a list of operations
@@ -80,10 +82,11 @@ fn read(args: &PatchArgs) -> Result<Patch> {
         Form::Json if !value.is_array() => {
             bail!("a JSON patch is a list of operations: [{{\"op\": …, \"path\": …, \"value\": …}}]")
         }
-        Form::Merge if !value.is_object() => {
+        Form::Strategic | Form::Merge if !value.is_object() => {
             bail!("the change is to be an object, such as {{\"spec\": {{\"replicas\": 2}}}}")
         }
         Form::Json => Ok(Patch::Json(value)),
         Form::Merge => Ok(Patch::Merge(value)),
+        Form::Strategic => Ok(Patch::Strategic(value)),
     }
 }

@@ -77,6 +77,8 @@ async fn templates_are_set_patched_and_replaced() {
         get deploy web -o jsonpath={.spec.template.spec.containers[0].image}{"\n"}
         patch cm paint --type merge -p {"data":{"color":"blue"}}
         patch cm paint --type merge -p {"data":{"color":"blue"}}
+        patch deploy web -p {"spec":{"template":{"spec":{"containers":[{"name":"log","image":"example.com/log:1"}]}}}}
+        get deploy web -o jsonpath={.spec.template.spec.containers[*].image}{"\n"}
         patch cm paint --type json -p [{"op":"remove","path":"/data/color"}]
         patch cm paint --type json -p {}
         replace -f DIR/paint.yaml
@@ -102,6 +104,10 @@ async fn templates_are_set_patched_and_replaced() {
         configmap/paint patched
         $ xctl patch cm paint --type merge -p {"data":{"color":"blue"}}
         configmap/paint patched (no change)
+        $ xctl patch deploy web -p {"spec":{"template":{"spec":{"containers":[{"name":"log","image":"example.com/log:1"}]}}}}
+        deployment.apps/web patched
+        $ xctl get deploy web -o jsonpath={.spec.template.spec.containers[*].image}{"\n"}
+        example.com/log:1 example.com/web:2
         $ xctl patch cm paint --type json -p [{"op":"remove","path":"/data/color"}]
         configmap/paint patched
         $ xctl patch cm paint --type json -p {}
@@ -224,6 +230,27 @@ async fn what_is_only_tried_changes_nothing() {
         configmap/paint
         $ xctl get cm paint -o jsonpath={.data.color}{"\n"}
         red
+    "#]]
+    .assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
+async fn one_is_told_who_one_is_and_what_one_may_do() {
+    let shop = Shop::open().await;
+    let lines = "
+        auth can-i delete pods
+        auth can-i get pods/web --subresource log
+        auth whoami
+    ";
+    expect![[r#"
+        $ xctl auth can-i delete pods
+        yes
+        $ xctl auth can-i get pods/web --subresource log
+        yes
+        $ xctl auth whoami
+        ATTRIBUTE   VALUE
+        Username    xebec-admin
+        Groups      [system:masters system:authenticated]
     "#]]
     .assert_eq(&shop.session(lines).await);
 }
