@@ -198,7 +198,7 @@ async fn what_cannot_be_opened_is_told_with_its_reason() {
     let (api, agent) = cluster().await;
     let (admin, nobody) = (admin(), user("eve", &[]));
     let forbidden = refused(&api, &nobody, "get", exec("web", "a")).await;
-    let words = "pods \"web\" is forbidden: User \"eve\" cannot get resource \"pods/exec\" in API group \"\" in the \
+    let words = "pods/exec \"web\" is forbidden: User \"eve\" cannot get resource \"pods/exec\" in API group \"\" in the \
                  namespace \"default\"";
     assert_eq!(forbidden, words);
     assert_eq!(refused(&api, &admin, "create", exec("none", "")).await, "pods \"none\" not found");

@@ -84,7 +84,7 @@ async fn what_is_refused_has_its_code_before_any_upgrade() {
     assert!(
         stranger
             .failure()
-            .starts_with("403 Forbidden: pods \"web\" is forbidden: User \"eve\" cannot get resource")
+            .starts_with("403 Forbidden: pods/exec \"web\" is forbidden: User \"eve\" cannot get resource")
     );
 }
 
