@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{FromRequestParts, Request};
 use axum::response::Response;
 use bytes::Bytes;
@@ -70,8 +70,9 @@ async fn write(mut sink: SplitSink<WebSocket, Message>, mut outgoing: mpsc::Rece
             return;
         }
     }
-    // A client that is gone needs not be told.
-    let _ = sink.send(Message::Close(None)).await;
+    // Without a code, clients take the end for a failure. One that is gone needs not be told.
+    let end = CloseFrame { code: close_code::NORMAL, reason: "".into() };
+    let _ = sink.send(Message::Close(Some(end))).await;
 }
 
 /// What a client sends.

@@ -40,9 +40,14 @@ async fn a_command_is_heard_over_its_channels_to_its_end() {
         socket.send(Message::binary(message)).await.expect("sent");
     }
     let mut said = Vec::new();
-    while let Some(Ok(Message::Binary(bytes))) = socket.next().await {
-        said.push(bytes);
-    }
+    let end = loop {
+        match socket.next().await {
+            Some(Ok(Message::Binary(bytes))) => said.push(bytes),
+            end => break end,
+        }
+    };
+    // kubectl takes an end without a code for a failure.
+    assert!(matches!(end, Some(Ok(Message::Close(Some(frame)))) if frame.code == 1000.into()));
     let status: Value = serde_json::from_slice(&said.pop().expect("a status")[1..]).expect("JSON");
     assert_eq!(status["details"]["causes"][0]["message"], "3");
     assert_eq!(said, [&b"\x01"[..], b"\x01text"]);
