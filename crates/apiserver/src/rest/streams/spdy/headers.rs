@@ -120,6 +120,8 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
 pub(in super::super) fn empty(first: bool) -> Vec<u8> {
     let mut out = if first { vec![0x78, 0x01] } else { Vec::new() };
     out.extend_from_slice(&stored(&0_u32.to_be_bytes()));
+    // An empty block, as a flush writes it: readers of Go's give out what is before it, and wait for no more.
+    out.extend_from_slice(&stored(&[]));
     out
 }
 
@@ -179,6 +181,8 @@ mod tests {
         let (mut inflate, mut out) = (Decompress::new(true), Vec::with_capacity(100));
         inflate.decompress_vec(&stream, &mut out, FlushDecompress::Sync).expect("a zlib stream");
         assert_eq!(out, [0; 8]);
+        // kubectl loses the connection without.
+        assert!(empty(true).ends_with(&[0, 0, 0, 255, 255]) && empty(false).ends_with(&[0, 0, 0, 255, 255]));
     }
 
     proptest! {
