@@ -165,7 +165,8 @@ fn every_master_is_killed(demo: &Demo) {
 fn two_servers(demo: &Demo) -> Result<()> {
     let set = demo.xctl_json(&["get", "deployment", "kube-dns", "-n", "kube-system"])?;
     ensure!(set["status"]["readyReplicas"] == 2, "{:#}", set["status"]);
-    let slices = demo.xctl_json(&["get", "endpointslices", "-n", "kube-system"])?;
+    let ours = "kubernetes.io/service-name=kube-dns";
+    let slices = demo.xctl_json(&["get", "endpointslices", "-n", "kube-system", "-l", ours])?;
     let endpoints =
         slices["items"].as_array().into_iter().flatten().filter_map(|slice| slice["endpoints"].as_array());
     let ready = endpoints.flatten().filter(|it: &&Value| it["conditions"]["ready"] == true).count();
