@@ -52,8 +52,14 @@ fn objects_are_applied_shown_changed_watched_and_deleted() {
     let masters = Masters::one();
     let kubectl = masters.kubectl();
     let apply = &["apply", "--validate=false", "-f", "-"];
-    let told = kubectl.with_input(apply, SETTINGS).expect("applied");
-    assert_eq!(told, "configmap/settings created\nservice/web created\n");
+    for (text, wanted) in [
+        (SETTINGS.to_owned(), "configmap/settings created\nservice/web created\n"),
+        (SETTINGS.to_owned(), "configmap/settings unchanged\nservice/web unchanged\n"),
+        (SETTINGS.replace("green", "blue"), "configmap/settings configured\nservice/web unchanged\n"),
+        (SETTINGS.to_owned(), "configmap/settings configured\nservice/web unchanged\n"),
+    ] {
+        assert_eq!(kubectl.with_input(apply, &text).expect("applied"), wanted);
+    }
 
     prints(
         &kubectl,
@@ -199,12 +205,40 @@ fn what_there_is_and_who_may_what_can_be_asked() {
     assert_eq!(own("/apis").0, "200");
 }
 
-/// A token of the ServiceAccount `default`, as a client without protobuf asks for one.
+#[test]
+fn verbs_of_typed_clients_work() {
+    let masters = Masters::one();
+    let kubectl = masters.kubectl();
+    for (args, wanted) in [
+        (&["create", "namespace", "shop"][..], "namespace/shop created"),
+        (&["create", "configmap", "c", "--from-literal=a=b"], "configmap/c created"),
+        (&["create", "secret", "generic", "s", "--from-literal=a=b"], "secret/s created"),
+        (&["create", "serviceaccount", "robot"], "serviceaccount/robot created"),
+        (
+            &["create", "deployment", "web", "--image=i", "--replicas=2", "--port=80"],
+            "deployment.apps/web created",
+        ),
+        (&["create", "job", "once", "--image=i"], "job.batch/once created"),
+        (
+            &["create", "role", "r", "--verb=get,list", "--resource=pods"],
+            "role.rbac.authorization.k8s.io/r created",
+        ),
+        (
+            &["create", "rolebinding", "r", "--role=r", "--serviceaccount=default:robot"],
+            "rolebinding.rbac.authorization.k8s.io/r created",
+        ),
+        (&["create", "quota", "q", "--hard=pods=3"], "resourcequota/q created"),
+        (&["expose", "deployment", "web"], "service/web exposed"),
+        (&["scale", "deployment/web", "--replicas=3"], "deployment.apps/web scaled"),
+        (&["set", "image", "deployment/web", "i=j"], "deployment.apps/web image updated"),
+    ] {
+        assert_eq!(kubectl.run(args).expect("kubectl").trim_end(), wanted, "{args:?}");
+    }
+}
+
+/// A token of the ServiceAccount `default`.
 fn token(kubectl: &Kubectl) -> String {
-    let path = "/api/v1/namespaces/default/serviceaccounts/default/token";
-    let made = kubectl.with_input(&["create", "--raw", path, "-f", "-"], "{}").expect("a token");
-    let made: Value = serde_json::from_str(&made).expect("JSON");
-    made["status"]["token"].as_str().expect("a token").to_owned()
+    kubectl.run(&["create", "token", "default"]).expect("a token").trim().to_owned()
 }
 
 /// The code and the body that curl gets over HTTP/1.1.
