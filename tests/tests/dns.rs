@@ -106,7 +106,9 @@ fn every_kind_of_record_is_there(demo: &Demo) {
 }
 
 fn what_is_not_there_is_denied() {
-    let whole = |args: &[&str]| dig("n1", &[&["+noshort"], args].concat()).expect("dig answers");
+    let whole = |args: &[&str]| {
+        dig("n1", &[&["+noshort", "+comments", "+authority"], args].concat()).expect("dig answers")
+    };
     let answer = whole(&["A", "nobody.default.svc.cluster.local"]);
     assert!(answer.contains("status: NXDOMAIN") && answer.contains("aa"), "{answer}");
     assert!(
