@@ -3,6 +3,7 @@
 
 mod configuration;
 mod ends;
+mod own_rights;
 mod rollouts;
 mod secrets;
 
@@ -28,6 +29,7 @@ fn workloads_are_as_people_know_them() {
     configuration::files_have_their_owners_and_follow_the_api(&demo);
     configuration::what_is_immutable_stays(&demo);
     secrets::they_are_never_told(&demo);
+    own_rights::a_pod_calls_the_api_as_its_service_account(&demo);
     demo.down();
 }
 
