@@ -3,7 +3,9 @@
 use std::path::Path;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    // Relative, since cargo runs this in the crate's folder: clones that share a target
+    // folder share this program too, and each must read its own files.
+    let root = Path::new("../../proto");
     println!("cargo:rerun-if-changed={}", root.display());
     let files = [
         "xebec/v1/resources.proto",
@@ -13,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "xebec/node/v1/node.proto",
         "xebec/raft/v1/raft.proto",
     ];
-    let descriptors = protox::compile(files, [&root])?;
+    let descriptors = protox::compile(files, [root])?;
     let out = std::env::var("OUT_DIR")?;
     std::fs::write(Path::new(&out).join("descriptors.bin"), prost_bytes(&descriptors))?;
     tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
