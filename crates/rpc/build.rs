@@ -11,8 +11,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "xebec/v1/resources.proto",
         "xebec/v1/cluster.proto",
         "xebec/v1/nodes.proto",
+        "xebec/v1/metrics.proto",
         "xebec/v1/pods.proto",
         "xebec/node/v1/node.proto",
+        "xebec/node/v1/stats.proto",
         "xebec/raft/v1/raft.proto",
     ];
     let descriptors = protox::compile(files, [root])?;

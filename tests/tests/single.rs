@@ -19,10 +19,30 @@ fn one_process_serves_the_guestbook_and_leaves_nothing() {
     eventually("a post", Duration::from_secs(20), || curl(&["-d", "entry=alone", &format!("{url}/entries")]));
     assert!(curl(&[&format!("{url}/entries")]).expect("answers").contains("alone"));
 
+    what_it_uses_is_shown(&demo);
     let before = seen(&demo);
     assert_eq!(demo.bring_up(), closing, "the same closing lines");
     assert_eq!(seen(&demo), before, "a second up.sh changes nothing that works");
     demo.down();
+}
+
+/// By `top`: the node, and each container of the guestbook's pods with some memory.
+fn what_it_uses_is_shown(demo: &Demo) {
+    let nodes = demo.xctl(&["top", "nodes"]).expect("measures");
+    assert!(nodes.starts_with("NAME") && nodes.contains('%') && nodes.lines().count() == 2, "{nodes}");
+    eventually("what the pods use", Duration::from_secs(30), || {
+        let pods = demo.xctl(&["top", "pods", "--containers", "--no-headers", "--sort-by", "memory"])?;
+        let guestbooks = pods.lines().filter(|line| line.starts_with("guestbook-")).collect::<Vec<_>>();
+        ensure!(guestbooks.len() == 2, "{pods}");
+        for line in guestbooks {
+            let [_, container, cpu, memory] = line.split_whitespace().collect::<Vec<_>>()[..] else {
+                anyhow::bail!("four columns: {line}")
+            };
+            let used: u64 = memory.trim_end_matches("Mi").parse()?;
+            ensure!(container == "guestbook" && cpu.ends_with('m') && (1..64).contains(&used), "{line}");
+        }
+        Ok(())
+    });
 }
 
 /// What a user would see change: the process, and the pods with their restarts.

@@ -23,6 +23,7 @@ mod probe;
 mod run;
 mod session;
 mod sources;
+mod stats_service;
 mod volumes;
 
 pub use config::Config;

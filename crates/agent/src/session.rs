@@ -11,12 +11,14 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use xebec_client::Channel;
 use xebec_rpc::node::v1::node_server::NodeServer;
+use xebec_rpc::node::v1::stats_server::StatsServer;
 use xebec_rpc::v1;
 use xebec_rpc::v1::nodes_client::NodesClient;
 use xebec_rpc::v1::session_down::Message;
 
 use crate::node_service::NodeService;
 use crate::run::{Agent, servers};
+use crate::stats_service::StatsService;
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// A master that does not take a heartbeat within this is given up.
@@ -93,7 +95,7 @@ fn obey(agent: &Arc<Agent>, channel: &Channel, order: Message) {
     }
 }
 
-/// Serves `xebec.node.v1.Node` over a tunnel that the master ordered.
+/// Serves `xebec.node.v1.Node` and `Stats` over a tunnel that the master ordered.
 async fn tunnel(agent: Arc<Agent>, channel: Channel, tunnel_id: String) -> Result<(), Status> {
     let (ours, theirs) = tokio::io::duplex(TUNNEL_BYTES);
     let (reader, mut writer) = tokio::io::split(ours);
@@ -103,7 +105,8 @@ async fn tunnel(agent: Arc<Agent>, channel: Channel, tunnel_id: String) -> Resul
     let frames = futures::stream::iter([first]).chain(outgoing);
     let mut incoming = NodesClient::new(channel).tunnel(frames).await?.into_inner();
     let server = tonic::transport::Server::builder()
-        .add_service(NodeServer::new(NodeService::new(agent)))
+        .add_service(NodeServer::new(NodeService::new(agent.clone())))
+        .add_service(StatsServer::new(StatsService::new(agent)))
         .serve_with_incoming(futures::stream::iter([Ok::<_, std::io::Error>(theirs)]).chain(open_end()));
     let pump = async move {
         while let Some(frame) = incoming.message().await? {

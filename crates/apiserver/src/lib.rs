@@ -23,6 +23,7 @@ pub mod grpc;
 mod history;
 mod managed_fields;
 mod metadata;
+pub mod metrics;
 mod pipeline;
 pub mod pod_streams;
 mod request;

@@ -65,6 +65,9 @@ pub(crate) enum Command {
     Wait(wait::WaitArgs),
     /// Show what happened
     Events(events::EventsArgs),
+    /// Show what nodes and pods use
+    #[command(subcommand)]
+    Top(top::TopCommand),
     /// Have every pod leave nodes
     Drain(drain::DrainArgs),
     /// Set or remove what keeps pods off nodes

@@ -84,3 +84,14 @@ async fn by_peer(
     });
     Ok(theirs)
 }
+
+/// A client of what a node's agent measures.
+///
+/// # Errors
+/// As [`channel`].
+pub(crate) async fn stats(
+    shared: &Arc<Shared>,
+    node: &str,
+) -> Result<xebec_rpc::node::v1::stats_client::StatsClient<Channel>, String> {
+    channel(shared, node).await.map(xebec_rpc::node::v1::stats_client::StatsClient::new)
+}

@@ -21,10 +21,11 @@ use crate::master::Shared;
 use crate::services::{ClusterService, NodesService};
 
 /// What reflection shows: what this port serves, not every service that there is.
-const PUBLIC: [&str; 6] = [
+const PUBLIC: [&str; 7] = [
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "xebec.v1.Cluster",
+    "xebec.v1.Metrics",
     "xebec.v1.Nodes",
     "xebec.v1.Pods",
     "xebec.v1.Resources",
@@ -51,6 +52,7 @@ pub(crate) async fn clients(incoming: listen::Incoming, shared: Arc<Shared>) {
         .build_v1()
         .expect("our own descriptors are valid");
     let grpc = Routes::new(health_service)
+        .add_service(v1::metrics_server::MetricsServer::new(crate::services::MetricsService(shared.clone())))
         .add_service(InterceptedService::new(reflection, known_only(shared.api.clone())))
         .add_service(v1::resources_server::ResourcesServer::new(ResourcesService::new(shared.api.clone())))
         .add_service(v1::cluster_server::ClusterServer::new(ClusterService(shared.clone())))

@@ -68,7 +68,7 @@ impl Hierarchies {
         matches!(self, Hierarchies::Unified(_))
     }
 
-    fn folders(&self, path: &str) -> Vec<PathBuf> {
+    pub(crate) fn folders(&self, path: &str) -> Vec<PathBuf> {
         let below = path.trim_start_matches('/');
         match self {
             Hierarchies::Unified(it) => vec![it.root.join(below)],
@@ -76,7 +76,7 @@ impl Hierarchies {
         }
     }
 
-    fn legacy_folder(&self, controller: &str, path: &str) -> Option<PathBuf> {
+    pub(crate) fn legacy_folder(&self, controller: &str, path: &str) -> Option<PathBuf> {
         let Hierarchies::Legacy(all) = self else { return None };
         let found = all.iter().find(|it| it.controllers.iter().any(|name| name == controller));
         found.map(|it| it.root.join(path.trim_start_matches('/')))

@@ -12,6 +12,7 @@ mod node;
 mod shim;
 mod spec;
 mod status;
+mod usage;
 
 pub mod fake;
 pub mod image;
@@ -26,3 +27,4 @@ pub use runtime::{
 pub use shim::shim_main;
 pub use spec::{ContainerSpec, HostAlias, Mount, MountSource, Resources, SandboxSpec, Security};
 pub use status::{ContainerPhase, ContainerState, ImageInfo, Sandbox};
+pub use usage::{ContainerUsage, Usage};

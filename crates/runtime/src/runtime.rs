@@ -65,6 +65,11 @@ pub trait Runtime: Send + Sync + 'static {
     /// Every image on this node.
     async fn list_images(&self) -> Result<Vec<ImageInfo>, RuntimeError>;
 
+    /// What each running container has used so far. Nothing where a runtime does not count.
+    async fn usage(&self) -> Result<Vec<crate::ContainerUsage>, RuntimeError> {
+        Ok(Vec::new())
+    }
+
     /// Runs a command to its end, its output cut at 64 KiB. After `timeout` it is killed: [`RuntimeError::ExecTimeout`].
     async fn exec_sync(
         &self,

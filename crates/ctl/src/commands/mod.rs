@@ -32,6 +32,7 @@ pub(crate) mod scale;
 pub(crate) mod set;
 pub(crate) mod taint;
 pub(crate) mod token;
+pub(crate) mod top;
 pub(crate) mod version;
 pub(crate) mod wait;
 pub(crate) mod why;
@@ -75,6 +76,7 @@ pub(crate) async fn execute(session: &Session, command: Command, out: &mut Out) 
         Command::Patch(args) => Box::pin(patch::run(session, &args, out)).await?,
         Command::Set(command) => Box::pin(set::run(session, &command, out)).await?,
         Command::Taint(args) => Box::pin(taint::run(session, &args, out)).await?,
+        Command::Top(command) => Box::pin(top::run(session, &command, out)).await?,
         Command::Wait(args) => Box::pin(wait::run(session, &args, out)).await?,
         Command::Run(args) => return Box::pin(run::run(session, &args, out)).await,
         Command::Attach(args) => Box::pin(attach::run(session, &args, out)).await?,

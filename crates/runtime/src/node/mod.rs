@@ -279,6 +279,24 @@ impl Runtime for NodeRuntime {
         let store = self.inner.store.clone();
         blocking(move || store.ls()).await
     }
+
+    async fn usage(&self) -> Result<Vec<crate::ContainerUsage>, RuntimeError> {
+        let sandboxes = self.list().await?;
+        let hierarchies = self.inner.hierarchies.clone();
+        let runtime = self.clone();
+        blocking(move || {
+            let all =
+                sandboxes.iter().flat_map(|sandbox| sandbox.containers.iter().map(move |it| (sandbox, it)));
+            let running = all.filter(|(_, it)| it.phase == crate::ContainerPhase::Running);
+            let usage = running.filter_map(|(sandbox, container)| {
+                let path = format!("{}/{}", runtime.cgroup(&sandbox.pod_uid), container.id);
+                let (pod_uid, id) = (sandbox.pod_uid.clone(), container.id.clone());
+                Some(crate::ContainerUsage { pod_uid, id, usage: hierarchies.usage(&path)? })
+            });
+            Ok(usage.collect())
+        })
+        .await
+    }
 }
 
 /// Ids become file names: letters, digits, `-`, `_` and `.`, at most 128, not beginning with a dot.
