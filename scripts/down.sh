@@ -27,9 +27,7 @@ if [ -d "$DEMO_DIR/single" ]; then
     "${XEBEC_BIN:-$TARGET_DIR/release/xebec}" proxy --clean-up
     # The protocol number that the pod network marks its routes with.
     ip route flush proto 118
-    # A connection that nobody is left to end keeps its pod's namespace, and so the pod's
-    # link, for a minute or more.
-    { ip -o link show type veth | grep -o 'xbc[0-9a-f]*' || true; } | xargs -r -n 1 ip link del
+    eventually 10 "the links of its pods are gone" remove_pod_links
 fi
 for host in "${HOSTS[@]}"; do remove_host "$host"; done
 ip link del "$BRIDGE" 2>/dev/null || true

@@ -70,6 +70,14 @@ remove_host() {
     done
 }
 
+# A connection that nobody is left to end keeps its pod's namespace, and so the pod's link,
+# for a minute or more; where there is none the kernel may be faster than this.
+remove_pod_links() {
+    local link
+    for link in $(ip -o link show type veth | grep -o 'xbc[0-9a-f]*'); do ip link del "$link" || true; done
+    ! ip -o link show type veth | grep -q 'xbc[0-9a-f]'
+}
+
 no_processes() { [ -z "$(processes_of "$1")" ]; }
 
 remove_cgroup() {
