@@ -125,5 +125,7 @@ fn drain(kubectl: &Kubectl) {
     });
     says(kubectl, &["uncordon", "n1"], "node/n1 uncordoned");
     says(kubectl, &["delete", "deployment", "website"], "deployment.apps \"website\" deleted");
-    says(kubectl, &["wait", "--for=delete", "pod", "-l", "app=website", "--timeout=60s"], "");
+    kubectl.run(&["wait", "--for=delete", "pod", "-l", "app=website", "--timeout=60s"]).expect("waits");
+    let pods = kubectl.json(&["get", "pods", "-l", "app=website"]).expect("pods");
+    assert_eq!(pods["items"], Value::Array(Vec::new()));
 }
