@@ -1,32 +1,21 @@
 //! The proxy without its watches: the transparent sockets, the kernel's tables, and the
-//! tasks of its connections. Whoever has routes gives them to [`Engine::apply`].
+//! threads of its connections and datagrams. Whoever has routes gives them to [`Engine::apply`].
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Duration;
 
-use nix::sys::socket::{setsockopt, sockopt};
-use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use xebec_dataplane::ServicePort;
 
-use crate::forward::{Forwarder, upstream};
+use crate::forward::Forwarder;
 use crate::netlink::NetlinkError;
 use crate::network::Ipv4Network;
 use crate::nft::{self, Elements};
 use crate::routes::Routes;
 use crate::routing;
 use crate::udp::{self, Datagrams};
+use crate::workers::{Listeners, Workers};
 
-/// Connections that wait to be accepted.
-const BACKLOG: u32 = 4096;
-/// After an accept that failed (no file descriptors left, mostly), others first finish.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Flows of datagrams that stand at once. Each takes a file descriptor.
 const FLOWS_LIMIT: usize = 1 << 14;
 /// Ports that are tried for the two transparent sockets, which have the same number.
@@ -53,9 +42,7 @@ pub(crate) struct Engine {
     /// What the kernel's sets have; unknown after a failure.
     elements: Option<Elements>,
     settings: nft::Settings,
-    cancel: CancellationToken,
-    accepting: JoinHandle<()>,
-    connections: TaskTracker,
+    workers: Workers,
     datagrams: Datagrams,
 }
 
@@ -67,17 +54,16 @@ impl Engine {
         pods: Ipv4Network,
         limit: usize,
     ) -> Result<Self, EngineError> {
-        let (listener, datagrams, address) = listen().map_err(EngineError::Listener)?;
-        let settings = nft::Settings { listener: address, services, pods, mark: routing::MARK };
+        let (listeners, datagrams) = listen().map_err(EngineError::Listener)?;
+        let settings = nft::Settings { listener: listeners.address, services, pods, mark: routing::MARK };
         blocking(move || routing::install(services).and_then(|()| nft::install(&settings))).await?;
         let forwarder = Arc::new(Forwarder::new(pods));
-        let (cancel, connections) = (CancellationToken::new(), TaskTracker::new());
-        let accept = accept(listener, Arc::clone(&forwarder), cancel.clone(), connections.clone(), limit);
-        let accepting = tokio::spawn(accept);
-        let elements = Some(Elements::default());
+        let carried = Arc::clone(&forwarder);
+        let workers = tokio::task::spawn_blocking(move || Workers::start(listeners, carried, limit));
+        let workers = workers.await?.map_err(EngineError::Listener)?;
         let datagrams = Datagrams::start(datagrams, Arc::clone(&forwarder), limit.min(FLOWS_LIMIT));
         let datagrams = datagrams.map_err(EngineError::Listener)?;
-        Ok(Self { forwarder, services, elements, settings, cancel, accepting, connections, datagrams })
+        Ok(Self { forwarder, services, elements: Some(Elements::default()), settings, workers, datagrams })
     }
 
     /// Takes new routes over. Only what differs is written to the kernel's sets; when that
@@ -108,12 +94,9 @@ impl Engine {
     /// Ends every connection, then takes everything out of the kernel. There is nothing to
     /// drain: what stands cannot outlive the rules that lead its packets here.
     pub(crate) async fn stop(self) -> Result<(), EngineError> {
-        self.cancel.cancel();
-        self.accepting.await?;
-        self.connections.close();
-        self.connections.wait().await;
-        let (services, datagrams) = (self.services, self.datagrams);
+        let (services, workers, datagrams) = (self.services, self.workers, self.datagrams);
         blocking(move || {
+            workers.stop();
             datagrams.stop();
             remove_leftovers(services)
         })
@@ -137,58 +120,16 @@ async fn blocking(
 }
 
 /// Both sockets on one port, so that one rule serves both.
-fn listen() -> io::Result<(TcpListener, OwnedFd, SocketAddrV4)> {
+fn listen() -> io::Result<(Listeners, OwnedFd)> {
     let mut failure = io::Error::other("no port was tried");
     for _ in 0..PORT_TRIES {
-        let (listener, address) = listen_to_connections()?;
-        match udp::listen(address) {
-            Ok(datagrams) => return Ok((listener, datagrams, address)),
+        let listeners = Listeners::open()?;
+        match udp::listen(listeners.address) {
+            Ok(datagrams) => return Ok((listeners, datagrams)),
             Err(error) => failure = error,
         }
     }
     Err(failure)
-}
-
-/// On loopback, so that nobody reaches it but by the redirect.
-fn listen_to_connections() -> io::Result<(TcpListener, SocketAddrV4)> {
-    let socket = TcpSocket::new_v4()?;
-    setsockopt(&socket, sockopt::IpTransparent, &true)?;
-    socket.bind(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0))?;
-    upstream::watch(&socket, upstream::CLIENT_IDLE_SECONDS);
-    let listener = socket.listen(BACKLOG)?;
-    match listener.local_addr()? {
-        SocketAddr::V4(address) => Ok((listener, address)),
-        SocketAddr::V6(address) => Err(io::Error::other(format!("bound to {address}"))),
-    }
-}
-
-async fn accept(
-    listener: TcpListener,
-    forwarder: Arc<Forwarder>,
-    cancel: CancellationToken,
-    connections: TaskTracker,
-    limit: usize,
-) {
-    let slots = Arc::new(Semaphore::new(limit));
-    let next = async || {
-        let slot = Arc::clone(&slots).acquire_owned().await.map_err(io::Error::other)?;
-        Ok::<_, io::Error>((listener.accept().await?, slot))
-    };
-    while let Some(accepted) = cancel.run_until_cancelled(next()).await {
-        match accepted {
-            Ok(((client, peer), slot)) => {
-                let (forwarder, cancel) = (Arc::clone(&forwarder), cancel.clone());
-                connections.spawn(async move {
-                    cancel.run_until_cancelled(forwarder.serve(client, peer)).await;
-                    drop(slot);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use futures::future::{Abortable, Aborted};
 use nix::sys::socket::{setsockopt, sockopt};
 use rand::Rng as _;
 use tokio::net::TcpStream;
@@ -63,11 +64,12 @@ impl Forwarder {
             tracing::debug!(%meant, %peer, "no endpoint took the connection");
             return reset(&client);
         };
+        let (_standing, registration) = backend.relay();
         let relayed = relay(&mut client, &mut upstream, &self.pipes);
-        match backend.gone.run_until_cancelled(relayed).await {
-            Some(Ok(())) => return,
-            Some(Err(error)) => tracing::debug!(%meant, %peer, %error, "a connection broke"),
-            None => tracing::debug!(%meant, %peer, "a connection's endpoint is gone"),
+        match Abortable::new(relayed, registration).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => tracing::debug!(%meant, %peer, %error, "a connection broke"),
+            Err(Aborted) => tracing::debug!(%meant, %peer, "a connection's endpoint is gone"),
         }
         reset(&client);
         reset(&upstream);

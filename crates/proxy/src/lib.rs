@@ -1,5 +1,5 @@
-//! The userspace Service proxy: one constant nftables table, one transparent socket for
-//! each protocol, `splice(2)`. It runs as a pod with the host's network on every node.
+//! The userspace Service proxy: one constant nftables table, transparent sockets on
+//! one port, `splice(2)`, a thread for each processor. It runs as a pod with the host's network on every node.
 //!
 //! A packet to a ClusterIP, or to a node port on an address of this node, is redirected
 //! to the proxy by a set element; the connection or datagram that arrives still has the
@@ -19,6 +19,7 @@ mod routes;
 mod routing;
 mod serve;
 mod udp;
+mod workers;
 
 pub use config::{Config, ConfigError};
 pub use engine::{EngineError, remove_leftovers};

@@ -41,7 +41,7 @@ const UDP: u8 = 17;
 /// What the constant rules need to know.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
-    /// Where the proxy's transparent sockets are, one for TCP and one for UDP.
+    /// Where the proxy's transparent sockets are, those for TCP and the one for UDP.
     pub(crate) listener: SocketAddrV4,
     /// What is in it and in no set is rejected.
     pub(crate) services: Ipv4Network,

@@ -12,7 +12,7 @@ use std::os::fd::AsRawFd;
 /// Pipes that are kept when nobody uses them.
 const KEPT: usize = 64;
 /// What one splice can move at once.
-pub(crate) const PIPE_BYTES: usize = 256 * 1024;
+pub(crate) const PIPE_BYTES: usize = 1024 * 1024;
 
 /// The pool.
 #[derive(Clone, Default)]

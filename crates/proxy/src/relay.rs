@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, ready};
 
 use nix::fcntl::{SpliceFFlags, splice};
@@ -29,11 +30,22 @@ const TURNS: usize = 32;
 /// What failed first; then both connections are of no more use.
 pub(crate) async fn relay(a: &mut TcpStream, b: &mut TcpStream, pipes: &Pipes) -> io::Result<()> {
     let ((from_a, to_a), (from_b, to_b)) = (a.split(), b.split());
-    tokio::try_join!(one_way(from_a, to_b.as_ref(), pipes), one_way(from_b, to_a.as_ref(), pipes))?;
+    let ended = AtomicBool::new(false);
+    tokio::try_join!(
+        one_way(from_a, to_b.as_ref(), pipes, &ended),
+        one_way(from_b, to_a.as_ref(), pipes, &ended)
+    )?;
     Ok(())
 }
 
-async fn one_way(mut from: ReadHalf<'_>, to: &TcpStream, pipes: &Pipes) -> io::Result<()> {
+/// `ended` says that one of the two ways has: the end of the second needs no words of its
+/// own, since both connections are closed with it.
+async fn one_way(
+    mut from: ReadHalf<'_>,
+    to: &TcpStream,
+    pipes: &Pipes,
+    ended: &AtomicBool,
+) -> io::Result<()> {
     let mut bulk = false;
     loop {
         let closed = if bulk {
@@ -57,11 +69,19 @@ async fn one_way(mut from: ReadHalf<'_>, to: &TcpStream, pipes: &Pipes) -> io::R
             }
         };
         if closed {
-            return match shutdown(to.as_raw_fd(), Shutdown::Write) {
-                Ok(()) | Err(nix::Error::ENOTCONN) => Ok(()),
-                Err(error) => Err(error.into()),
+            return match ended.swap(true, Ordering::Relaxed) {
+                true => Ok(()),
+                false => pass_end_on(to),
             };
         }
+    }
+}
+
+/// What still comes the other way goes on.
+fn pass_end_on(to: &TcpStream) -> io::Result<()> {
+    match shutdown(to.as_raw_fd(), Shutdown::Write) {
+        Ok(()) | Err(nix::Error::ENOTCONN) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -91,7 +91,7 @@ impl Routes {
             if !present.contains(endpoint.address.ip())
                 && let Some(backend) = self.backends.get(endpoint)
             {
-                backend.gone.cancel();
+                backend.end();
             }
         }
     }

@@ -8,7 +8,7 @@ mod spread;
 mod standing;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddrV4};
+use std::net::{Ipv4Addr, Shutdown, SocketAddrV4};
 
 use xebec_dataplane::Endpoint;
 

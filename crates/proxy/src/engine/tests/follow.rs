@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use xebec_api::object::Object;
 use xebec_client::fake::{Fake, Store, client_of};
 
