@@ -1,6 +1,7 @@
 //! What is told of revisions, events and versions, and what `run` makes, against the real API.
 
 use expect_test::expect;
+use serde_json::{Value, json};
 use xebec_client::Client;
 
 use super::real::cluster;
@@ -138,7 +139,8 @@ async fn a_rollouts_history_is_of_its_own_revisions() {
         $ xctl rollout history deployment/none
         error: deployments.apps "none" not found; `xctl get deployments` shows what there is
         [failed]
-    "#]].assert_eq(&told.concat());
+    "#]]
+    .assert_eq(&told.concat());
 }
 
 const EVENTS: &str = "
@@ -209,7 +211,8 @@ async fn events_are_told_of_oldest_first() {
         $ xctl events --for web
         error: --for "web": write TYPE/NAME
         [failed]
-    "#]].assert_eq(&told.concat());
+    "#]]
+    .assert_eq(&told.concat());
 }
 
 #[tokio::test]
@@ -226,22 +229,34 @@ async fn the_versions_of_the_api_are_listed_once_each() {
 #[tokio::test]
 async fn a_pod_is_run_as_it_is_asked_for() {
     let client = cluster().await;
-    let xctl = async |words: &str| format!("$ xctl {words}\n{}", typed(client.clone(), words).await);
-    let show = |pod: &str| {
-        let fields = "{.metadata.labels}{.spec.restartPolicy}{.spec.containers[0]['args','command','env']}{\"\\n\"}";
-        format!("get pod {pod} -o jsonpath={fields}")
+    let xctl = async |words: &str| typed(client.clone(), words).await;
+    assert_eq!(xctl("run web --image web:1").await, "pod/web created\n");
+    let job = "run job --image job:1 --restart Never --env A=b --env C=d=e -- -v all";
+    assert_eq!(xctl(job).await, "pod/job created\n");
+    assert_eq!(xctl("run tool --image tool:1 --command -- sh -c true").await, "pod/tool created\n");
+    let made = async |name: &str| {
+        let text = xctl(&format!("get pod {name} -o json")).await;
+        serde_json::from_str::<Value>(&text).expect("JSON")
     };
-    let told = [
-        xctl("run web --image web:1").await,
-        xctl("run job --image job:1 --restart Never --env A=b --env C=d=e -- -v all").await,
-        xctl("run tool --image tool:1 --command -- sh -c true").await,
-        xctl(&show("web")).await,
-        xctl(&show("job")).await,
-        xctl(&show("tool")).await,
-        xctl("run web --image web:1").await,
-        xctl("run other --image web:1 --rm").await,
-        xctl("run other --image web:1 --env A").await,
-        xctl("run Other --image web:1").await,
-    ];
-    expect![[""]].assert_eq(&told.concat());
+    let (web, job, tool) = (made("web").await, made("job").await, made("tool").await);
+    assert_eq!(
+        (&web["metadata"]["labels"], &web["spec"]["restartPolicy"]),
+        (&json!({"run": "web"}), &json!("Always"))
+    );
+    let container = &job["spec"]["containers"][0];
+    assert_eq!((&job["spec"]["restartPolicy"], &container["args"]), (&json!("Never"), &json!(["-v", "all"])));
+    assert_eq!(container["env"], json!([{"name": "A", "value": "b"}, {"name": "C", "value": "d=e"}]));
+    assert_eq!(tool["spec"]["containers"][0]["command"], json!(["sh", "-c", "true"]));
+    for (words, wanted) in [
+        ("run web --image web:1", "error: pods \"web\" already exists"),
+        (
+            "run other --image web:1 --rm",
+            "error: --rm deletes what was followed to its end: add --attach or -i",
+        ),
+        ("run other --image web:1 --env A", "error: --env A: write NAME=VALUE"),
+        ("run Other --image web:1", "error: Pod \"Other\" is invalid: metadata.name: "),
+    ] {
+        let told = xctl(words).await;
+        assert!(told.starts_with(wanted) && told.ends_with("[failed]\n"), "{words}: {told}");
+    }
 }
