@@ -17,5 +17,6 @@ pub mod orphans;
 pub mod outcome;
 pub mod program_image;
 pub mod programs;
+pub mod terminal;
 pub mod waiting;
 pub mod xctl;

@@ -1,11 +1,12 @@
-//! What `xctl` does together with other programs: completion, as bash does it, with the names
-//! of the cluster's own objects; `edit` with an editor; `diff` with diff.
+//! What `xctl` does together with other programs: completion, as bash, zsh and fish do it, with
+//! the names of the cluster's own objects; `edit` with an editor; `diff` with diff.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use xebec_tests::masters::Masters;
 use xebec_tests::programs;
+use xebec_tests::terminal::Terminal;
 
 /// Runs the completion function on a line and prints what it offers.
 const DRIVER: &str = r#"
@@ -21,11 +22,7 @@ printf '%s\n' "${COMPREPLY[@]}"
 
 #[test]
 fn bash_offers_commands_kinds_and_the_names_of_what_is_there() {
-    let masters = Masters::one();
-    for name in ["paint", "paper"] {
-        masters.xctl().run(&["create", "configmap", name]).expect("creates");
-    }
-    masters.xctl().run(&["create", "namespace", "shop"]).expect("creates");
+    let masters = painted();
     let offered = |line: &str| offered(&masters, line);
     assert_eq!(offered("wh"), ["why"]);
     assert_eq!(offered("rollout un"), ["undo"]);
@@ -36,6 +33,66 @@ fn bash_offers_commands_kinds_and_the_names_of_what_is_there() {
     assert_eq!(offered("get -n shop configmaps pa"), [""], "it has none of these");
     assert_eq!(offered("patch cm paint --type js"), ["json"]);
     assert_eq!(offered("apply --file"), ["--filename"]);
+}
+
+#[test]
+fn fish_offers_the_same() {
+    let masters = painted();
+    let offered = |line: &str| {
+        let mut command = Command::new("fish");
+        let script =
+            format!("source ({} completion fish | psub); complete -C {line:?}", link(&masters).display());
+        command.args(["--no-config", "-c", &script]).env("KUBECONFIG", masters.kubeconfig());
+        let output = command.output().expect("fish starts (packages: fish)");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).expect("text");
+        text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(offered("xctl wh"), ["why"]);
+    assert_eq!(offered("xctl rollout un"), ["undo"]);
+    assert_eq!(offered("xctl get configmaps pa"), ["paint", "paper"]);
+    assert_eq!(offered("xctl why configmap/pai"), ["configmap/paint"]);
+    assert_eq!(offered("xctl get -n sh"), ["shop"]);
+    assert_eq!(offered("xctl apply --file"), ["--filename"]);
+}
+
+/// At a real prompt, with a real tabulator.
+#[test]
+fn zsh_completes_the_same() {
+    let masters = painted();
+    let mut command = Command::new("zsh");
+    command.args(["-f", "-i"]).env("KUBECONFIG", masters.kubeconfig()).env("TERM", "dumb");
+    let mut terminal = Terminal::run(&command, 24, 200);
+    let program = link(&masters).display().to_string();
+    // The script asks the program by its path, so that the command may say what it was given.
+    terminal.types(&format!(
+        "autoload -U compinit && compinit -u -D; source <({program} completion zsh); xctl() {{ print \"got:$*.\" }}; \
+         print rea''dy\n"
+    ));
+    terminal.shows("ready");
+    for (typed, wanted) in [
+        ("wh\t", "why"),
+        ("rollout un\tweb", "rollout undo web"),
+        ("get deploym\t", "get deployments"),
+        ("why configmap/pai\t", "why configmap/paint"),
+        ("get -n sh\tpods", "get -n shop pods"),
+        ("apply --filen\tx", "apply --filename x"),
+    ] {
+        terminal.types(&format!("xctl {typed}\n"));
+        terminal.shows(&format!("got:{wanted}."));
+    }
+    terminal.types("exit 0\n");
+    assert!(terminal.ends().success(), "{}", terminal.screen());
+}
+
+/// A master that has something to offer.
+fn painted() -> Masters {
+    let masters = Masters::one();
+    for name in ["paint", "paper"] {
+        masters.xctl().run(&["create", "configmap", name]).expect("creates");
+    }
+    masters.xctl().run(&["create", "namespace", "shop"]).expect("creates");
+    masters
 }
 
 /// The program by the name that its users run it by.

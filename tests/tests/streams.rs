@@ -5,6 +5,7 @@
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -68,6 +69,8 @@ fn streams_reach_pods_through_every_master_and_end_with_either_side() {
     many_bytes_arrive_unharmed(&demo);
     who_attaches_is_heard(&demo);
     a_followed_log_ends_with_its_pod(&demo);
+    files_are_copied_both_ways(&demo);
+    a_pod_is_run_and_followed(&demo);
     demo.xctl(&["delete", "pod", "box", "short"]).expect("deletes");
     demo.down();
 }
@@ -203,6 +206,60 @@ fn a_followed_log_ends_with_its_pod(demo: &Demo) {
     let output = follow.wait_with_output().expect("it ends by itself");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "first\nlast\n");
     assert!(output.status.success());
+}
+
+fn files_are_copied_both_ways(demo: &Demo) {
+    let (from, back) = (demo.dir().join("site"), demo.dir().join("back"));
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|number| (number % 251) as u8).collect();
+    fs::create_dir_all(from.join("deep")).expect("the demo's folder is there");
+    fs::write(from.join("many"), &bytes).expect("written");
+    fs::write(from.join("deep/run"), "#!/bin/sh\necho ran\n").expect("written");
+    fs::set_permissions(from.join("deep/run"), PermissionsExt::from_mode(0o755)).expect("ours");
+    let cp = |from: &str, to: &str| demo.xctl(&["cp", "-c", "server", from, to]);
+    let (here, there) = (from.display().to_string(), back.display().to_string());
+    cp(&here, "default/box:/tmp/copy").expect("copies there");
+    // What is there already takes it in.
+    cp(&here, "box:/tmp/copy").expect("copies there");
+    let ran = demo.xctl(&["exec", "box", "-c", "server", "--", "/tmp/copy/site/deep/run"]);
+    assert_eq!(ran.expect("it may be run"), "ran\n");
+    cp("box:/tmp/copy", &there).expect("copies back");
+    for copy in [back.join("many"), back.join("site/many")] {
+        assert!(fs::read(&copy).expect("it is there") == bytes, "{}", copy.display());
+    }
+    let mode = fs::metadata(back.join("deep/run")).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o755);
+    cp("box:/tmp/copy/deep/run", &demo.dir().join("one").display().to_string()).expect("copies one file");
+    assert_eq!(fs::read_to_string(demo.dir().join("one")).expect("it is there"), "#!/bin/sh\necho ran\n");
+    let refused =
+        |from: &str, to: &str| Xctl::new(&demo.kubeconfig()).refusal(&["cp", "-c", "server", from, to]);
+    let missing = refused("box:/tmp/none", &there);
+    assert!(missing.starts_with("error: tar in pod box ended with 1: tar: /tmp/none: "), "{missing}");
+    let nowhere = refused(&here, "box:/none/where/to");
+    assert!(
+        nowhere.starts_with("error: tar in pod box ended with 1: tar: can't change directory"),
+        "{nowhere}"
+    );
+    let gone = refused("./none", "box:/tmp");
+    assert!(gone.starts_with("error: cannot copy ./none"), "{gone}");
+    for folder in [from, back] {
+        fs::remove_dir_all(folder).expect("ours");
+    }
+}
+
+fn a_pod_is_run_and_followed(demo: &Demo) {
+    let run = |name: &str, line: &str| {
+        let args =
+            ["run", name, "-i", "--rm", "--restart", "Never", "--image", "xebec.local/busybox:1", "--"];
+        let mut client = xctl(demo, &[&args[..], &["-c", line]].concat());
+        let ended = client.stdin(pipe_of("by hand\n")).output().expect("xctl");
+        let texts = [ended.stdout, ended.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        (texts, ended.status.code())
+    };
+    let deleted = |name: &str| format!("pod \"{name}\" deleted from default namespace\n");
+    let wanted = (["got by hand\n".to_owned(), deleted("once")], Some(0));
+    assert_eq!(run("once", "read line; echo got $line"), wanted);
+    let wanted = (["got by hand\n".to_owned(), deleted("twice")], Some(3));
+    assert_eq!(run("twice", "read line; echo got $line; exit 3"), wanted);
 }
 
 fn xctl(demo: &Demo, words: &[&str]) -> Command {

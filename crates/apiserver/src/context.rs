@@ -65,10 +65,12 @@ pub struct RequestContext {
 /// What becomes of fields that the kind does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FieldValidation {
-    /// They are refused.
+    /// They are refused, each with a guess at what was meant.
     #[default]
+    Explained,
+    /// They are refused in the words of Kubernetes, as are those that stand there twice.
     Strict,
-    /// They are dropped, and the sender is told.
+    /// They are dropped, and the sender is told; of those that stand there twice, the last one counts.
     Warn,
     /// They are dropped.
     Ignore,

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::*;
 use crate::durations;
+use crate::process::ProcessArgs;
 
 /// Talks to a Xebec cluster.
 #[derive(Parser)]
@@ -75,7 +76,9 @@ pub(crate) enum Command {
     /// Run one pod from an image
     Run(run::RunArgs),
     /// Join the streams of a running container
-    Attach(attach::AttachArgs),
+    Attach(ProcessArgs),
+    /// Copy files into a container, or out of one
+    Cp(cp::CpArgs),
     /// Lead ports of this machine into a pod
     PortForward(port_forward::PortForwardArgs),
     /// Set how many replicas there are

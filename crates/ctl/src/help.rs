@@ -102,6 +102,14 @@ Examples:
   xctl expose deployment web --port 80 --type NodePort --name web-outside",
     ),
     (
+        "cp",
+        "\
+Examples:
+  xctl cp notes.txt web:/tmp/notes.txt         into a pod
+  xctl cp web:/var/log ./log -c server         a folder out of one of its containers
+  xctl cp ./site shop/web:/www                 a folder into a pod of namespace shop",
+    ),
+    (
         "drain",
         "\
 Examples:

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use bytes::Bytes;
+use clap::Args;
 use tokio::io::AsyncReadExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -17,6 +18,22 @@ use crate::terminal;
 /// Input that may wait for the network.
 const CHUNKS: usize = 16;
 const CHUNK_BYTES: usize = 16 << 10;
+
+/// Which container, and what of ours its process is given.
+#[derive(Args)]
+pub(crate) struct ProcessArgs {
+    /// POD or TYPE/NAME, such as deployment/web
+    pub(crate) pod: String,
+    /// Which container; else the first
+    #[arg(short, long, default_value = "")]
+    pub(crate) container: String,
+    /// Pass our input on
+    #[arg(short = 'i', long)]
+    pub(crate) stdin: bool,
+    /// Our terminal is the process's, and so is its size
+    #[arg(short, long)]
+    pub(crate) tty: bool,
+}
 
 /// What goes to the process.
 pub(crate) enum Input {

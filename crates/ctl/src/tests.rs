@@ -1,6 +1,7 @@
 //! Commands against a fake master, from their words to what they print.
 
 mod real;
+mod shown;
 mod verbs;
 
 use std::io::Write;

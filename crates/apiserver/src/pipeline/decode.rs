@@ -2,46 +2,99 @@
 //! place, and does its kind know every field it has.
 
 use xebec_api::check;
-use xebec_api::error::{ApiError, Reason};
+use xebec_api::error::{ApiError, FieldError, Reason};
 use xebec_api::object::Object;
+use xebec_api::resource::Resource;
 
 use crate::{FieldValidation, RequestContext, Target};
 
 /// The largest object, as JSON; Kubernetes' own bound on a request.
 const MAX_BYTES: usize = 3 * 512 * 1024;
 
+/// What a client sent. A whole object that has fields too many is none of its kind; a patch that makes one is invalid.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// The object.
+    Whole,
+    /// A patch, of which this is the outcome.
+    Patch,
+}
+
 /// Checks a body against the request's target and completes what may be left out:
 /// `apiVersion`, `kind`, and the namespace.
-pub(crate) fn run(ctx: &RequestContext, object: &mut Object, target: &Target) -> Result<(), ApiError> {
+pub(crate) fn run(
+    ctx: &RequestContext,
+    object: &mut Object,
+    target: &Target,
+    sent: Sent,
+) -> Result<(), ApiError> {
     check_metadata_shape(object)?;
     check_type(object, target)?;
     check_place(object, target)?;
-    check_fields(ctx, object, target)
+    check_fields(ctx, object, target, sent)
+}
+
+/// What becomes of fields that a body names twice, of which only one face knows.
+pub(crate) fn check_duplicates(
+    ctx: &RequestContext,
+    row: &Resource,
+    sent: Sent,
+    duplicates: &[String],
+) -> Result<(), ApiError> {
+    let told = duplicates.iter().map(|field| format!("duplicate field {field:?}"));
+    tell(ctx, row, sent, told.collect())
+}
+
+/// Refuses what should not stand in a body, warns of it, or is silent, as the request says.
+fn tell(ctx: &RequestContext, row: &Resource, sent: Sent, told: Vec<String>) -> Result<(), ApiError> {
+    match ctx.field_validation {
+        FieldValidation::Strict if !told.is_empty() => Err(strict(row, sent, &told)),
+        FieldValidation::Warn => {
+            told.into_iter().for_each(|told| ctx.warnings.add(told));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A refusal in Kubernetes' words, which clients know.
+fn strict(row: &Resource, sent: Sent, told: &[String]) -> ApiError {
+    let why = format!("strict decoding error: {}", told.join(", "));
+    match sent {
+        Sent::Whole => {
+            let (version, kind) = (row.versions[0], row.kind);
+            bad(format!("{kind} in version {version:?} cannot be handled as a {kind}: {why}"))
+        }
+        Sent::Patch => {
+            let cause = FieldError::new("FieldValueInvalid", "patch", format!("Invalid value: {why}"));
+            ApiError::invalid(row.group, row.kind, "", vec![cause])
+        }
+    }
 }
 
 /// The fields and the size.
-fn check_fields(ctx: &RequestContext, object: &mut Object, target: &Target) -> Result<(), ApiError> {
+fn check_fields(
+    ctx: &RequestContext,
+    object: &mut Object,
+    target: &Target,
+    sent: Sent,
+) -> Result<(), ApiError> {
     let size = object.to_json().len();
     if size > MAX_BYTES {
         return Err(bad(format!("the object has {size} bytes; {MAX_BYTES} are the limit")));
     }
     let row = target.row;
-    let strict = ctx.field_validation == FieldValidation::Strict;
-    let decoded = if strict { check::decode(row, object) } else { check::decode_known(row, object) };
-    let causes = match decoded {
-        Ok(unknown) if strict => unknown,
-        Ok(dropped) => {
-            if ctx.field_validation == FieldValidation::Warn {
-                dropped.iter().for_each(|error| ctx.warnings.add(format!("unknown field {:?}", error.field)));
-            }
-            Vec::new()
+    let explained = ctx.field_validation == FieldValidation::Explained;
+    let decoded = if explained { check::decode(row, object) } else { check::decode_known(row, object) };
+    match decoded {
+        Ok(unknown) if unknown.is_empty() => Ok(()),
+        Ok(unknown) if explained => Err(ApiError::invalid(row.group, row.kind, object.name(), unknown)),
+        Ok(unknown) => {
+            let told = unknown.iter().map(|error| format!("unknown field {:?}", error.field));
+            tell(ctx, row, sent, told.collect())
         }
-        Err(cause) => vec![cause],
-    };
-    if causes.is_empty() {
-        return Ok(());
+        Err(cause) => Err(ApiError::invalid(row.group, row.kind, object.name(), vec![cause])),
     }
-    Err(ApiError::invalid(row.group, row.kind, object.name(), causes))
 }
 
 fn check_metadata_shape(object: &mut Object) -> Result<(), ApiError> {

@@ -56,9 +56,16 @@ impl ApiServer {
         mut request: v1::LogsRequest,
     ) -> Result<Logs, ApiError> {
         let pod = self.streaming_pod(ctx, "get", &request.namespace, &request.pod, "log").await?;
-        request.container = pod::container(&pod, &request.container)?;
+        let container = pod::container(&pod, &request.container)?;
+        request.container.clone_from(&container);
         let mut node = self.node_of(&pod).await?;
-        let pieces = opened(ctx, node.logs(request)).await?;
+        let previous = request.previous;
+        let pieces = match opened(ctx, node.logs(request)).await {
+            Err(error) if !previous => {
+                return Err(pod::check_started(&pod, &container).err().unwrap_or(error));
+            }
+            pieces => pieces?,
+        };
         let data = |piece: Result<v1::LogsResponse, Status>| match piece {
             Ok(piece) => Ok(piece.data),
             Err(status) => Err(from_status(&status)),
@@ -131,11 +138,14 @@ impl ApiServer {
             return Err(ApiError::new(Reason::BadRequest, why));
         }
         let node = self.node_of(&pod).await?;
-        Ok(Ports::new(node, ctx.clone(), namespace.to_owned(), name.to_owned()))
+        Ok(Ports::new(node, ctx.clone(), &pod))
     }
 
     /// A client of the agent of a pod's node.
-    async fn node_of(&self, pod: &xebec_api::object::Object) -> Result<NodeClient<Channel>, ApiError> {
+    pub(super) async fn node_of(
+        &self,
+        pod: &xebec_api::object::Object,
+    ) -> Result<NodeClient<Channel>, ApiError> {
         let unavailable = |why: String| ApiError::new(Reason::ServiceUnavailable, why);
         let node = xebec_api::pod::node_name(pod).ok_or_else(|| {
             let name = pod.name();

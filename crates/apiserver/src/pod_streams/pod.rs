@@ -39,8 +39,10 @@ impl ApiServer {
     ) -> Result<(), ApiError> {
         let (namespace, name) = (&target.namespace, &target.name);
         let pod = self.streaming_pod(ctx, verb, namespace, name, &target.subresource).await?;
-        container(&pod, named)?;
-        check_not_over(&pod, "exec into")
+        let container = container(&pod, named)?;
+        check_not_over(&pod, "exec into")?;
+        self.node_of(&pod).await?;
+        check_runs(&pod, &container)
     }
 }
 
@@ -84,6 +86,43 @@ pub(super) fn check_not_over(object: &Object, what: &str) -> Result<(), ApiError
     Err(ApiError::new(Reason::BadRequest, why))
 }
 
+/// Refuses a container that does not run, as far as is known here.
+fn check_runs(pod: &Object, container: &str) -> Result<(), ApiError> {
+    match state(pod, container) {
+        Some(state) if state.get("running").is_none() => {
+            let why =
+                waiting(state).map(|why| format!(", which is waiting to start: {why}")).unwrap_or_default();
+            Err(ApiError::new(Reason::BadRequest, format!("container not found ({container:?}){why}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a container that waits for its start, saying what for.
+pub(super) fn check_started(pod: &Object, container: &str) -> Result<(), ApiError> {
+    let Some(why) = state(pod, container).and_then(waiting) else { return Ok(()) };
+    let name = pod.name();
+    let why = format!("container {container:?} in pod {name:?} is waiting to start: {why}");
+    Err(ApiError::new(Reason::BadRequest, why))
+}
+
+/// What a container is doing, as its agent said last.
+fn state<'a>(pod: &'a Object, container: &str) -> Option<&'a Value> {
+    let statuses = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"]
+        .map(|field| pod.get(&["status", field]).and_then(Value::as_array));
+    let mut statuses = statuses.into_iter().flatten().flatten();
+    statuses.find(|status| status["name"] == container)?.get("state")
+}
+
+/// What a container waits for, in kubelet's words.
+fn waiting(state: &Value) -> Option<&str> {
+    match state.get("waiting")?["reason"].as_str()? {
+        "ErrImagePull" => Some("image can't be pulled"),
+        "ImagePullBackOff" => Some("trying and failing to pull image"),
+        reason => Some(reason),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,5 +148,31 @@ mod tests {
             "a container name must be specified for pod web, choose one of: [a b] or one of the init containers: [i]"
         );
         assert_eq!(words(&one, "x"), "container x is not valid for pod web");
+    }
+
+    #[test]
+    fn what_a_container_waits_for_is_said() {
+        let pod = |state: Value| {
+            let status = json!({"containerStatuses": [{"name": "a", "state": state}]});
+            Object::from_json(json!({"metadata": {"name": "web"}, "status": status}).to_string().as_bytes())
+                .expect("an object")
+        };
+        let told = |state: Value| {
+            let pod = pod(state);
+            [check_started(&pod, "a"), check_runs(&pod, "a")].map(|it| it.err().map(|error| error.message))
+        };
+        let waits = |reason: &str| told(json!({"waiting": {"reason": reason}}));
+        let words = |why: &str| {
+            [
+                Some(format!("container \"a\" in pod \"web\" is waiting to start: {why}")),
+                Some(format!("container not found (\"a\"), which is waiting to start: {why}")),
+            ]
+        };
+        assert_eq!(waits("ErrImagePull"), words("image can't be pulled"));
+        assert_eq!(waits("ImagePullBackOff"), words("trying and failing to pull image"));
+        assert_eq!(waits("ContainerCreating"), words("ContainerCreating"));
+        assert_eq!(told(json!({"terminated": {}})), [None, Some("container not found (\"a\")".to_owned())]);
+        assert_eq!(told(json!({"running": {}})), [None, None]);
+        assert_eq!(check_started(&pod(json!({})), "b"), Ok(()));
     }
 }

@@ -4,6 +4,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use tonic::transport::Channel;
 use xebec_api::error::{ApiError, Reason};
+use xebec_api::object::Object;
 use xebec_rpc::error::from_status;
 use xebec_rpc::node::v1::node_client::NodeClient;
 use xebec_rpc::v1::{self, port_forward_request, port_forward_response};
@@ -22,16 +23,19 @@ pub struct Ports {
     ctx: RequestContext,
     namespace: String,
     pod: String,
+    uid: String,
 }
 
 impl Ports {
-    pub(super) fn new(
-        node: NodeClient<Channel>,
-        ctx: RequestContext,
-        namespace: String,
-        pod: String,
-    ) -> Self {
-        Self { node, ctx, namespace, pod }
+    pub(super) fn new(node: NodeClient<Channel>, ctx: RequestContext, pod: &Object) -> Self {
+        let [namespace, pod, uid] = [pod.namespace(), pod.name(), pod.uid()].map(str::to_owned);
+        Self { node, ctx, namespace, pod, uid }
+    }
+
+    /// Whose ports they are, for a message.
+    #[must_use]
+    pub fn pod(&self) -> String {
+        format!("pod {}, uid {}", self.pod, self.uid)
     }
 
     /// One connection; dropping what it gives closes it.

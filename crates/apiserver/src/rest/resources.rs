@@ -18,6 +18,7 @@ use super::represent::Shown;
 use super::streams::{self, StreamRequest};
 use super::table::Include;
 use super::{Face, Query, Reply, negotiate, options, reply, watch};
+use crate::pipeline::decode::{self, Sent};
 use crate::{ApiServer, Patch, RequestContext, Target, Verb};
 
 /// Kinds whose delete answers with the object even when it is gone at once.
@@ -129,24 +130,33 @@ impl Call {
 
     async fn create(self, body: &Received) -> Result<Response, ApiError> {
         let ctx = options::write(self.ctx.clone(), &self.query)?;
-        let object = self.server.create(&ctx, &self.target, body.object()?).await?;
+        let object = self.server.create(&ctx, &self.target, self.whole(&ctx, body)?).await?;
         Ok(self.send(StatusCode::CREATED, object))
     }
 
     async fn update(self, body: &Received) -> Result<Response, ApiError> {
         let ctx = options::write(self.ctx.clone(), &self.query)?;
-        let object = self.server.update(&ctx, &self.target, body.object()?).await?;
+        let object = self.server.update(&ctx, &self.target, self.whole(&ctx, body)?).await?;
         Ok(self.send(StatusCode::OK, object))
     }
 
     async fn patch(self, body: &Received) -> Result<Response, ApiError> {
         let ctx = options::write(self.ctx.clone(), &self.query)?;
-        let object = self.server.patch(&ctx, &self.target, &patch(body)?).await?;
+        let (patch, duplicates) = patch(body)?;
+        decode::check_duplicates(&ctx, self.target.row, Sent::Patch, &duplicates)?;
+        let object = self.server.patch(&ctx, &self.target, &patch).await?;
         Ok(self.send(StatusCode::OK, object))
     }
 
+    /// The object in a body.
+    fn whole(&self, ctx: &RequestContext, body: &Received) -> Result<Object, ApiError> {
+        let (object, duplicates) = body.object()?;
+        decode::check_duplicates(ctx, self.target.row, Sent::Whole, &duplicates)?;
+        Ok(object)
+    }
+
     async fn delete(self, body: &Received) -> Result<Response, ApiError> {
-        let sent = if body.is_empty() { None } else { Some(body.object()?) };
+        let sent = if body.is_empty() { None } else { Some(body.object()?.0) };
         let (options, dry_run) = options::delete(&self.query, sent.as_ref())?;
         let ctx = RequestContext { dry_run, ..self.ctx.clone() };
         let object = self.server.delete(&ctx, &self.target, &options).await?;
@@ -158,7 +168,7 @@ impl Call {
     }
 
     async fn delete_collection(self, body: &Received) -> Result<Response, ApiError> {
-        let sent = if body.is_empty() { None } else { Some(body.object()?) };
+        let sent = if body.is_empty() { None } else { Some(body.object()?.0) };
         let (options, dry_run) = options::delete(&self.query, sent.as_ref())?;
         let ctx = RequestContext { dry_run, ..self.ctx.clone() };
         let which = options::list(&self.query)?;
@@ -171,17 +181,18 @@ impl Call {
     }
 }
 
-/// The patch in a body, whose kind its content type says.
-fn patch(body: &Received) -> Result<Patch, ApiError> {
-    match body.media_type() {
-        "application/merge-patch+json" => Ok(Patch::Merge(body.json()?)),
-        "application/json-patch+json" => Ok(Patch::Json(body.json()?)),
-        "application/strategic-merge-patch+json" => Ok(Patch::Strategic(body.json()?)),
+/// The patch in a body, whose kind its content type says, and the fields that it names twice.
+fn patch(body: &Received) -> Result<(Patch, Vec<String>), ApiError> {
+    let kind = match body.media_type() {
+        "application/merge-patch+json" => Patch::Merge,
+        "application/json-patch+json" => Patch::Json,
+        "application/strategic-merge-patch+json" => Patch::Strategic,
         "application/apply-patch+yaml" | "application/apply-patch+cbor" => {
-            Err(not_yet("server-side apply", "client-side apply"))
+            return Err(not_yet("server-side apply", "client-side apply"));
         }
-        other => Err(unsupported(other, PATCH_TYPES)),
-    }
+        other => return Err(unsupported(other, PATCH_TYPES)),
+    };
+    body.json().map(|(patch, duplicates)| (kind(patch), duplicates))
 }
 
 fn not_yet(what: &str, instead: &str) -> ApiError {

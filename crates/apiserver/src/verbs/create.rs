@@ -49,7 +49,7 @@ impl ApiServer {
         target: &mut Target,
         mut object: Object,
     ) -> Result<Object, ApiError> {
-        decode::run(ctx, &mut object, target)?;
+        decode::run(ctx, &mut object, target, decode::Sent::Whole)?;
         object.name().clone_into(&mut target.name);
         self.commit(ctx, |state| {
             let work = Work::new(self, ctx, target, state);

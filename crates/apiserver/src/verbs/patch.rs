@@ -7,6 +7,7 @@ use xebec_api::object::Object;
 use xebec_api::{facts, strategic_merge};
 
 use super::{read, scale, update};
+use crate::pipeline::decode::Sent;
 use crate::pipeline::{Selectors, Work};
 use crate::{ApiServer, Patch, RequestContext, Target, Verb};
 
@@ -29,7 +30,7 @@ impl ApiServer {
                 let old = read(state, target)?;
                 let base = if target.subresource == "scale" { scale::of(&old) } else { old.clone() };
                 let mut request = apply(base, patch, old.resource_version())?;
-                update::check_body(ctx, &mut request, target)?;
+                update::check_body(ctx, &mut request, target, Sent::Patch)?;
                 update::decide(&work, request, &old)
             })
             .await

@@ -6,6 +6,7 @@ use xebec_api::object::Object;
 use xebec_state::{Operation, Precondition, Transaction};
 
 use super::{allocate, method_not_allowed, read, record_fields, revision, scale, store_object};
+use crate::pipeline::decode::Sent;
 use crate::pipeline::{self, Decision, Selectors, Work, decode};
 use crate::{ApiServer, RequestContext, Target, Verb, metadata};
 
@@ -24,7 +25,7 @@ impl ApiServer {
         let work = async {
             target.check_scope(true)?;
             target.check_name()?;
-            check_body(ctx, &mut object, target)?;
+            check_body(ctx, &mut object, target, Sent::Whole)?;
             self.commit(ctx, |state| {
                 let work = Work::new(self, ctx, target, state);
                 let old = read(state, target)?;
@@ -37,10 +38,15 @@ impl ApiServer {
 }
 
 /// Stage 4 for the body of an update.
-pub(super) fn check_body(ctx: &RequestContext, object: &mut Object, target: &Target) -> Result<(), ApiError> {
+pub(super) fn check_body(
+    ctx: &RequestContext,
+    object: &mut Object,
+    target: &Target,
+    sent: Sent,
+) -> Result<(), ApiError> {
     match target.subresource.as_str() {
         "scale" => scale::check(object, target),
-        "" | "status" | "finalize" | "approval" => decode::run(ctx, object, target),
+        "" | "status" | "finalize" | "approval" => decode::run(ctx, object, target, sent),
         _ => Err(method_not_allowed(target, "update")),
     }
 }

@@ -1,7 +1,6 @@
 //! `attach`: the streams of a container that runs, as they are from now on.
 
 use anyhow::Result;
-use clap::Args;
 use serde_json::Value;
 use xebec_api::object::Object;
 use xebec_rpc::error::from_status;
@@ -10,27 +9,11 @@ use xebec_rpc::v1::{AttachRequest, attach_request};
 
 use crate::output::Out;
 use crate::pod_of;
-use crate::process::{self, Given, Input};
+use crate::process::{self, Given, Input, ProcessArgs};
 use crate::session::Session;
 
-/// Which container's.
-#[derive(Args)]
-pub(crate) struct AttachArgs {
-    /// POD or TYPE/NAME, such as deployment/web
-    pub(crate) pod: String,
-    /// Which container; else the first
-    #[arg(short, long, default_value = "")]
-    pub(crate) container: String,
-    /// Pass our input on, to a container that has `stdin: true`
-    #[arg(short = 'i', long)]
-    pub(crate) stdin: bool,
-    /// Our terminal is the container's, which has `tty: true`
-    #[arg(short, long)]
-    pub(crate) tty: bool,
-}
-
-/// Follows it to the container's end.
-pub(crate) async fn run(session: &Session, args: &AttachArgs, out: &mut Out) -> Result<()> {
+/// Follows a container to its end: one that has `stdin: true` hears our input, one that has `tty: true` our terminal.
+pub(crate) async fn run(session: &Session, args: &ProcessArgs, out: &mut Out) -> Result<()> {
     let pod = pod_of::named(session, &args.pod).await?;
     let container = pod_of::container(&pod, &args.container, out)?;
     let has = |field: &str| has(&pod, &container, field);

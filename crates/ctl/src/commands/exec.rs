@@ -4,29 +4,22 @@ use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
 use clap::Args;
+use tokio::sync::mpsc;
+use tonic::Streaming;
 use xebec_rpc::error::from_status;
 use xebec_rpc::v1::pods_client::PodsClient;
-use xebec_rpc::v1::{ExecRequest, exec_request};
+use xebec_rpc::v1::{ExecRequest, ExecResponse, exec_request};
 
 use crate::output::Out;
-use crate::process::{self, Given, Input};
+use crate::process::{self, Given, Input, ProcessArgs};
 use crate::session::Session;
 use crate::{pod_of, terminal};
 
 /// Where to run what.
 #[derive(Args)]
 pub(crate) struct ExecArgs {
-    /// POD or TYPE/NAME, such as deployment/web
-    pub(crate) pod: String,
-    /// Which container; else the first
-    #[arg(short, long, default_value = "")]
-    pub(crate) container: String,
-    /// Pass our input on
-    #[arg(short = 'i', long)]
-    pub(crate) stdin: bool,
-    /// With a terminal, of our terminal's size
-    #[arg(short, long)]
-    pub(crate) tty: bool,
+    #[command(flatten)]
+    pub(crate) process: ProcessArgs,
     /// The command and its arguments
     #[arg(required = true, last = true)]
     pub(crate) command: Vec<String>,
@@ -34,25 +27,39 @@ pub(crate) struct ExecArgs {
 
 /// Runs it to its end.
 pub(crate) async fn run(session: &Session, args: &ExecArgs, out: &mut Out) -> Result<ExitCode> {
-    let pod = pod_of::named(session, &args.pod).await?;
-    let given = Given::asked(args.stdin, args.tty, out)?;
-    let start = exec_request::Start {
-        namespace: session.namespace.clone(),
-        pod: pod.name().to_owned(),
-        container: pod_of::container(&pod, &args.container, out)?,
-        command: args.command.clone(),
-        stdin: given.stdin,
-        tty: given.tty,
-        size: terminal::size().filter(|_| given.tty),
-    };
-    let (sender, requests) =
-        process::requests(ExecRequest { message: Some(exec_request::Message::Start(start)) });
-    let mut pods = PodsClient::new(session.client.channel().await?);
-    let answers = pods.exec(requests).await.map_err(|status| from_status(&status))?.into_inner();
+    let ProcessArgs { pod, container, stdin, tty } = &args.process;
+    let pod = pod_of::named(session, pod).await?;
+    let given = Given::asked(*stdin, *tty, out)?;
+    let container = pod_of::container(&pod, container, out)?;
+    let (sender, answers) = start(session, pod.name(), &container, args.command.clone(), given).await?;
     let code = process::follow(answers, sender, request, given, out).await?;
     let code =
         code.ok_or_else(|| anyhow!("the connection ended before the command did: see `xctl get pods`"))?;
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
+}
+
+/// Starts a command: what goes to it, and what it says.
+pub(crate) async fn start(
+    session: &Session,
+    pod: &str,
+    container: &str,
+    command: Vec<String>,
+    given: Given,
+) -> Result<(mpsc::Sender<ExecRequest>, Streaming<ExecResponse>)> {
+    let start = exec_request::Start {
+        namespace: session.namespace.clone(),
+        pod: pod.to_owned(),
+        container: container.to_owned(),
+        command,
+        stdin: given.stdin,
+        tty: given.tty,
+        size: terminal::size().filter(|_| given.tty),
+    };
+    let first = ExecRequest { message: Some(exec_request::Message::Start(start)) };
+    let (sender, requests) = process::requests(first);
+    let mut pods = PodsClient::new(session.client.channel().await?);
+    let answers = pods.exec(requests).await.map_err(|status| from_status(&status))?.into_inner();
+    Ok((sender, answers))
 }
 
 fn request(input: Input) -> ExecRequest {

@@ -10,6 +10,7 @@ pub(crate) mod cluster;
 pub(crate) mod complete;
 pub(crate) mod config;
 pub(crate) mod cordon;
+pub(crate) mod cp;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod describe;
@@ -80,6 +81,7 @@ pub(crate) async fn execute(session: &Session, command: Command, out: &mut Out) 
         Command::Wait(args) => Box::pin(wait::run(session, &args, out)).await?,
         Command::Run(args) => return Box::pin(run::run(session, &args, out)).await,
         Command::Attach(args) => Box::pin(attach::run(session, &args, out)).await?,
+        Command::Cp(args) => Box::pin(cp::run(session, &args, out)).await?,
         Command::PortForward(args) => Box::pin(port_forward::run(session, &args, out)).await?,
         Command::Get(args) => Box::pin(get::run(session, &args, out)).await?,
         Command::Describe(args) => Box::pin(describe::run(session, &args, out)).await?,

@@ -70,7 +70,13 @@ pub(super) async fn serve(server: &Arc<ApiServer>, stream: StreamRequest) -> Res
         let start = attach_request::Start { namespace, pod, container, stdin: wanted.stdin };
         server.pod_attach(ctx, verb, start, ReceiverStream::new(input).map(attach_message).boxed()).await?
     };
-    Ok(socket::open(upgrade, move |incoming, outgoing| pump(wanted, incoming, sender, outputs, outgoing)))
+    let tells_code = target.subresource == "exec";
+    Ok(socket::open(upgrade, move |incoming, outgoing| async move {
+        tokio::select! {
+            () = feed(wanted, incoming, sender) => {}
+            () = drain(wanted, tells_code, outputs, outgoing) => {}
+        }
+    }))
 }
 
 fn exec_message(input: Input) -> exec_request::Message {
@@ -89,21 +95,7 @@ fn attach_message(input: Input) -> attach_request::Message {
     }
 }
 
-/// Moves both ways until the process has ended or the client is gone, which ends the process.
-async fn pump(
-    wanted: Wanted,
-    incoming: Incoming,
-    input: mpsc::Sender<Input>,
-    outputs: Outputs,
-    outgoing: mpsc::Sender<Bytes>,
-) {
-    tokio::select! {
-        () = feed(wanted, incoming, input) => {}
-        () = drain(wanted, outputs, outgoing) => {}
-    }
-}
-
-/// Ends with the client.
+/// Ends with the client, and with it the process.
 async fn feed(wanted: Wanted, mut incoming: Incoming, input: mpsc::Sender<Input>) {
     while let Some(message) = incoming.next().await {
         let Some(said) = channels::decode(message) else { continue };
@@ -115,8 +107,9 @@ async fn feed(wanted: Wanted, mut incoming: Incoming, input: mpsc::Sender<Input>
     }
 }
 
-/// Ends with the process: how it ended goes last.
-async fn drain(wanted: Wanted, mut outputs: Outputs, outgoing: mpsc::Sender<Bytes>) {
+/// Ends with the process: how it ended goes last. Of one that was attached to, clients ask the pod's status, and take
+/// another code than 0 for a failure to attach.
+async fn drain(wanted: Wanted, tells_code: bool, mut outputs: Outputs, outgoing: mpsc::Sender<Bytes>) {
     let (mut code, mut message) = (None, Some(channels::opened(wanted.stdout, wanted.stderr)));
     loop {
         if let Some(message) = message.take()
@@ -132,7 +125,7 @@ async fn drain(wanted: Wanted, mut outputs: Outputs, outgoing: mpsc::Sender<Byte
                 wanted.stderr.then(|| channels::stderr(&bytes))
             }
             Some(Ok(exec_response::Message::ExitCode(exit))) => {
-                code = Some(exit);
+                code = Some(exit).filter(|_| tells_code);
                 None
             }
             Some(Err(error)) => {

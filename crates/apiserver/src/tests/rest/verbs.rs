@@ -95,7 +95,7 @@ async fn field_validation_is_as_strict_as_asked_for() {
     };
     let strict = rest.send("POST", &format!("{PODS}?fieldValidation=Strict"), &wrong("a")).await;
     expect![[
-        r#"422 Invalid: Pod "a" is invalid: spec.containers[0].imag: unknown field (did you mean "image"?)"#
+        r#"400 BadRequest: Pod in version "v1" cannot be handled as a Pod: strict decoding error: unknown field "spec.containers[0].imag""#
     ]]
     .assert_eq(&strict.failure());
     for (query, warning) in [
@@ -108,6 +108,59 @@ async fn field_validation_is_as_strict_as_asked_for() {
         assert_eq!(made.json()["spec"]["containers"][0].get("imag"), None, "{query}: it is dropped");
     }
     assert_eq!(rest.get(&format!("{PODS}/a")).await.code, 404, "and nothing was written");
+}
+
+#[tokio::test]
+async fn fields_that_stand_there_twice_are_told_of_and_the_last_one_counts() {
+    let rest = Rest::new().await;
+    let text = r#"{"metadata": {"name": "a"}, "data": {"a": "1", "a": "2"}, "data": {"b": "1", "b": "2"}}"#;
+    let post = async |query: &str| {
+        rest.ask(Ask::new("POST", &format!("{MAPS}?{query}")).body("application/json", text)).await
+    };
+    expect![[
+        r#"400 BadRequest: ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: duplicate field "data.a", duplicate field "data.b", duplicate field "data""#
+    ]]
+    .assert_eq(&post("fieldValidation=Strict").await.failure());
+    let ignored = post("fieldValidation=Ignore&dryRun=All").await;
+    assert_eq!((ignored.code, ignored.header("warning")), (201, ""));
+    let warned = post("").await;
+    assert_eq!((warned.code, &warned.json()["data"]), (201, &json!({"b": "2"})));
+    let warnings: Vec<_> = warned.headers.get_all("warning").iter().collect();
+    assert_eq!(
+        warnings,
+        [
+            r#"299 - "duplicate field \"data.a\"""#,
+            r#"299 - "duplicate field \"data.b\"""#,
+            r#"299 - "duplicate field \"data\"""#
+        ]
+    );
+    let yaml = Ask::new("PUT", &format!("{MAPS}/a?fieldValidation=Strict"))
+        .body("application/yaml", "data: {a: b}\ndata: {c: d}\n");
+    let refused = rest.ask(yaml).await.failure();
+    assert!(refused.ends_with(r#"strict decoding error: duplicate field "data""#), "{refused}");
+}
+
+#[tokio::test]
+async fn a_patch_is_as_strict_as_asked_for() {
+    let rest = Rest::new().await;
+    rest.send("POST", MAPS, &json!({"metadata": {"name": "a"}, "data": {"a": "1"}})).await;
+    let patch = async |query: &str, text: &'static str| {
+        let ask = Ask::new("PATCH", &format!("{MAPS}/a?{query}")).body("application/merge-patch+json", text);
+        rest.ask(ask).await
+    };
+    let (unknown, twice) = (r#"{"dta": {"a": "2"}}"#, r#"{"data": {"a": "2", "a": "3"}}"#);
+    expect![[
+        r#"422 Invalid: ConfigMap "" is invalid: patch: Invalid value: strict decoding error: unknown field "dta""#
+    ]]
+    .assert_eq(&patch("fieldValidation=Strict", unknown).await.failure());
+    expect![[
+        r#"422 Invalid: ConfigMap "" is invalid: patch: Invalid value: strict decoding error: duplicate field "data.a""#
+    ]]
+    .assert_eq(&patch("fieldValidation=Strict", twice).await.failure());
+    let warned = patch("", unknown).await;
+    assert_eq!((warned.code, warned.header("warning")), (200, r#"299 - "unknown field \"dta\"""#));
+    let ignored = patch("fieldValidation=Ignore", twice).await;
+    assert_eq!((ignored.header("warning"), &ignored.json()["data"]), ("", &json!({"a": "3"})));
 }
 
 #[tokio::test]

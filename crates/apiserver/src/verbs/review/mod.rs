@@ -21,7 +21,7 @@ impl ApiServer {
         target: &Target,
         mut question: Object,
     ) -> Result<Object, ApiError> {
-        decode::run(ctx, &mut question, target)?;
+        decode::run(ctx, &mut question, target, decode::Sent::Whole)?;
         self.barrier().await?;
         let state = self.state();
         let status = match target.row.kind {

@@ -23,7 +23,7 @@ pub(super) async fn serve(connection: Connection, ports: Ports, input: mpsc::Rec
     let Connection { data, errors, port, outgoing } = &connection;
     let why = match relay(&connection, &ports, input).await {
         Ok(()) => String::new(),
-        Err(error) => format!("error forwarding port {port} to pod: {}", error.message),
+        Err(error) => format!("error forwarding port {port} to {}: {}", ports.pod(), error.message),
     };
     // A client that is gone needs no end.
     let _ = outgoing.send(spdy::data(*errors, why.as_bytes(), true)).await;

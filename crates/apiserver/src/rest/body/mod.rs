@@ -1,6 +1,8 @@
 //! Bodies of requests: read within a bound and a time, and decoded by their content type.
 //! A body without one is JSON, as some clients send it.
 
+mod fields;
+
 use std::time::Duration;
 
 use axum::body::Body;
@@ -13,6 +15,8 @@ use serde_json::Value;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
 use xebec_api::protobuf;
+
+use self::fields::Fields;
 
 /// Kubernetes' own bound.
 const MOST_BYTES: usize = 3 * 1024 * 1024;
@@ -65,37 +69,42 @@ impl Received {
         self.bytes.is_empty()
     }
 
-    /// The object in it.
+    /// The object in it, and the fields that it names twice.
     ///
     /// # Errors
     /// `UnsupportedMediaType`, or `BadRequest` when it is none.
-    pub(super) fn object(&self) -> Result<Object, ApiError> {
-        match self.value(self.encoding()?)? {
-            Value::Object(map) => Ok(Object::from_map(map)),
+    pub(super) fn object(&self) -> Result<(Object, Vec<String>), ApiError> {
+        let Fields { value, duplicates } = self.fields(self.encoding()?)?;
+        match value {
+            Value::Object(map) => Ok((Object::from_map(map), duplicates)),
             Value::Null => Err(bad("the request has no body: send the object".into())),
             _ => Err(bad("the body of the request is no object".into())),
         }
     }
 
-    /// JSON, whatever the content type says: that of patches names the kind of patch.
+    /// JSON, whatever the content type says: that of patches names the kind of patch. And the fields that it names
+    /// twice.
     ///
     /// # Errors
     /// `BadRequest`.
-    pub(super) fn json(&self) -> Result<Value, ApiError> {
-        self.value(Encoding::Json)
+    pub(super) fn json(&self) -> Result<(Value, Vec<String>), ApiError> {
+        self.fields(Encoding::Json).map(|fields| (fields.value, fields.duplicates))
     }
 
-    fn value(&self, encoding: Encoding) -> Result<Value, ApiError> {
+    fn fields(&self, encoding: Encoding) -> Result<Fields, ApiError> {
         if self.bytes.is_empty() {
-            return Ok(Value::Null);
+            return Ok(Fields::default());
         }
         match encoding {
-            Encoding::Json => serde_json::from_slice(&self.bytes)
-                .map_err(|error| bad(format!("the body of the request is no JSON: {error}"))),
-            Encoding::Yaml => serde_yaml_ng::from_slice(&self.bytes)
+            Encoding::Json => {
+                let mut json = serde_json::Deserializer::from_slice(&self.bytes);
+                let read = Fields::read(&mut json).and_then(|read| json.end().map(|()| read));
+                read.map_err(|error| bad(format!("the body of the request is no JSON: {error}")))
+            }
+            Encoding::Yaml => Fields::read(serde_yaml_ng::Deserializer::from_slice(&self.bytes))
                 .map_err(|error| bad(format!("the body of the request is no YAML: {error}"))),
             Encoding::Protobuf => protobuf::decode(&self.bytes)
-                .map(Value::Object)
+                .map(|map| Fields { value: Value::Object(map), duplicates: Vec::new() })
                 .map_err(|error| bad(format!("the body of the request cannot be read as protobuf: {error}"))),
         }
     }

@@ -1,5 +1,11 @@
-//! kubectl's work with pods and nodes, on two real nodes: rollouts with their history,
-//! scaling, waiting, descriptions, events, and a node that is emptied.
+//! kubectl's work with pods and nodes, on two real nodes: streams to and from pods, what one
+//! may, rollouts with their history, scaling, waiting, descriptions, events, and a node that
+//! is emptied.
+
+mod commands;
+mod logs;
+mod ports;
+mod rights;
 
 use std::time::Duration;
 
@@ -12,14 +18,29 @@ use xebec_tests::waiting::eventually;
 
 const SOON: Duration = Duration::from_secs(60);
 
+const PODS: &str = include_str!("pods.yaml");
+
 #[test]
-fn deployments_are_rolled_out_and_a_node_is_emptied() {
+fn pods_are_worked_with_deployments_rolled_out_and_a_node_emptied() {
     let Some(demo) = Demo::up() else { return };
     let kubectl = Kubectl::new(&demo.kubeconfig());
+    rights::check(&kubectl);
+    streams(&demo, &kubectl);
     rollouts(&kubectl);
     descriptions(&kubectl);
     drain(&kubectl);
     demo.down();
+}
+
+/// Leaves no pod that nobody would make again, which a drain would stand before.
+fn streams(demo: &Demo, kubectl: &Kubectl) {
+    kubectl.with_input(&["apply", "-f", "-"], PODS).expect("applies");
+    let ready = ["wait", "--for=condition=Ready", "pod/box", "pod/prompt", "pod/short", "--timeout=60s"];
+    kubectl.run(&ready).unwrap_or_else(|error| panic!("{error:#}\n{}", demo.logs()));
+    commands::check(demo, kubectl);
+    ports::check(demo, kubectl);
+    logs::check(kubectl);
+    kubectl.with_input(&["delete", "-f", "-", "--timeout=60s"], PODS).expect("deletes");
 }
 
 fn says(kubectl: &Kubectl, args: &[&str], wanted: &str) {

@@ -1,0 +1,215 @@
+//! JSON or YAML as a value, and the fields that it names twice, of which the last one counts, as for every client and
+//! server in Go.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// Fields that are named; what is more says nothing new.
+const MOST_NAMED: usize = 32;
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    pub(super) value: Value,
+    /// The paths of fields that stand there twice, such as `spec.containers[0].image`.
+    pub(super) duplicates: Vec<String>,
+}
+
+impl Fields {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// The deserializer's own.
+    pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let duplicates = RefCell::default();
+        let root = Reader { place: Place { parent: None, step: Step::Root }, duplicates: &duplicates };
+        let value = root.deserialize(deserializer)?;
+        Ok(Self { value, duplicates: duplicates.into_inner() })
+    }
+}
+
+/// A list on the stack, from the leaf to the root.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    parent: Option<&'a Place<'a>>,
+    step: Step<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Root,
+    Field(&'a str),
+    Index(usize),
+}
+
+impl Place<'_> {
+    fn path(&self) -> String {
+        let mut path = self.parent.map(Place::path).unwrap_or_default();
+        match self.step {
+            Step::Root => {}
+            Step::Field(name) if path.is_empty() => path.push_str(name),
+            Step::Field(name) => path.extend([".", name]),
+            Step::Index(index) => path.push_str(&format!("[{index}]")),
+        }
+        path
+    }
+}
+
+/// Reads the value at a place.
+struct Reader<'a> {
+    place: Place<'a>,
+    duplicates: &'a RefCell<Vec<String>>,
+}
+
+impl Reader<'_> {
+    fn below<'b>(&'b self, step: Step<'b>) -> Reader<'b> {
+        Reader { place: Place { parent: Some(&self.place), step }, duplicates: self.duplicates }
+    }
+
+    fn note_twice(&self, field: &str) {
+        let mut duplicates = self.duplicates.borrow_mut();
+        if duplicates.len() < MOST_NAMED {
+            let path = self.below(Step::Field(field)).place.path();
+            if !duplicates.contains(&path) {
+                duplicates.push(path);
+            }
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reader<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.deserialize(deserializer)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(self.below(Step::Index(list.len())))? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(name) = fields.next_key::<String>()? {
+            let value = fields.next_value_seed(self.below(Step::Field(&name)))?;
+            if map.contains_key(&name) {
+                self.note_twice(&name);
+            }
+            map.insert(name, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn json(text: &str) -> Fields {
+        Fields::read(&mut serde_json::Deserializer::from_str(text)).expect("JSON")
+    }
+
+    fn yaml(text: &str) -> Fields {
+        Fields::read(serde_yaml_ng::Deserializer::from_str(text)).expect("YAML")
+    }
+
+    #[test]
+    fn fields_that_stand_there_twice_are_named_and_the_last_one_counts() {
+        let text = r#"{"a": 1, "a": 2, "b": [{"c": 1}, {"c": 1, "c": null}], "d": {"e/f": {}, "e/f": {"g": 1, "g": 2}}}"#;
+        for read in [json(text), yaml(text)] {
+            assert_eq!(read.duplicates, ["a", "b[1].c", "d.e/f.g", "d.e/f"]);
+            let last = serde_json::json!({"a": 2, "b": [{"c": 1}, {"c": null}], "d": {"e/f": {"g": 2}}});
+            assert_eq!(read.value, last);
+        }
+        assert_eq!(json(r#"{"a": 1, "a": 2, "a": 3}"#).duplicates, ["a"], "once is enough");
+        let many: Vec<String> = (0..100).map(|number| format!("\"{number}\": 1, \"{number}\": 2")).collect();
+        assert_eq!(json(&format!("{{{}}}", many.join(","))).duplicates.len(), MOST_NAMED);
+    }
+
+    #[test]
+    fn yaml_is_read_as_json_would_be() {
+        let text = "a: [1, -2, 3.5, .inf, true, ~, 'x', 18446744073709551615]\n1: y\n";
+        let wanted: Value = serde_yaml_ng::from_str(text).expect("YAML");
+        assert_eq!(yaml(text).value, wanted);
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,4}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[a-d]", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn values_are_read_as_they_are(value in value()) {
+            let text = value.to_string();
+            let read = json(&text);
+            prop_assert_eq!(&read.value, &serde_json::from_str::<Value>(&text).expect("JSON"));
+            prop_assert!(read.duplicates.is_empty());
+        }
+    }
+}
