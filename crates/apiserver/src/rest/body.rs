@@ -14,7 +14,9 @@ use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
 use xebec_api::protobuf;
 
-/// Kubernetes' own bound.
+use super::yaml;
+
+/// Kubernetes' own bound, for what is sent and for what it stands for.
 const MOST_BYTES: usize = 3 * 1024 * 1024;
 
 /// What a body is written in.
@@ -33,7 +35,8 @@ pub(super) struct Received {
     media_type: String,
 }
 
-/// Reads the whole body of a request.
+/// Reads the whole body of a request, which may take most of the time that the request has: so its
+/// sender is told that it is the body which is late.
 ///
 /// # Errors
 /// `RequestEntityTooLarge`, `Timeout` for one that comes too slowly, `BadRequest` for one
@@ -41,7 +44,7 @@ pub(super) struct Received {
 pub(super) async fn receive(request: Request<Body>, within: Duration) -> Result<Received, ApiError> {
     let media_type = media_type(request.headers());
     let body = Limited::new(request.into_body(), MOST_BYTES);
-    let read = tokio::time::timeout(within, body.collect()).await;
+    let read = tokio::time::timeout(within / 10 * 9, body.collect()).await;
     let read =
         read.map_err(|_| ApiError::new(Reason::Timeout, "the body of the request did not come in time"))?;
     match read {
@@ -92,8 +95,7 @@ impl Received {
         match encoding {
             Encoding::Json => serde_json::from_slice(&self.bytes)
                 .map_err(|error| bad(format!("the body of the request is no JSON: {error}"))),
-            Encoding::Yaml => serde_yaml_ng::from_slice(&self.bytes)
-                .map_err(|error| bad(format!("the body of the request is no YAML: {error}"))),
+            Encoding::Yaml => yaml::decode(&self.bytes, MOST_BYTES),
             Encoding::Protobuf => protobuf::decode(&self.bytes)
                 .map(Value::Object)
                 .map_err(|error| bad(format!("the body of the request cannot be read as protobuf: {error}"))),

@@ -28,6 +28,7 @@ mod streams;
 mod table;
 mod version;
 mod watch;
+mod yaml;
 
 use std::sync::Arc;
 
