@@ -19,6 +19,7 @@ pub mod clock;
 mod connection;
 mod context;
 mod continue_token;
+mod depth;
 pub mod grpc;
 mod history;
 mod managed_fields;

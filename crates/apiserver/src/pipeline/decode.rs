@@ -1,11 +1,11 @@
 //! Stage 4: is the body an object of the kind that the request names, in the right
-//! place, and does its kind know every field it has.
+//! place, of a depth that can be stored and read again, and does its kind know every field it has.
 
 use xebec_api::check;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
 
-use crate::{FieldValidation, RequestContext, Target};
+use crate::{FieldValidation, RequestContext, Target, depth};
 
 /// The largest object, as JSON; Kubernetes' own bound on a request.
 const MAX_BYTES: usize = 3 * 512 * 1024;
@@ -13,6 +13,8 @@ const MAX_BYTES: usize = 3 * 512 * 1024;
 /// Checks a body against the request's target and completes what may be left out:
 /// `apiVersion`, `kind`, and the namespace.
 pub(crate) fn run(ctx: &RequestContext, object: &mut Object, target: &Target) -> Result<(), ApiError> {
+    // First, as everything behind it goes down into the object.
+    depth::check(object)?;
     check_metadata_shape(object)?;
     check_type(object, target)?;
     check_place(object, target)?;
