@@ -25,6 +25,7 @@ mod history;
 mod managed_fields;
 mod metadata;
 pub mod metrics;
+mod options;
 mod pipeline;
 pub mod pod_streams;
 mod request;

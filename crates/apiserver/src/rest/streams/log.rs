@@ -9,9 +9,9 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use xebec_api::error::ApiError;
 use xebec_rpc::v1;
 
-use super::super::query::invalid;
 use super::{StreamRequest, bad};
 use crate::ApiServer;
+use crate::options::invalid;
 
 pub(super) async fn serve(server: &Arc<ApiServer>, stream: StreamRequest) -> Result<Response, ApiError> {
     if stream.request.method() != http::Method::GET {
