@@ -57,6 +57,7 @@ impl ApiServer {
     ) -> Result<Logs, ApiError> {
         let pod = self.streaming_pod(ctx, "get", &request.namespace, &request.pod, "log").await?;
         request.container = pod::container(&pod, &request.container)?;
+        request.pod_uid = pod::uid(&pod, &request.pod_uid)?;
         let mut node = self.node_of(&pod).await?;
         let pieces = opened(ctx, node.logs(request)).await?;
         let data = |piece: Result<v1::LogsResponse, Status>| match piece {
@@ -87,6 +88,7 @@ impl ApiServer {
             ));
         }
         start.container = pod::container(&pod, &start.container)?;
+        start.pod_uid = pod::uid(&pod, &start.pod_uid)?;
         let mut node = self.node_of(&pod).await?;
         let message = |message| v1::ExecRequest { message: Some(message) };
         let requests = Requests::of(exec_request::Message::Start(start), input, message);
@@ -107,6 +109,7 @@ impl ApiServer {
         let pod = self.streaming_pod(ctx, verb, &start.namespace, &start.pod, "attach").await?;
         pod::check_not_over(&pod, "attach to")?;
         start.container = pod::container(&pod, &start.container)?;
+        start.pod_uid = pod::uid(&pod, &start.pod_uid)?;
         let mut node = self.node_of(&pod).await?;
         let message = |message| v1::AttachRequest { message: Some(message) };
         let requests = Requests::of(attach_request::Message::Start(start), input, message);
@@ -131,7 +134,7 @@ impl ApiServer {
             return Err(ApiError::new(Reason::BadRequest, why));
         }
         let node = self.node_of(&pod).await?;
-        Ok(Ports::new(node, ctx.clone(), namespace.to_owned(), name.to_owned()))
+        Ok(Ports::new(node, ctx.clone(), &pod))
     }
 
     /// A client of the agent of a pod's node.

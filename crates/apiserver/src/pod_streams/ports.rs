@@ -4,6 +4,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use tonic::transport::Channel;
 use xebec_api::error::{ApiError, Reason};
+use xebec_api::object::Object;
 use xebec_rpc::error::from_status;
 use xebec_rpc::node::v1::node_client::NodeClient;
 use xebec_rpc::v1::{self, port_forward_request, port_forward_response};
@@ -22,16 +23,13 @@ pub struct Ports {
     ctx: RequestContext,
     namespace: String,
     pod: String,
+    uid: String,
 }
 
 impl Ports {
-    pub(super) fn new(
-        node: NodeClient<Channel>,
-        ctx: RequestContext,
-        namespace: String,
-        pod: String,
-    ) -> Self {
-        Self { node, ctx, namespace, pod }
+    pub(super) fn new(node: NodeClient<Channel>, ctx: RequestContext, pod: &Object) -> Self {
+        let [namespace, pod, uid] = [pod.namespace(), pod.name(), pod.uid()].map(str::to_owned);
+        Self { node, ctx, namespace, pod, uid }
     }
 
     /// One connection; dropping what it gives closes it.
@@ -46,8 +44,8 @@ impl Ports {
         if !(1..=65535).contains(&port) {
             return Err(ApiError::new(Reason::BadRequest, format!("port: {port} must be 1 to 65535")));
         }
-        let (namespace, pod) = (self.namespace.clone(), self.pod.clone());
-        let start = port_forward_request::Start { namespace, pod, port };
+        let (namespace, pod, pod_uid) = (self.namespace.clone(), self.pod.clone(), self.uid.clone());
+        let start = port_forward_request::Start { namespace, pod, port, pod_uid };
         let message = |message| v1::PortForwardRequest { message: Some(message) };
         let requests = Requests::of(port_forward_request::Message::Start(start), input, message);
         let answers = opened(&self.ctx, self.node.clone().port_forward(requests)).await?;

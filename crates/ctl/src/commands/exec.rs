@@ -44,6 +44,7 @@ pub(crate) async fn run(session: &Session, args: &ExecArgs, out: &mut Out) -> Re
         stdin: given.stdin,
         tty: given.tty,
         size: terminal::size().filter(|_| given.tty),
+        pod_uid: pod.uid().to_owned(),
     };
     let (sender, requests) =
         process::requests(ExecRequest { message: Some(exec_request::Message::Start(start)) });

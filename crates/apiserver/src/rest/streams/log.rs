@@ -54,5 +54,6 @@ fn options(stream: &StreamRequest) -> Result<v1::LogsRequest, ApiError> {
         timestamps: query.flag("timestamps"),
         limit_bytes,
         since_time: query.get("sinceTime").to_owned(),
+        ..v1::LogsRequest::default()
     })
 }
