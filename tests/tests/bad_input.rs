@@ -6,8 +6,11 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use expect_test::expect;
-use xebec_tests::masters::Masters;
+use serde_json::{Value, json};
+use xebec_tests::masters::{Masters, write_private};
 use xebec_tests::outcome::refusal;
 use xebec_tests::programs;
 
@@ -135,11 +138,12 @@ fn what_is_no_manifest_or_too_much_of_one_is_refused() {
             "}".repeat(levels)
         )
     };
-    let files: [(&str, Vec<u8>); 6] = [
+    let files: [(&str, Vec<u8>); 7] = [
         ("empty.yaml", Vec::new()),
         ("only-comments.yaml", b"# nothing\n---\n# more of it\n".to_vec()),
         ("large.yaml", large.clone().into_bytes()),
-        ("deep.yaml", deep(100).into_bytes()),
+        ("deep.yaml", deep(90).into_bytes()),
+        ("too-deep.yaml", deep(100).into_bytes()),
         ("deeper.yaml", deep(5_000).into_bytes()),
         ("noise.yaml", (0..=255).cycle().take(4096).collect()),
     ];
@@ -163,6 +167,7 @@ fn what_is_no_manifest_or_too_much_of_one_is_refused() {
         error: there is no object in DIR/only-comments.yaml
         error: configmap/large: the manifest has 3000104 bytes, more than the 262144 that `xctl apply` can keep in an annotation for the next time: use `xctl create -f`
         error: configmap/deep: ConfigMap "deep" is invalid: data[a]: invalid type: map, expected a string
+        error: configmap/deep: the object has more than 100 lists and maps within each other
         error: DIR/deeper.yaml: document 1 (line 4): recursion limit exceeded
         error: DIR/noise.yaml: stream did not contain valid UTF-8
         error: configmap/large: the object has 3000104 bytes; 1572864 are the limit
@@ -170,6 +175,78 @@ fn what_is_no_manifest_or_too_much_of_one_is_refused() {
         error: there is no kind "podz" (did you mean "pods"?): `xctl api-resources` lists them
     "#]].assert_eq(&all);
     nothing_panicked(&masters);
+}
+
+/// What a master would have died of, sent by somebody who may: each is answered, and it goes on.
+#[test]
+fn a_small_request_that_asks_for_much_is_refused() {
+    let masters = Masters::one();
+    masters.xctl().run(&["create", "configmap", "settings", "--from-literal=a=b"]).expect("made");
+    let maps = "/api/v1/namespaces/default/configmaps";
+    let one = format!("{maps}/settings");
+    let aliases = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), "*a, ".repeat(500_000));
+    let doubled: Vec<Value> =
+        (0..35).map(|n| json!({"op": "copy", "from": "/data", "path": format!("/data/{n}")})).collect();
+    let level = [
+        json!({"op": "add", "path": "/b", "value": {}}),
+        json!({"op": "move", "from": "/a", "path": "/b/a"}),
+        json!({"op": "move", "from": "/b", "path": "/a"}),
+    ];
+    let mut nested = vec![json!({"op": "add", "path": "/a", "value": {}})];
+    nested.extend(vec![level; 3_000].concat());
+    let deep = (0..110).fold(json!(1), |inner, _| json!({"a": inner}));
+    let revision = json!({"metadata": {"name": "deep"}, "revision": 1, "data": deep});
+    let patch = "application/json-patch+json";
+    let mut told = String::new();
+    for (method, path, content_type, body) in [
+        ("POST", maps, "application/yaml", aliases),
+        ("PATCH", &one, patch, Value::from(doubled).to_string()),
+        ("PATCH", &one, patch, Value::from(nested).to_string()),
+        (
+            "POST",
+            "/apis/apps/v1/namespaces/default/controllerrevisions",
+            "application/json",
+            revision.to_string(),
+        ),
+    ] {
+        let (code, status) = send(&masters, method, path, content_type, &body);
+        told.push_str(&format!("{code} {}\n", status["message"].as_str().unwrap_or_default()));
+    }
+    expect![[r#"
+        413 Request entity too large: as JSON it has more than 3145728 bytes
+        413 the JSON patch copies and moves more than 33554432 bytes: send the values themselves, or several patches
+        400 the object has more than 100 lists and maps within each other
+        400 the object has more than 100 lists and maps within each other
+    "#]]
+    .assert_eq(&told);
+    let settings = masters.xctl().json(&["get", "configmap", "settings"]).expect("it is there");
+    assert_eq!(settings["data"], json!({"a": "b"}), "nothing is half done");
+    nothing_panicked(&masters);
+}
+
+/// The code and the body of an answer to the administrator.
+fn send(masters: &Masters, method: &str, path: &str, content_type: &str, body: &str) -> (String, Value) {
+    let user = masters.admin()["users"][0]["user"].clone();
+    let file = |name: &str, field: &str| {
+        let path = masters.dir().join(name);
+        let text = BASE64_STANDARD.decode(user[field].as_str().expect("a credential")).expect("base64");
+        write_private(&path, &String::from_utf8(text).expect("PEM"));
+        path
+    };
+    let (cert, key) = (file("admin.crt", "client-certificate-data"), file("admin.key", "client-key-data"));
+    let sent = masters.dir().join("body");
+    fs::write(&sent, body).expect("a body");
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--write-out", "\n%{http_code}", "--request", method, "--cacert"]);
+    curl.arg(masters.dir_of("m1").join("data/pki/ca.crt"));
+    curl.arg("--cert").arg(cert).arg("--key").arg(key);
+    curl.args(["--header", &format!("content-type: {content_type}"), "--data-binary"]);
+    curl.arg(format!("@{}", sent.display()));
+    let output = curl.arg(format!("https://{}{path}", masters.client_address("m1"))).output().expect("curl");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = String::from_utf8(output.stdout).expect("text");
+    let (body, code) = told.rsplit_once('\n').expect("the code comes last");
+    (code.to_owned(), serde_json::from_str(body).unwrap_or_default())
 }
 
 #[test]

@@ -236,6 +236,23 @@ fn verbs_of_typed_clients_work() {
     }
 }
 
+#[test]
+fn a_drain_that_is_tried_out_evicts_nobody() {
+    let masters = Masters::one();
+    let kubectl = masters.kubectl();
+    let objects = r#"{"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n9"}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "lone"},
+         "spec": {"nodeName": "n9", "containers": [{"name": "a", "image": "b"}]}}]}"#;
+    kubectl.with_input(&["create", "-f", "-"], objects).expect("made");
+    let before = kubectl.json(&["get", "pod", "lone"]).expect("a pod");
+    let told = kubectl.run(&["drain", "n9", "--dry-run=server", "--force"]).expect("tried out");
+    assert_eq!(told.lines().last(), Some("node/n9 drained (server dry run)"), "{told}");
+    let after = kubectl.json(&["get", "pod", "lone"]).expect("it is left alone");
+    assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
+    assert_eq!(after["metadata"].get("deletionTimestamp"), None);
+}
+
 /// A token of the ServiceAccount `default`.
 fn token(kubectl: &Kubectl) -> String {
     kubectl.run(&["create", "token", "default"]).expect("a token").trim().to_owned()

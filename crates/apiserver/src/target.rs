@@ -102,6 +102,13 @@ impl Target {
         }
     }
 
+    /// The namespace whose roles decide about it. As in Kubernetes, a Namespace lies within itself, so
+    /// that a role in it gives rights to it; one that is to be made does not yet.
+    pub(crate) fn rights_namespace(&self, verb: &str) -> &str {
+        let is_namespace = self.row.group.is_empty() && self.row.plural == "namespaces";
+        if is_namespace && verb != "create" { &self.name } else { &self.namespace }
+    }
+
     /// `pods "web" not found`.
     #[must_use]
     pub fn not_found(&self) -> ApiError {

@@ -3,6 +3,9 @@
 //! Background: an object goes once all its owners are gone. Foreground: an owner with the
 //! finalizer `foregroundDeletion` waits until the dependents that block it are gone.
 //! Orphan: an owner with the finalizer `orphan` first lets its dependents go free.
+//!
+//! An owner that has a namespace owns only what lies in the same one. An object without a namespace
+//! that names such an owner is left alone, and told so by an event.
 
 mod owners;
 
@@ -20,6 +23,7 @@ use owners::{OwnerState, resource_of, resource_of_reference};
 
 const FOREGROUND: &str = "foregroundDeletion";
 const ORPHAN: &str = "orphan";
+const COMPONENT: &str = "garbage-collector-controller";
 
 /// See the module.
 pub(crate) struct GarbageCollector;
@@ -121,11 +125,16 @@ fn collect(view: &dyn View, resource: &str, object: &Object, plan: &mut Plan) {
     }
     let states: Vec<OwnerState> =
         references.iter().map(|reference| owners::state(view, object, reference)).collect();
-    let solid = states.contains(&OwnerState::Lives);
-    if solid {
+    for (reference, _) in
+        references.iter().zip(&states).filter(|(_, state)| **state == OwnerState::Unknowable)
+    {
+        tell_unknowable(view, object, reference, plan);
+    }
+    let stays = |state: &OwnerState| matches!(state, OwnerState::Lives | OwnerState::Unknowable);
+    if states.iter().any(stays) {
         let mut kept = object.clone();
         for (reference, state) in references.iter().zip(&states) {
-            if *state != OwnerState::Lives {
+            if !stays(state) {
                 kept = released(kept, reference.get("uid").and_then(Value::as_str).unwrap_or_default());
             }
         }
@@ -139,17 +148,31 @@ fn collect(view: &dyn View, resource: &str, object: &Object, plan: &mut Plan) {
     }
 }
 
-fn has_dependents(view: &dyn View, object: &Object) -> bool {
-    let dependents = view.owned_by(object.uid());
-    dependents.iter().any(|dependent| blocks(dependent, object.uid()))
+fn tell_unknowable(view: &dyn View, object: &Object, reference: &Value, plan: &mut Plan) {
+    let text = |key| reference.get(key).and_then(Value::as_str).unwrap_or_default();
+    let message = format!(
+        "ownerRef [{}/{}, name: {}, uid: {}] names an owner that has a namespace, which this object has not: it owns nothing here",
+        text("apiVersion"),
+        text("kind"),
+        text("name"),
+        text("uid")
+    );
+    plan.warn_once(view, COMPONENT, object, "OwnerRefInvalidNamespace", message);
 }
 
-/// Whether a dependent must be gone before its owner may go.
-fn blocks(dependent: &Object, owner_uid: &str) -> bool {
-    references(dependent).iter().any(|reference| {
-        let ours = reference.get("uid").and_then(Value::as_str) == Some(owner_uid);
-        ours && reference.get("blockOwnerDeletion") == Some(&Value::Bool(true))
-    })
+fn has_dependents(view: &dyn View, object: &Object) -> bool {
+    let dependents = view.owned_by(object.uid());
+    dependents.iter().any(|dependent| blocks(dependent, object))
+}
+
+/// Whether a dependent must be gone before its owner may go: not where it lies out of its reach.
+fn blocks(dependent: &Object, owner: &Object) -> bool {
+    let within_reach = owner.namespace().is_empty() || owner.namespace() == dependent.namespace();
+    within_reach
+        && references(dependent).iter().any(|reference| {
+            let ours = reference.get("uid").and_then(Value::as_str) == Some(owner.uid());
+            ours && reference.get("blockOwnerDeletion") == Some(&Value::Bool(true))
+        })
 }
 
 /// An object on its way out: sets its dependents free, or waits for those that block it.
@@ -162,7 +185,7 @@ fn leave(view: &dyn View, object: &Object, plan: &mut Plan) {
         }
         plan.update(object, without_finalizer(object.clone(), ORPHAN));
     } else if has_finalizer(object, FOREGROUND)
-        && !dependents.iter().any(|dependent| blocks(dependent, object.uid()))
+        && !dependents.iter().any(|dependent| blocks(dependent, object))
     {
         plan.update(object, without_finalizer(object.clone(), FOREGROUND));
     }

@@ -13,7 +13,7 @@ use xebec_dataplane::ingress::{Problem, Sources, ingress_table, is_served};
 
 use crate::controller::{Controller, ObjectKey};
 use crate::plan::Plan;
-use crate::resources::{EVENTS, INGRESS_CLASSES, INGRESSES, NODES, SECRETS, SERVICES};
+use crate::resources::{INGRESS_CLASSES, INGRESSES, NODES, SECRETS, SERVICES};
 use crate::view::View;
 
 const COMPONENT: &str = "ingress-controller";
@@ -100,14 +100,7 @@ fn tell(view: &dyn View, ingresses: &[Object], problem: &Problem, plan: &mut Pla
     let is_meant =
         |object: &&Object| object.namespace() == problem.namespace && object.name() == problem.ingress;
     let Some(ingress) = ingresses.iter().find(is_meant) else { return };
-    let told = view.list(EVENTS, Some(&problem.namespace)).iter().any(|event| {
-        event.text(&["involvedObject", "uid"]) == ingress.uid()
-            && event.text(&["reason"]) == problem.reason
-            && event.text(&["message"]) == problem.message
-    });
-    if !told {
-        plan.warn(COMPONENT, ingress, problem.reason, problem.message.clone());
-    }
+    plan.warn_once(view, COMPONENT, ingress, problem.reason, problem.message.clone());
 }
 
 #[cfg(test)]

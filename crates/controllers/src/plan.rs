@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use xebec_api::object::Object;
 
+use crate::resources::EVENTS;
+use crate::view::View;
+
 /// The writes of one reconcile. The driver executes them in order, stops at the first
 /// that fails, and reconciles the key again later.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -159,6 +162,27 @@ impl Plan {
 
     pub(crate) fn warn(&mut self, component: &'static str, about: &Object, reason: &str, message: String) {
         self.push_event(EventKind::Warning, component, about, reason, message);
+    }
+
+    /// As [`Plan::warn`], unless the very same is written already: for what is seen at every look.
+    pub(crate) fn warn_once(
+        &mut self,
+        view: &dyn View,
+        component: &'static str,
+        about: &Object,
+        reason: &str,
+        message: String,
+    ) {
+        let namespace =
+            Some(about.namespace()).filter(|namespace| !namespace.is_empty()).unwrap_or("default");
+        let told = view.list(EVENTS, Some(namespace)).iter().any(|event| {
+            event.text(&["involvedObject", "uid"]) == about.uid()
+                && event.text(&["reason"]) == reason
+                && event.text(&["message"]) == message
+        });
+        if !told {
+            self.warn(component, about, reason, message);
+        }
     }
 
     fn push_event(

@@ -22,7 +22,7 @@ impl NodeService {
         &self,
         request: v1::LogsRequest,
     ) -> Result<Answers<v1::LogsResponse>, Status> {
-        let sandbox = self.sandbox(&request.namespace, &request.pod).await?;
+        let sandbox = self.sandbox(&request.namespace, &request.pod, &request.pod_uid).await?;
         let container = named(&sandbox, &request.container)?;
         let folder = self.0.config.data_dir.join("logs").join(&sandbox.pod_uid).join(&container);
         let path = logs::file(&folder, request.previous).ok_or_else(|| {

@@ -30,16 +30,28 @@ impl NodeService {
         Self(agent)
     }
 
-    async fn sandbox(&self, namespace: &str, pod: &str) -> Result<Sandbox, Status> {
+    /// A pod's sandbox. The name alone may stand for another pod, one before or after it; a master of an earlier
+    /// version knows no more than that.
+    async fn sandbox(&self, namespace: &str, pod: &str, uid: &str) -> Result<Sandbox, Status> {
         let all = self.0.runtime.list().await.map_err(|error| refusal(&error))?;
-        let found =
-            all.into_iter().filter(|s| s.namespace == namespace && s.name == pod).max_by_key(|s| s.alive);
+        let is_meant = |sandbox: &Sandbox| {
+            sandbox.namespace == namespace
+                && sandbox.name == pod
+                && (uid.is_empty() || sandbox.pod_uid == uid)
+        };
+        let found = all.into_iter().filter(is_meant).max_by_key(|sandbox| sandbox.alive);
         found.ok_or_else(|| bad(format!("pod {pod:?} has not started on this node yet")))
     }
 
     /// The pod's uid and the running run of a container.
-    async fn running(&self, namespace: &str, pod: &str, container: &str) -> Result<(String, String), Status> {
-        let sandbox = self.sandbox(namespace, pod).await?;
+    async fn running(
+        &self,
+        namespace: &str,
+        pod: &str,
+        uid: &str,
+        container: &str,
+    ) -> Result<(String, String), Status> {
+        let sandbox = self.sandbox(namespace, pod, uid).await?;
         let container = named(&sandbox, container)?;
         let run = newest(Some(&sandbox), &container).filter(|(_, state)| is_running(state));
         let (_, state) = run.ok_or_else(|| bad(format!("container {container:?} does not run")))?;

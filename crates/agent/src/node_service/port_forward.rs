@@ -30,7 +30,7 @@ impl NodeService {
         let port = u16::try_from(start.port).ok().filter(|port| *port > 0);
         let port =
             port.ok_or_else(|| bad(format!("port: {} is no port: it must be 1 to 65535", start.port)))?;
-        let sandbox = self.sandbox(&start.namespace, &start.pod).await?;
+        let sandbox = self.sandbox(&start.namespace, &start.pod, &start.pod_uid).await?;
         let stream = self.0.runtime.connect(&sandbox.pod_uid, port).await;
         let (reader, writer) = stream.map_err(|error| refusal(&error))?.into_split();
         let (answers, receiver) = mpsc::channel(WAITING);

@@ -68,9 +68,9 @@ impl ResourcesService {
         let (ctx, request) = self.open(request)?;
         let encoding = request.encoding();
         let target = convert::target(request.target)?;
-        let object = object::decode(request.object)?;
         let ctx = convert::writing(ctx, request.field_manager, request.dry_run);
-        let object = self.server.create(&ctx, &target, object).await?;
+        let body = async { object::decode(request.object) };
+        let object = self.server.create_from(&ctx, &target, body).await?;
         Ok(convert::response(&object, encoding))
     }
 
@@ -81,9 +81,9 @@ impl ResourcesService {
         let (ctx, request) = self.open(request)?;
         let encoding = request.encoding();
         let target = convert::target(request.target)?;
-        let object = object::decode(request.object)?;
         let ctx = convert::writing(ctx, request.field_manager, request.dry_run);
-        let object = self.server.update(&ctx, &target, object).await?;
+        let body = async { object::decode(request.object) };
+        let object = self.server.update_from(&ctx, &target, body).await?;
         Ok(convert::response(&object, encoding))
     }
 
@@ -91,9 +91,9 @@ impl ResourcesService {
         let (ctx, request) = self.open(request)?;
         let (encoding, kind) = (request.encoding(), request.r#type());
         let target = convert::target(request.target)?;
-        let patch = convert::patch(kind, request.patch)?;
         let ctx = convert::writing(ctx, request.field_manager, request.dry_run);
-        let object = self.server.patch(&ctx, &target, &patch).await?;
+        let body = async { convert::patch(kind, request.patch) };
+        let object = self.server.patch_from(&ctx, &target, body).await?;
         Ok(convert::response(&object, encoding))
     }
 

@@ -20,8 +20,9 @@ impl ApiServer {
         selectors: Selectors<'_>,
     ) -> Result<(), ApiError> {
         let resource = target.resource();
+        let namespace = target.rights_namespace(verb.as_str());
         let mut attributes =
-            Attributes::new(verb.as_str(), target.row.group, &resource, &target.namespace, &target.name);
+            Attributes::new(verb.as_str(), target.row.group, &resource, namespace, &target.name);
         attributes.field_selector = selectors.field;
         self.check_access(ctx, &attributes).await
     }
@@ -33,7 +34,8 @@ impl ApiServer {
     /// `Forbidden`, logged, in Kubernetes' words.
     pub fn authorize(&self, ctx: &RequestContext, verb: &str, target: &Target) -> Result<(), ApiError> {
         let resource = target.resource();
-        let attributes = Attributes::new(verb, target.row.group, &resource, &target.namespace, &target.name);
+        let namespace = target.rights_namespace(verb);
+        let attributes = Attributes::new(verb, target.row.group, &resource, namespace, &target.name);
         if self.authorizer().allows(&self.state(), &ctx.user, &attributes) {
             return Ok(());
         }

@@ -1,12 +1,12 @@
 //! Stage 4: is the body an object of the kind that the request names, in the right
-//! place, and does its kind know every field it has.
+//! place, of a depth that can be stored and read again, and does its kind know every field it has.
 
 use xebec_api::check;
 use xebec_api::error::{ApiError, FieldError, Reason};
 use xebec_api::object::Object;
 use xebec_api::resource::Resource;
 
-use crate::{FieldValidation, RequestContext, Target};
+use crate::{FieldValidation, RequestContext, Target, depth};
 
 /// The largest object, as JSON; Kubernetes' own bound on a request.
 const MAX_BYTES: usize = 3 * 512 * 1024;
@@ -28,6 +28,8 @@ pub(crate) fn run(
     target: &Target,
     sent: Sent,
 ) -> Result<(), ApiError> {
+    // First, as everything behind it goes down into the object.
+    depth::check(object)?;
     check_metadata_shape(object)?;
     check_type(object, target)?;
     check_place(object, target)?;

@@ -58,6 +58,7 @@ impl ApiServer {
         let pod = self.streaming_pod(ctx, "get", &request.namespace, &request.pod, "log").await?;
         let container = pod::container(&pod, &request.container)?;
         request.container.clone_from(&container);
+        request.pod_uid = pod::uid(&pod, &request.pod_uid)?;
         let mut node = self.node_of(&pod).await?;
         let previous = request.previous;
         let pieces = match opened(ctx, node.logs(request)).await {
@@ -94,6 +95,7 @@ impl ApiServer {
             ));
         }
         start.container = pod::container(&pod, &start.container)?;
+        start.pod_uid = pod::uid(&pod, &start.pod_uid)?;
         let mut node = self.node_of(&pod).await?;
         let message = |message| v1::ExecRequest { message: Some(message) };
         let requests = Requests::of(exec_request::Message::Start(start), input, message);
@@ -114,6 +116,7 @@ impl ApiServer {
         let pod = self.streaming_pod(ctx, verb, &start.namespace, &start.pod, "attach").await?;
         pod::check_not_over(&pod, "attach to")?;
         start.container = pod::container(&pod, &start.container)?;
+        start.pod_uid = pod::uid(&pod, &start.pod_uid)?;
         let mut node = self.node_of(&pod).await?;
         let message = |message| v1::AttachRequest { message: Some(message) };
         let requests = Requests::of(attach_request::Message::Start(start), input, message);

@@ -76,6 +76,19 @@ pub(super) fn container(pod: &Object, named: &str) -> Result<String, ApiError> {
     }
 }
 
+/// The pod's uid, for its agent to tell it from another of the same name; refuses a pod that is not the one which was
+/// asked for.
+pub(super) fn uid(pod: &Object, asked: &str) -> Result<String, ApiError> {
+    if asked.is_empty() || asked == pod.uid() {
+        return Ok(pod.uid().to_owned());
+    }
+    let (name, found) = (pod.name(), pod.uid());
+    let why = format!(
+        "the pod {name:?} that was asked for, uid {asked}, is gone: another, uid {found}, has its name"
+    );
+    Err(ApiError::new(Reason::Conflict, why))
+}
+
 /// Refuses a pod whose containers have all ended.
 pub(super) fn check_not_over(object: &Object, what: &str) -> Result<(), ApiError> {
     if !pod::is_terminal(object) {
@@ -174,5 +187,15 @@ mod tests {
         assert_eq!(told(json!({"terminated": {}})), [None, Some("container not found (\"a\")".to_owned())]);
         assert_eq!(told(json!({"running": {}})), [None, None]);
         assert_eq!(check_started(&pod(json!({})), "b"), Ok(()));
+    }
+
+    #[test]
+    fn a_namesake_is_not_the_pod_that_was_asked_for() {
+        let pod = json!({"metadata": {"name": "web", "uid": "u2"}});
+        let pod = Object::from_json(pod.to_string().as_bytes()).expect("an object");
+        assert_eq!((uid(&pod, ""), uid(&pod, "u2")), (Ok("u2".into()), Ok("u2".into())));
+        let refused = uid(&pod, "u1").expect_err("another");
+        let words = "the pod \"web\" that was asked for, uid u1, is gone: another, uid u2, has its name";
+        assert_eq!((refused.reason, refused.message.as_str()), (Reason::Conflict, words));
     }
 }

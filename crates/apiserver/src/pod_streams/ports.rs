@@ -50,8 +50,8 @@ impl Ports {
         if !(1..=65535).contains(&port) {
             return Err(ApiError::new(Reason::BadRequest, format!("port: {port} must be 1 to 65535")));
         }
-        let (namespace, pod) = (self.namespace.clone(), self.pod.clone());
-        let start = port_forward_request::Start { namespace, pod, port };
+        let (namespace, pod, pod_uid) = (self.namespace.clone(), self.pod.clone(), self.uid.clone());
+        let start = port_forward_request::Start { namespace, pod, port, pod_uid };
         let message = |message| v1::PortForwardRequest { message: Some(message) };
         let requests = Requests::of(port_forward_request::Message::Start(start), input, message);
         let answers = opened(&self.ctx, self.node.clone().port_forward(requests)).await?;

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-use xebec_api::error::{ApiError, Reason};
+use xebec_api::error::ApiError;
 use xebec_api::object::Object;
 
-use super::query::{Query, invalid};
-use crate::{
-    ApiServer, DeleteOptions, FieldValidation, ListOptions, Propagation, RequestContext, WatchOptions,
-};
+use super::query::Query;
+use crate::options::{dry_run, invalid, not_supported, of_delete, propagation};
+use crate::{ApiServer, DeleteOptions, FieldValidation, ListOptions, RequestContext, WatchOptions};
 
 /// A watch without a limit of its own ends after half an hour to an hour, so that watchers
 /// spread over the masters again.
@@ -99,66 +97,8 @@ pub(super) fn delete(query: &Query, body: Option<&Object>) -> Result<(DeleteOpti
         };
         return Ok((options, dry_run(query.all("dryRun"))?));
     };
-    if !matches!(body.kind(), "" | "DeleteOptions") {
-        let message = format!("expected DeleteOptions in the body of a delete, found {}", body.kind());
-        return Err(ApiError::new(Reason::BadRequest, message));
-    }
-    let grace_seconds = match body.get(&["gracePeriodSeconds"]) {
-        None | Some(Value::Null) => None,
-        Some(value) => Some(value.as_u64().ok_or_else(|| {
-            invalid(
-                "gracePeriodSeconds",
-                format!("Invalid value: {value}: must be a number that is not negative"),
-            )
-        })?),
-    };
-    let precondition = |field: &str| {
-        let text = body.text(&["preconditions", field]);
-        (!text.is_empty()).then(|| text.to_owned())
-    };
-    let orphan = body.get(&["orphanDependents"]).and_then(Value::as_bool);
-    let options = DeleteOptions {
-        grace_seconds,
-        uid: precondition("uid"),
-        resource_version: precondition("resourceVersion"),
-        propagation: propagation(body.text(&["propagationPolicy"]), orphan)?,
-    };
-    let tried = body.get(&["dryRun"]).and_then(Value::as_array);
-    let tried = tried.into_iter().flatten().map(|value| value.as_str().unwrap_or_default());
-    Ok((options, dry_run(tried)? || dry_run(query.all("dryRun"))?))
-}
-
-fn propagation(policy: &str, orphan: Option<bool>) -> Result<Propagation, ApiError> {
-    match (policy, orphan) {
-        ("Background", None) | ("", None | Some(false)) => Ok(Propagation::Background),
-        ("Foreground", None) => Ok(Propagation::Foreground),
-        ("Orphan", None) | ("", Some(true)) => Ok(Propagation::Orphan),
-        (_, Some(_)) => {
-            let why = "Invalid value: orphanDependents and deletionPropagation cannot be both set";
-            Err(invalid("propagationPolicy", why))
-        }
-        (other, None) => {
-            Err(not_supported("propagationPolicy", other, &["Foreground", "Background", "Orphan"]))
-        }
-    }
-}
-
-fn dry_run<'a>(values: impl Iterator<Item = &'a str>) -> Result<bool, ApiError> {
-    let mut dry = false;
-    for value in values {
-        match value {
-            "" => {}
-            "All" => dry = true,
-            other => return Err(not_supported("dryRun", other, &["All"])),
-        }
-    }
-    Ok(dry)
-}
-
-fn not_supported(name: &str, value: &str, supported: &[&str]) -> ApiError {
-    let supported: Vec<String> = supported.iter().map(|value| format!("{value:?}")).collect();
-    let why = format!("Unsupported value: {value:?}: supported values: {}", supported.join(", "));
-    invalid(name, why)
+    let (options, tried) = of_delete(body)?;
+    Ok((options, tried || dry_run(query.all("dryRun"))?))
 }
 
 fn forbidden(why: &str) -> ApiError {
@@ -168,7 +108,9 @@ fn forbidden(why: &str) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::Propagation;
+    use serde_json::{Value, json};
+    use xebec_api::error::Reason;
 
     fn query(text: &str) -> Query {
         Query::of(&format!("/x?{text}").parse().expect("a target"))

@@ -1,7 +1,9 @@
 //! The query of a request, read as Kubernetes reads it.
 
 use http::Uri;
-use xebec_api::error::{ApiError, FieldError};
+use xebec_api::error::ApiError;
+
+use crate::options::invalid;
 
 /// Names and values, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,11 +66,6 @@ impl Query {
             },
         }
     }
-}
-
-/// A parameter that breaks a rule.
-pub(super) fn invalid(name: &str, why: impl Into<String>) -> ApiError {
-    ApiError::invalid("meta.k8s.io", "Options", "", vec![FieldError::invalid(name, why)])
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use super::streams::{self, StreamRequest};
 use super::table::Include;
 use super::{Face, Query, Reply, negotiate, options, reply, watch};
 use crate::pipeline::decode::{self, Sent};
-use crate::{ApiServer, Patch, RequestContext, Target, Verb};
+use crate::{ApiServer, DeleteOptions, Patch, RequestContext, Target, Verb};
 
 /// Kinds whose delete answers with the object even when it is gone at once.
 const ANSWER_WITH_OBJECT: [&str; 7] = [
@@ -33,7 +33,7 @@ const ANSWER_WITH_OBJECT: [&str; 7] = [
 ];
 const PATCH_TYPES: &str = "application/json-patch+json, application/merge-patch+json";
 
-/// One request about a resource.
+/// One request about a resource. Its body is read once the verb has let its sender through.
 struct Call {
     server: Arc<ApiServer>,
     ctx: RequestContext,
@@ -76,16 +76,11 @@ async fn answer(
         Verb::Get => call.get().await,
         Verb::List => call.list().await,
         Verb::Watch => call.watch().await,
-        Verb::Create | Verb::Update | Verb::Patch | Verb::Delete | Verb::DeleteCollection => {
-            let body = body::receive(request, call.ctx.timeout).await?;
-            match verb {
-                Verb::Create => call.create(&body).await,
-                Verb::Update => call.update(&body).await,
-                Verb::Patch => call.patch(&body).await,
-                Verb::Delete => call.delete(&body).await,
-                _ => call.delete_collection(&body).await,
-            }
-        }
+        Verb::Create => call.create(request).await,
+        Verb::Update => call.update(request).await,
+        Verb::Patch => call.patch(request).await,
+        Verb::Delete => call.delete(request).await,
+        Verb::DeleteCollection => call.delete_collection(request).await,
     }
 }
 
@@ -128,23 +123,28 @@ impl Call {
         watch::respond(opened, self.target, shown)
     }
 
-    async fn create(self, body: &Received) -> Result<Response, ApiError> {
+    async fn create(self, request: Request) -> Result<Response, ApiError> {
         let ctx = options::write(self.ctx.clone(), &self.query)?;
-        let object = self.server.create(&ctx, &self.target, self.whole(&ctx, body)?).await?;
+        let body = async { self.whole(&ctx, &self.receive(request).await?) };
+        let object = self.server.create_from(&ctx, &self.target, body).await?;
         Ok(self.send(StatusCode::CREATED, object))
     }
 
-    async fn update(self, body: &Received) -> Result<Response, ApiError> {
+    async fn update(self, request: Request) -> Result<Response, ApiError> {
         let ctx = options::write(self.ctx.clone(), &self.query)?;
-        let object = self.server.update(&ctx, &self.target, self.whole(&ctx, body)?).await?;
+        let body = async { self.whole(&ctx, &self.receive(request).await?) };
+        let object = self.server.update_from(&ctx, &self.target, body).await?;
         Ok(self.send(StatusCode::OK, object))
     }
 
-    async fn patch(self, body: &Received) -> Result<Response, ApiError> {
+    async fn patch(self, request: Request) -> Result<Response, ApiError> {
         let ctx = options::write(self.ctx.clone(), &self.query)?;
-        let (patch, duplicates) = patch(body)?;
-        decode::check_duplicates(&ctx, self.target.row, Sent::Patch, &duplicates)?;
-        let object = self.server.patch(&ctx, &self.target, &patch).await?;
+        let body = async {
+            let (patch, duplicates) = patch(&self.receive(request).await?)?;
+            decode::check_duplicates(&ctx, self.target.row, Sent::Patch, &duplicates)?;
+            Ok(patch)
+        };
+        let object = self.server.patch_from(&ctx, &self.target, body).await?;
         Ok(self.send(StatusCode::OK, object))
     }
 
@@ -155,11 +155,9 @@ impl Call {
         Ok(object)
     }
 
-    async fn delete(self, body: &Received) -> Result<Response, ApiError> {
-        let sent = if body.is_empty() { None } else { Some(body.object()?.0) };
-        let (options, dry_run) = options::delete(&self.query, sent.as_ref())?;
-        let ctx = RequestContext { dry_run, ..self.ctx.clone() };
-        let object = self.server.delete(&ctx, &self.target, &options).await?;
+    async fn delete(self, request: Request) -> Result<Response, ApiError> {
+        let asked = self.delete_options(request);
+        let object = self.server.delete_from(&self.ctx, &self.target, asked).await?;
         let stays = object.is_terminating() || ANSWER_WITH_OBJECT.contains(&self.target.row.plural);
         if stays {
             return Ok(self.send(StatusCode::OK, object));
@@ -167,13 +165,21 @@ impl Call {
         Ok(self.reply.send(StatusCode::OK, &gone(&self.target, &object)))
     }
 
-    async fn delete_collection(self, body: &Received) -> Result<Response, ApiError> {
-        let sent = if body.is_empty() { None } else { Some(body.object()?.0) };
-        let (options, dry_run) = options::delete(&self.query, sent.as_ref())?;
-        let ctx = RequestContext { dry_run, ..self.ctx.clone() };
-        let which = options::list(&self.query)?;
-        let page = self.server.delete_collection(&ctx, &self.target, &which, &options).await?;
+    async fn delete_collection(self, request: Request) -> Result<Response, ApiError> {
+        let (which, asked) = (options::list(&self.query)?, self.delete_options(request));
+        let page = self.server.delete_collection(&self.ctx, &self.target, &which, asked).await?;
         Ok(self.reply.send(StatusCode::OK, &self.shown.page(&self.target, page)))
+    }
+
+    async fn receive(&self, request: Request) -> Result<Received, ApiError> {
+        body::receive(request, self.ctx.timeout).await
+    }
+
+    /// The options of a delete, and whether it is tried out only.
+    async fn delete_options(&self, request: Request) -> Result<(DeleteOptions, bool), ApiError> {
+        let body = self.receive(request).await?;
+        let sent = if body.is_empty() { None } else { Some(body.object()?.0) };
+        options::delete(&self.query, sent.as_ref())
     }
 
     fn send(&self, code: StatusCode, object: Object) -> Response {

@@ -8,8 +8,9 @@ use xebec_api::object::Object;
 use xebec_api::resource::Resource;
 use xebec_api::table_view;
 
-use super::query::{Query, invalid};
+use super::query::Query;
 use super::represent::metadata_only;
+use crate::options::invalid;
 
 /// What goes along with each row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -73,6 +73,33 @@ async fn pods_that_run_nowhere_go_at_once() {
     assert_eq!(ends(&api.0.get(&admin(), &evicted).await.expect("on its way out")).1, Some(&json!(3)));
 }
 
+/// As `kubectl drain --dry-run=server` asks.
+#[tokio::test]
+async fn an_eviction_that_is_tried_out_evicts_nobody() {
+    let api = api().await;
+    let target = bound_pod(&api, "web").await;
+    let before = api.0.get(&admin(), &target).await.expect("a pod");
+    let evict = async |options: Value| {
+        let eviction = object(json!({"metadata": {"name": "web"}, "deleteOptions": options}));
+        api.0.create(&admin(), &target.clone().subresource("eviction"), eviction).await
+    };
+    evict(json!({"dryRun": ["All"]})).await.expect("it would be evicted");
+    for wrong in [
+        json!({"dryRun": ["Some"]}),
+        json!({"gracePeriodSeconds": -1}),
+        json!({"propagationPolicy": "Nearly"}),
+        json!({"kind": "Pod"}),
+        json!([]),
+    ] {
+        assert!(evict(wrong.clone()).await.is_err(), "{wrong}");
+    }
+    let another = json!({"preconditions": {"uid": "another"}});
+    assert_eq!(evict(another).await.expect_err("refused").reason, Reason::Conflict);
+    assert_eq!(api.0.get(&admin(), &target).await.expect("it is left alone"), before);
+    evict(json!({"dryRun": []})).await.expect("evicted");
+    assert!(api.0.get(&admin(), &target).await.expect("for its grace").is_terminating());
+}
+
 #[tokio::test]
 async fn propagation_waits_for_the_garbage_collector() {
     let api = api().await;

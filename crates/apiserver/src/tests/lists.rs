@@ -1,5 +1,7 @@
 //! Pages of one revision under writes, and watches that go on where something ended.
 
+use std::time::Duration;
+
 use futures::StreamExt;
 use serde_json::json;
 use xebec_api::error::Reason;
@@ -171,6 +173,34 @@ async fn revisions_out_of_reach_have_their_answers() {
     let nonsense = WatchOptions { resource_version: "x".into(), ..WatchOptions::default() };
     let error = api.0.watch(&admin(), &collection, &nonsense).await.err().expect("no number");
     assert_eq!(error.reason, Reason::BadRequest);
+}
+
+/// It never had to wait, and so never looked at the clock.
+#[tokio::test(start_paused = true)]
+async fn a_busy_watch_ends_when_its_time_is_up() {
+    let api = api().await;
+    let second = Duration::from_secs(1);
+    for (timeout, step) in [(second, second / 10), (Duration::MAX, 360 * second)] {
+        let options = WatchOptions { timeout: Some(timeout), ..WatchOptions::default() };
+        let collection = target("secrets", "");
+        let mut stream = api.0.watch(&admin(), &collection, &options).await.expect("a watch");
+        let mut seen = 0;
+        loop {
+            let secret = super::object(json!({"metadata": {"generateName": "s-"}}));
+            let made = api.create("secrets", secret).await;
+            api.0
+                .delete(&admin(), &target("secrets", made.name()), &DeleteOptions::default())
+                .await
+                .expect("gone");
+            tokio::time::advance(step).await;
+            if stream.next().await.is_none() {
+                break;
+            }
+            seen += 1;
+            assert!(seen < 20, "{timeout:?}");
+        }
+        assert!(seen > 5, "{timeout:?}: {seen}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

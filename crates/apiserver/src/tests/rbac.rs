@@ -345,6 +345,34 @@ async fn a_node_registers_itself_and_keeps_its_taints() {
     }
 }
 
+/// As Kubernetes: a Namespace is asked for within itself.
+#[tokio::test]
+async fn a_role_in_a_namespace_gives_rights_to_the_namespace_itself() {
+    let api = api().await;
+    let rules = json!([{"apiGroups": [""], "resources": ["*"], "verbs": ["*"]}]);
+    put(&api, role("Role", "r", rules)).await;
+    put(&api, binding("RoleBinding", "r", ("Role", "r"), person("jane"))).await;
+    let (jane, row) = (user("jane", &[]), table::resolve("namespaces").expect("a kind"));
+    let own = Target::object(row, "", "default");
+    assert_eq!(api.0.get(&jane, &own).await.expect("its own").name(), "default");
+    assert!(api.0.get(&jane, &own.clone().subresource("status")).await.is_ok());
+    let label = crate::Patch::Merge(json!({"metadata": {"labels": {"a": "b"}}}));
+    assert!(api.0.patch(&jane, &own, &label).await.is_ok());
+    let other = Target::object(row, "", "kube-system");
+    assert_eq!(
+        api.0.get(&jane, &other).await.expect_err("another").message,
+        "namespaces \"kube-system\" is forbidden: User \"jane\" cannot get resource \"namespaces\" in API group \"\" in the namespace \"kube-system\""
+    );
+    let (all, body) = (Target::collection(row, ""), object(json!({"metadata": {"name": "default"}})));
+    let list = api.0.list(&jane, &all, &crate::ListOptions::default()).await;
+    assert_eq!(list.expect_err("all of them").reason, Reason::Forbidden);
+    for made in [all, own] {
+        let refused =
+            api.0.create(&jane, &made, body.clone()).await.expect_err("not there before it is made");
+        assert_eq!(refused.reason, Reason::Forbidden, "{}", refused.message);
+    }
+}
+
 #[tokio::test]
 async fn a_refusal_names_everything() {
     let api = api().await;

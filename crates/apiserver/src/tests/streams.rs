@@ -23,11 +23,20 @@ type Answers<T> = BoxStream<'static, Result<T, Status>>;
 
 /// An agent that notes what it is asked, and says back what it is told.
 #[derive(Clone, Default)]
-pub(super) struct Agent(Arc<Mutex<Vec<String>>>);
+pub(super) struct Agent(Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>);
 
 impl Agent {
     fn note(&self, what: String) {
         self.0.lock().expect("not poisoned").push(what);
+    }
+
+    /// Which pod was meant.
+    fn heard_uid(&self, uid: String) {
+        self.1.lock().expect("not poisoned").push(uid);
+    }
+
+    fn take_uids(&self) -> Vec<String> {
+        std::mem::take(&mut *self.1.lock().expect("not poisoned"))
     }
 }
 
@@ -47,6 +56,7 @@ impl Node for Agent {
     async fn logs(&self, request: Request<v1::LogsRequest>) -> Result<Response<Self::LogsStream>, Status> {
         let request = request.into_inner();
         self.note(format!("logs of {}/{} {}", request.namespace, request.pod, request.container));
+        self.heard_uid(request.pod_uid);
         let line = Ok(v1::LogsResponse { data: "a line\n".into() });
         let broken = Err(to_status(&ApiError::new(Reason::InternalError, "the disk is gone")));
         Ok(Response::new(stream::iter([line, broken]).boxed()))
@@ -63,6 +73,7 @@ impl Node for Agent {
                 "{:?} in {}/{} {}",
                 start.command, start.namespace, start.pod, start.container
             ));
+            self.heard_uid(start.pod_uid);
         }
         let bytes = requests.scan((), |(), request| {
             let bytes = match request.ok().and_then(|request| request.message) {
@@ -83,6 +94,7 @@ impl Node for Agent {
             requests.message().await?.and_then(|it| it.message)
         {
             self.note(format!("attach to {}/{} {}", start.namespace, start.pod, start.container));
+            self.heard_uid(start.pod_uid);
         }
         let bytes = requests.filter_map(async |request| match request.ok()?.message? {
             attach_request::Message::Stdin(bytes) => Some(bytes),
@@ -99,6 +111,7 @@ impl Node for Agent {
         let Some(port_forward_request::Message::Start(start)) = first else {
             return Err(Status::invalid_argument("no start"));
         };
+        self.heard_uid(start.pod_uid.clone());
         if start.port == 81 {
             return Err(to_status(&ApiError::new(Reason::InternalError, "connection refused")));
         }
@@ -163,7 +176,7 @@ async fn a_stream_reaches_the_pods_node_and_comes_back() {
     assert_eq!(outputs, [text.clone(), code.clone()]);
 
     let (namespace, pod, container) = ("default".into(), "web".into(), "c".into());
-    let start = attach_request::Start { namespace, pod, container, stdin: true };
+    let start = attach_request::Start { namespace, pod, container, stdin: true, ..Default::default() };
     let input = stream::iter([attach_request::Message::Stdin("text".into())]).boxed();
     let outputs = api.0.pod_attach(&admin(), "create", start, input).await.expect("opened");
     assert_eq!(outputs.map(|output| output.expect("no error")).collect::<Vec<_>>().await, [text, code]);
@@ -175,17 +188,25 @@ async fn a_stream_reaches_the_pods_node_and_comes_back() {
     assert_eq!(pieces[1].as_ref().expect_err("it broke").message, "the disk is gone");
     let asked = ["[\"ls\"] in default/web a", "attach to default/web c", "logs of default/web a"];
     assert_eq!(*agent.0.lock().expect("not poisoned"), asked);
+    let uid = api.0.get(&admin(), &target("pods", "web")).await.expect("a pod").uid().to_owned();
+    assert_eq!(
+        agent.take_uids(),
+        [uid.clone(), uid.clone(), uid],
+        "the agent is told which pod of that name"
+    );
 }
 
 #[tokio::test]
 async fn ports_are_connected_to_one_at_a_time() {
-    let (api, _) = cluster().await;
+    let (api, agent) = cluster().await;
     let ports = api.0.pod_ports(&admin(), "create", "default", "web").await.expect("a running pod");
     let connect = async |port| match ports.connect(port, stream::empty().boxed()).await {
         Ok(mut answers) => format!("{:?}", answers.next().await),
         Err(error) => error.message,
     };
     assert_eq!(connect(80).await, "Some(Ok(Connected(true)))");
+    let uid = api.0.get(&admin(), &target("pods", "web")).await.expect("a pod").uid().to_owned();
+    assert_eq!(agent.take_uids(), [uid]);
     assert_eq!(connect(81).await, "connection refused");
     assert_eq!(connect(65536).await, "port: 65536 must be 1 to 65535");
     let not_running = api.0.pod_ports(&admin(), "create", "default", "new").await.err().expect("refused");
@@ -217,6 +238,8 @@ async fn what_cannot_be_opened_is_told_with_its_reason() {
     api.patch(&target("pods", "web").subresource("status"), json!({"status": {"phase": "Succeeded"}})).await;
     let over = refused(&api, &admin, "create", exec("web", "a")).await;
     assert_eq!(over, "cannot exec into a container in a completed pod; current phase is Succeeded");
+    let another = exec_request::Start { pod_uid: "another".into(), ..exec("lost", "a") };
+    assert!(refused(&api, &admin, "create", another).await.contains("another, uid "));
     assert!(agent.0.lock().expect("not poisoned").is_empty(), "no node was asked");
 }
 

@@ -1,5 +1,6 @@
 //! Create: a new object under a name that is free, in a namespace that is open.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use xebec_api::error::{ApiError, Reason};
@@ -23,14 +24,22 @@ impl ApiServer {
         target: &Target,
         object: Object,
     ) -> Result<Object, ApiError> {
-        let mut target = target.clone();
-        if target.name.is_empty() && !object.name().is_empty() {
-            // RBAC's resourceNames do not see names of creates, as in Kubernetes.
-            target.check_scope(true)?;
-        }
-        let asked = target.clone();
+        self.create_from(ctx, target, ready(Ok(object))).await
+    }
+
+    /// As [`ApiServer::create`], with a body that is waited for and decoded only for who may create.
+    pub(crate) async fn create_from(
+        &self,
+        ctx: &RequestContext,
+        target: &Target,
+        body: impl Future<Output = Result<Object, ApiError>>,
+    ) -> Result<Object, ApiError> {
+        // RBAC's resourceNames do not see the names in bodies, as in Kubernetes.
+        let asked = target;
+        let mut target = asked.clone();
         let work = async {
             target.check_scope(true)?;
+            let object = body.await?;
             match target.subresource.as_str() {
                 "" if table::is_review(target.row) => self.review(ctx, &target, object).await,
                 "" => self.create_object(ctx, &mut target, object).await,
@@ -40,7 +49,7 @@ impl ApiServer {
                 _ => Err(method_not_allowed(&target, "create")),
             }
         };
-        self.run(ctx, Verb::Create, &asked, Selectors::default(), work).await
+        self.run(ctx, Verb::Create, asked, Selectors::default(), work).await
     }
 
     async fn create_object(

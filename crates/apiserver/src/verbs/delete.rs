@@ -1,6 +1,7 @@
 //! Delete: at once, or marked and waited for. A grace period (pods), finalizers and the
 //! propagation's own finalizers hold an object; whoever takes the last hold away removes it.
 
+use std::future::ready;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -31,7 +32,22 @@ impl ApiServer {
         target: &Target,
         options: &DeleteOptions,
     ) -> Result<Object, ApiError> {
-        let work = self.delete_object(ctx, target, options);
+        self.delete_from(ctx, target, ready(Ok((options.clone(), ctx.dry_run)))).await
+    }
+
+    /// As [`ApiServer::delete`], with options, and whether it is tried out only, that are waited for
+    /// and decoded only for who may delete.
+    pub(crate) async fn delete_from(
+        &self,
+        ctx: &RequestContext,
+        target: &Target,
+        asked: impl Future<Output = Result<(DeleteOptions, bool), ApiError>>,
+    ) -> Result<Object, ApiError> {
+        let work = async {
+            let (options, dry_run) = asked.await?;
+            let ctx = RequestContext { dry_run, ..ctx.clone() };
+            self.delete_object(&ctx, target, &options).await
+        };
         self.run(ctx, Verb::Delete, target, Selectors::default(), work).await
     }
 

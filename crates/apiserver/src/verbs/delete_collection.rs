@@ -15,16 +15,17 @@ const SIDE_BY_SIDE: usize = 16;
 
 impl ApiServer {
     /// Removes the objects of a collection that match, or begins to. Answers with them as
-    /// they were or are.
+    /// they were or are. The options, and whether it is tried out only, are waited for and decoded
+    /// only for who may delete them.
     ///
     /// # Errors
     /// [`ApiError`] of the first object that cannot be deleted; others may be gone by then.
-    pub async fn delete_collection(
+    pub(crate) async fn delete_collection(
         &self,
         ctx: &RequestContext,
         target: &Target,
         which: &ListOptions,
-        options: &DeleteOptions,
+        asked: impl Future<Output = Result<(DeleteOptions, bool), ApiError>>,
     ) -> Result<Page, ApiError> {
         let selectors = Selectors { field: &which.field_selector };
         let work = async {
@@ -33,12 +34,14 @@ impl ApiServer {
                 return Err(method_not_allowed(target, "deletecollection"));
             }
             let matcher = Matcher::parse(target, &which.label_selector, &which.field_selector)?;
+            let (options, dry_run) = asked.await?;
+            let ctx = &RequestContext { dry_run, ..ctx.clone() };
             self.barrier().await?;
             let page = list::page(&self.state(), target, &matcher, None, which.limit)?;
             let mut items = Vec::with_capacity(page.items.len());
             for batch in page.items.chunks(SIDE_BY_SIDE) {
                 let deletes: Vec<_> =
-                    batch.iter().map(|item| self.delete_member(ctx, target, item, options)).collect();
+                    batch.iter().map(|item| self.delete_member(ctx, target, item, &options)).collect();
                 items.extend(try_join_all(deletes).await?.into_iter().flatten());
             }
             Ok(Page { items, ..page })

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
 
-use crate::{ApiServer, DeleteOptions, RequestContext, Target};
+use crate::{ApiServer, DeleteOptions, RequestContext, Target, options};
 
 impl ApiServer {
     pub(super) async fn create_eviction(
@@ -22,10 +22,11 @@ impl ApiServer {
             );
             return Err(ApiError::new(Reason::BadRequest, message));
         }
-        let options = options(eviction)?;
+        let (options, tried) = deletion(eviction)?;
+        let ctx = RequestContext { dry_run: ctx.dry_run || tried, ..ctx.clone() };
         let mut pod = target.clone();
         pod.subresource.clear();
-        self.delete_object(ctx, &pod, &options).await?;
+        self.delete_object(&ctx, &pod, &options).await?;
         let success =
             json!({"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Success", "code": 201});
         let Value::Object(map) = success else { unreachable!("a literal map") };
@@ -33,24 +34,12 @@ impl ApiServer {
     }
 }
 
-fn options(eviction: &Object) -> Result<DeleteOptions, ApiError> {
-    let grace = match eviction.get(&["deleteOptions", "gracePeriodSeconds"]) {
-        None | Some(Value::Null) => None,
-        Some(value) => {
-            let seconds = value.as_u64();
-            let message =
-                "deleteOptions.gracePeriodSeconds: must be a number that is greater than or equal to 0";
-            Some(seconds.ok_or_else(|| ApiError::new(Reason::BadRequest, message))?)
-        }
-    };
-    let precondition = |field: &str| {
-        let text = eviction.text(&["deleteOptions", "preconditions", field]);
-        (!text.is_empty()).then(|| text.to_owned())
-    };
-    Ok(DeleteOptions {
-        grace_seconds: grace,
-        uid: precondition("uid"),
-        resource_version: precondition("resourceVersion"),
-        ..DeleteOptions::default()
-    })
+/// The options of the delete, and whether it is tried out only: kubectl says so here, and not in the
+/// query.
+fn deletion(eviction: &Object) -> Result<(DeleteOptions, bool), ApiError> {
+    match eviction.get(&["deleteOptions"]) {
+        None | Some(Value::Null) => Ok((DeleteOptions::default(), false)),
+        Some(Value::Object(map)) => options::of_delete(&Object::from_map(map.clone())),
+        Some(_) => Err(ApiError::new(Reason::BadRequest, "deleteOptions: expected an object")),
+    }
 }

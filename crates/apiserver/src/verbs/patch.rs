@@ -1,6 +1,11 @@
 //! Patch: a change to whatever is stored, retried while others change it too. A patch
 //! that carries `metadata.resourceVersion` is bound to that version.
 
+mod operations;
+
+use std::borrow::Borrow;
+use std::future::ready;
+
 use serde_json::Value;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
@@ -22,14 +27,25 @@ impl ApiServer {
         target: &Target,
         patch: &Patch,
     ) -> Result<Object, ApiError> {
+        self.patch_from(ctx, target, ready(Ok(patch))).await
+    }
+
+    /// As [`ApiServer::patch`], with a body that is waited for and decoded only for who may patch.
+    pub(crate) async fn patch_from<P: Borrow<Patch> + Sync>(
+        &self,
+        ctx: &RequestContext,
+        target: &Target,
+        body: impl Future<Output = Result<P, ApiError>>,
+    ) -> Result<Object, ApiError> {
         let work = async {
             target.check_scope(true)?;
             target.check_name()?;
+            let patch = body.await?;
             self.commit(ctx, |state| {
                 let work = Work::new(self, ctx, target, state);
                 let old = read(state, target)?;
                 let base = if target.subresource == "scale" { scale::of(&old) } else { old.clone() };
-                let mut request = apply(base, patch, old.resource_version())?;
+                let mut request = apply(base, patch.borrow(), old.resource_version())?;
                 update::check_body(ctx, &mut request, target, Sent::Patch)?;
                 update::decide(&work, request, &old)
             })
@@ -47,13 +63,7 @@ fn apply(base: Object, patch: &Patch, current: &str) -> Result<Object, ApiError>
     match patch {
         Patch::Merge(patch) if patch.is_object() => json_patch::merge(&mut value, patch),
         Patch::Merge(_) => return Err(bad("a merge patch is a JSON object".into())),
-        Patch::Json(patch) => {
-            let patch: json_patch::Patch = serde_json::from_value(patch.clone())
-                .map_err(|error| bad(format!("a JSON patch is a list of operations: {error}")))?;
-            json_patch::patch(&mut value, &patch).map_err(|error| {
-                ApiError::new(Reason::Invalid, format!("the server rejected the JSON patch: {error}"))
-            })?;
-        }
+        Patch::Json(patch) => operations::apply(&mut value, patch)?,
         Patch::Strategic(patch) => {
             let (Value::Object(map), Some(patch)) = (value, patch.as_object()) else {
                 return Err(bad("a strategic merge patch is a JSON object".into()));

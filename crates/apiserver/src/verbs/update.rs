@@ -1,6 +1,8 @@
 //! Update: replaces an object, or one of its parts through a subresource. Every way of
 //! changing a stored object ends in [`decide`].
 
+use std::future::ready;
+
 use xebec_api::error::ApiError;
 use xebec_api::object::Object;
 use xebec_state::{Operation, Precondition, Transaction};
@@ -20,11 +22,22 @@ impl ApiServer {
         &self,
         ctx: &RequestContext,
         target: &Target,
-        mut object: Object,
+        object: Object,
+    ) -> Result<Object, ApiError> {
+        self.update_from(ctx, target, ready(Ok(object))).await
+    }
+
+    /// As [`ApiServer::update`], with a body that is waited for and decoded only for who may update.
+    pub(crate) async fn update_from(
+        &self,
+        ctx: &RequestContext,
+        target: &Target,
+        body: impl Future<Output = Result<Object, ApiError>>,
     ) -> Result<Object, ApiError> {
         let work = async {
             target.check_scope(true)?;
             target.check_name()?;
+            let mut object = body.await?;
             check_body(ctx, &mut object, target, Sent::Whole)?;
             self.commit(ctx, |state| {
                 let work = Work::new(self, ctx, target, state);

@@ -18,6 +18,8 @@ use super::watch_events::{bookmark, initial, transition};
 use crate::pipeline::Selectors;
 use crate::{ApiServer, RequestContext, Store, Target, Verb, WatchEvent, WatchOptions, WatchStream};
 
+/// No watch lasts longer: its client begins another one where it ended.
+const LONGEST: Duration = Duration::from_secs(3600);
 /// How long a watch that takes bookmarks is silent at most.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(30);
 
@@ -74,7 +76,7 @@ impl ApiServer {
             pending: VecDeque::new(),
             bookmarks: options.bookmarks,
             next_bookmark: now + BOOKMARK_EVERY,
-            end: options.timeout.map(|timeout| now + timeout),
+            end: options.timeout.map(|timeout| now + timeout.min(LONGEST)),
         };
         let version = options.resource_version.as_str();
         let anywhere = matches!(version, "" | "0");
@@ -125,6 +127,9 @@ impl Watcher {
     /// The next event, `None` at the end.
     async fn next(&mut self) -> Result<Option<WatchEvent>, ApiError> {
         loop {
+            if self.is_over() {
+                return Ok(None);
+            }
             if let Some(event) = self.pending.pop_front() {
                 return Ok(Some(event));
             }
@@ -151,6 +156,11 @@ impl Watcher {
                 }
             }
         }
+    }
+
+    /// Asked before every event: where there is always another one, nothing is waited for.
+    fn is_over(&self) -> bool {
+        self.shutdown.is_cancelled() || self.end.is_some_and(|end| end <= Instant::now())
     }
 
     /// Takes what happened since from the ring.

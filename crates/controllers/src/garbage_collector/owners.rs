@@ -16,12 +16,18 @@ pub(super) enum OwnerState {
     WaitsForDependents,
     /// It is gone, or another object has its name.
     Gone,
+    /// The reference says nothing: an object without a namespace names an owner of a kind that has
+    /// them, and there is no telling in which to look. No reason to delete.
+    Unknowable,
 }
 
 /// What became of the owner that `reference`, in `dependent`, names.
 pub(super) fn state(view: &dyn View, dependent: &Object, reference: &Value) -> OwnerState {
     let text = |key| reference.get(key).and_then(Value::as_str).unwrap_or_default();
     let Some((resource, namespaced)) = resource_of_reference(reference) else { return OwnerState::Lives };
+    if namespaced && dependent.namespace().is_empty() {
+        return OwnerState::Unknowable;
+    }
     let namespace = if namespaced { dependent.namespace() } else { "" };
     match view.get(&resource, namespace, text("name")) {
         Some(owner) if owner.uid() != text("uid") => OwnerState::Gone,

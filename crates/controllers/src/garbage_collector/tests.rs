@@ -90,6 +90,48 @@ fn one_living_owner_is_enough_and_a_namesake_is_none() {
     assert_eq!(references(&both).len(), 1);
 }
 
+/// Which namespace the owner would be in, nobody knows: that it is not in none is no news.
+#[test]
+fn an_object_without_a_namespace_outlives_an_owner_that_has_one() {
+    let mut world = World::new();
+    let (lives, gone) =
+        (put(&mut world, "v1", "ConfigMap", "lives", &[]), put(&mut world, "v1", "ConfigMap", "gone", &[]));
+    let role = |owners: &[&Object]| {
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": {"name": "r", "ownerReferences": owned_by(owners)}})
+    };
+    let role = world.put(role(&[&lives, &gone]));
+    world.delete("configmaps", "default", "gone", None);
+    let key = ObjectKey::of("rbac.authorization.k8s.io/clusterroles", &role);
+    world.take_log();
+    let plan = world.reconcile(&GarbageCollector, &key);
+    expect![[r#"
+          Warning ClusterRole/r: OwnerRefInvalidNamespace
+          Warning ClusterRole/r: OwnerRefInvalidNamespace
+    "#]]
+    .assert_eq(&world.take_log());
+    for (index, action) in plan.actions.iter().enumerate() {
+        let crate::plan::Action::Record(event) = action else { panic!("{action:?}") };
+        let name = format!("e{index}");
+        world.put(
+            json!({"apiVersion": "v1", "kind": "Event", "metadata": {"namespace": "default", "name": name},
+            "involvedObject": {"uid": event.involved.uid}, "reason": event.reason, "message": event.message}),
+        );
+    }
+    assert_eq!(world.reconcile(&GarbageCollector, &key), Plan::nothing(), "told once");
+    assert_eq!(references(&role).len(), 2);
+
+    world.poke("configmaps", "default", "lives", |object| {
+        object.set(&["metadata", "finalizers"], json!([FOREGROUND]));
+    });
+    world.delete("configmaps", "default", "lives", None);
+    assert_eq!(
+        world.writes(&[&GarbageCollector]),
+        "update ConfigMap lives\n",
+        "it does not wait for what it cannot own"
+    );
+}
+
 #[test]
 fn a_deleted_owner_points_at_its_dependents() {
     let mut world = world();

@@ -40,6 +40,7 @@ pub(crate) async fn attach(
         pod: pod.to_owned(),
         container: container.to_owned(),
         stdin: given.stdin,
+        ..attach_request::Start::default()
     };
     let first = AttachRequest { message: Some(attach_request::Message::Start(start)) };
     let (sender, requests) = process::requests(first);

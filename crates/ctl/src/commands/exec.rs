@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use tokio::sync::mpsc;
 use tonic::Streaming;
+use xebec_api::object::Object;
 use xebec_rpc::error::from_status;
 use xebec_rpc::v1::pods_client::PodsClient;
 use xebec_rpc::v1::{ExecRequest, ExecResponse, exec_request};
@@ -31,7 +32,7 @@ pub(crate) async fn run(session: &Session, args: &ExecArgs, out: &mut Out) -> Re
     let pod = pod_of::named(session, pod).await?;
     let given = Given::asked(*stdin, *tty, out)?;
     let container = pod_of::container(&pod, container, out)?;
-    let (sender, answers) = start(session, pod.name(), &container, args.command.clone(), given).await?;
+    let (sender, answers) = start(session, &pod, &container, args.command.clone(), given).await?;
     let code = process::follow(answers, sender, request, given, out).await?;
     let code =
         code.ok_or_else(|| anyhow!("the connection ended before the command did: see `xctl get pods`"))?;
@@ -41,19 +42,20 @@ pub(crate) async fn run(session: &Session, args: &ExecArgs, out: &mut Out) -> Re
 /// Starts a command: what goes to it, and what it says.
 pub(crate) async fn start(
     session: &Session,
-    pod: &str,
+    pod: &Object,
     container: &str,
     command: Vec<String>,
     given: Given,
 ) -> Result<(mpsc::Sender<ExecRequest>, Streaming<ExecResponse>)> {
     let start = exec_request::Start {
         namespace: session.namespace.clone(),
-        pod: pod.to_owned(),
+        pod: pod.name().to_owned(),
         container: container.to_owned(),
         command,
         stdin: given.stdin,
         tty: given.tty,
         size: terminal::size().filter(|_| given.tty),
+        pod_uid: pod.uid().to_owned(),
     };
     let first = ExecRequest { message: Some(exec_request::Message::Start(start)) };
     let (sender, requests) = process::requests(first);

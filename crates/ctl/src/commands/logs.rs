@@ -129,6 +129,7 @@ async fn open(
         timestamps: args.timestamps,
         limit_bytes: args.limit_bytes,
         since_time: args.since_time.clone().unwrap_or_default(),
+        ..LogsRequest::default()
     };
     let answer = session.client.ask(true, |channel| {
         let request = request.clone();

@@ -58,6 +58,40 @@ async fn a_command_runs_in_the_container_that_is_meant() {
     world.stop().await;
 }
 
+/// A pod that was replaced stays for its grace, and its namesake starts beside it.
+#[tokio::test(start_paused = true)]
+async fn a_namesake_is_not_taken_for_the_pod_that_is_meant() {
+    let world = World::start().await;
+    world.runtime.add_image("web", Behaviour::Run);
+    world.runtime.on_exec("ls /", 0, "bin\n");
+    let uid = world.bind("a", one("web", "Always"));
+    world.until_running("a").await;
+    let node = node(&world).await;
+    let of = |uid: &str| {
+        let mut request = exec("a", "", &["ls", "/"]);
+        if let Some(exec_request::Message::Start(start)) = &mut request.message {
+            uid.clone_into(&mut start.pod_uid);
+        }
+        request
+    };
+    assert!(outputs(node.clone(), of(&uid)).await.is_ok());
+    let gone = "pod \"a\" has not started on this node yet".to_owned();
+    assert_eq!(outputs(node.clone(), of("another")).await, Err(gone.clone()));
+    let (namespace, pod, pod_uid) = ("default".to_owned(), "a".to_owned(), "another".to_owned());
+    let request = v1::LogsRequest {
+        namespace: namespace.clone(),
+        pod: pod.clone(),
+        pod_uid: pod_uid.clone(),
+        ..v1::LogsRequest::default()
+    };
+    assert_eq!(node.clone().logs(request).await.expect_err("another's").message(), gone);
+    let start = port_forward_request::Start { namespace, pod, port: 80, pod_uid };
+    let request = v1::PortForwardRequest { message: Some(port_forward_request::Message::Start(start)) };
+    let refused = node.clone().port_forward(futures::stream::iter([request])).await.expect_err("another's");
+    assert_eq!(refused.message(), gone);
+    world.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_attaches_talks_to_the_container_itself() {
     let world = World::start().await;
@@ -66,7 +100,7 @@ async fn who_attaches_talks_to_the_container_itself() {
     world.until_running("a").await;
     world.runtime.take_calls();
     let (namespace, pod) = ("default".into(), "a".into());
-    let start = attach_request::Start { namespace, pod, container: String::new(), stdin: true };
+    let start = attach_request::Start { namespace, pod, stdin: true, ..attach_request::Start::default() };
     let messages = [
         attach_request::Message::Start(start),
         attach_request::Message::Stdin("hello".into()),
@@ -111,7 +145,12 @@ async fn a_forwarded_connection_ends_one_direction_at_a_time() {
         let request = v1::PortForwardRequest { message: Some(message) };
         sender.send(request).await.expect("taken");
     };
-    let start = |port| port_forward_request::Start { namespace: "default".into(), pod: "a".into(), port };
+    let start = |port| port_forward_request::Start {
+        namespace: "default".into(),
+        pod: "a".into(),
+        port,
+        ..port_forward_request::Start::default()
+    };
     send(port_forward_request::Message::Start(start(port))).await;
     let mut node = node(&world).await;
     let (answers, accepted) =

@@ -1,7 +1,9 @@
 //! Bodies of requests: read within a bound and a time, and decoded by their content type.
 //! A body without one is JSON, as some clients send it.
 
+mod budget;
 mod fields;
+mod yaml;
 
 use std::time::Duration;
 
@@ -16,9 +18,10 @@ use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
 use xebec_api::protobuf;
 
+use self::budget::Budget;
 use self::fields::Fields;
 
-/// Kubernetes' own bound.
+/// Kubernetes' own bound, for what is sent and for what it stands for.
 const MOST_BYTES: usize = 3 * 1024 * 1024;
 
 /// What a body is written in.
@@ -37,7 +40,8 @@ pub(super) struct Received {
     media_type: String,
 }
 
-/// Reads the whole body of a request.
+/// Reads the whole body of a request, which may take most of the time that the request has: so its
+/// sender is told that it is the body which is late.
 ///
 /// # Errors
 /// `RequestEntityTooLarge`, `Timeout` for one that comes too slowly, `BadRequest` for one
@@ -45,7 +49,7 @@ pub(super) struct Received {
 pub(super) async fn receive(request: Request<Body>, within: Duration) -> Result<Received, ApiError> {
     let media_type = media_type(request.headers());
     let body = Limited::new(request.into_body(), MOST_BYTES);
-    let read = tokio::time::timeout(within, body.collect()).await;
+    let read = tokio::time::timeout(within / 10 * 9, body.collect()).await;
     let read =
         read.map_err(|_| ApiError::new(Reason::Timeout, "the body of the request did not come in time"))?;
     match read {
@@ -98,11 +102,12 @@ impl Received {
         match encoding {
             Encoding::Json => {
                 let mut json = serde_json::Deserializer::from_slice(&self.bytes);
-                let read = Fields::read(&mut json).and_then(|read| json.end().map(|()| read));
+                // JSON stands for no more than it says.
+                let read = Fields::read(&mut json, &Budget::of(usize::MAX));
+                let read = read.and_then(|read| json.end().map(|()| read));
                 read.map_err(|error| bad(format!("the body of the request is no JSON: {error}")))
             }
-            Encoding::Yaml => Fields::read(serde_yaml_ng::Deserializer::from_slice(&self.bytes))
-                .map_err(|error| bad(format!("the body of the request is no YAML: {error}"))),
+            Encoding::Yaml => yaml::decode(&self.bytes, MOST_BYTES),
             Encoding::Protobuf => protobuf::decode(&self.bytes)
                 .map(|map| Fields { value: Value::Object(map), duplicates: Vec::new() })
                 .map_err(|error| bad(format!("the body of the request cannot be read as protobuf: {error}"))),

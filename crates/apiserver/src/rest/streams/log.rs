@@ -9,9 +9,9 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use xebec_api::error::ApiError;
 use xebec_rpc::v1;
 
-use super::super::query::invalid;
 use super::{StreamRequest, bad};
 use crate::ApiServer;
+use crate::options::invalid;
 
 pub(super) async fn serve(server: &Arc<ApiServer>, stream: StreamRequest) -> Result<Response, ApiError> {
     if stream.request.method() != http::Method::GET {
@@ -54,5 +54,6 @@ fn options(stream: &StreamRequest) -> Result<v1::LogsRequest, ApiError> {
         timestamps: query.flag("timestamps"),
         limit_bytes,
         since_time: query.get("sinceTime").to_owned(),
+        ..v1::LogsRequest::default()
     })
 }

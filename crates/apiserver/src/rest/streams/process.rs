@@ -63,11 +63,12 @@ pub(super) async fn serve(server: &Arc<ApiServer>, stream: StreamRequest) -> Res
             command,
             stdin: wanted.stdin,
             tty: wanted.tty,
-            size: None,
+            ..exec_request::Start::default()
         };
         server.pod_exec(ctx, verb, start, ReceiverStream::new(input).map(exec_message).boxed()).await?
     } else {
-        let start = attach_request::Start { namespace, pod, container, stdin: wanted.stdin };
+        let stdin = wanted.stdin;
+        let start = attach_request::Start { namespace, pod, container, stdin, ..Default::default() };
         server.pod_attach(ctx, verb, start, ReceiverStream::new(input).map(attach_message).boxed()).await?
     };
     let tells_code = target.subresource == "exec";

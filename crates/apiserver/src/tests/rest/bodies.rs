@@ -1,6 +1,6 @@
 //! Bodies in every form, and those that are refused.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Ask, Rest};
 
@@ -72,6 +72,81 @@ async fn bodies_that_cannot_be_read_say_why() {
         let told = rest.ask(patch).await.failure();
         assert!(told.starts_with(wanted), "{told}");
     }
+}
+
+/// A megabyte that a hundred thousand aliases stand for, in less than two.
+fn bomb() -> String {
+    let (text, aliases) = ("x".repeat(1 << 20), "*a, ".repeat(100_000));
+    format!("metadata: {{name: bomb}}\na: &a {text}\ndata: [{aliases}]\n")
+}
+
+#[tokio::test]
+async fn a_small_body_that_stands_for_a_large_one_is_refused() {
+    let rest = Rest::new().await;
+    let told = rest.ask(Ask::new("POST", MAPS).body("application/yaml", bomb())).await.failure();
+    assert_eq!(
+        told,
+        "413 RequestEntityTooLarge: Request entity too large: as JSON it has more than 3145728 bytes"
+    );
+    let yaml = "metadata: {name: small}\nx: &x one\ndata: {a: one, b: one}\n".replace("b: one", "b: *x");
+    let made = rest.ask(Ask::new("POST", MAPS).body("application/yaml", yaml)).await;
+    assert_eq!((made.code, &made.json()["data"]["b"]), (201, &json!("one")), "an alias is fine");
+}
+
+/// Nobody's body is looked at before it is known that they may send one.
+#[tokio::test]
+async fn who_may_not_write_is_told_so_whatever_they_send() {
+    let rest = Rest::new().await;
+    let (one, patch) = (format!("{MAPS}/a"), "application/json-patch+json");
+    for (method, path, content_type) in [
+        ("POST", MAPS, "application/yaml"),
+        ("PUT", &one, "application/yaml"),
+        ("PATCH", &one, patch),
+        ("DELETE", &one, "application/yaml"),
+        ("DELETE", MAPS, "application/yaml"),
+    ] {
+        let ask = Ask::new(method, path).by("eve", "people").body(content_type, bomb());
+        let told = rest.ask(ask).await.failure();
+        assert!(told.starts_with("403 Forbidden: configmaps"), "{method} {path}: {told}");
+    }
+}
+
+/// A ControllerRevision, whose data may be anything, of so many levels.
+fn nested(name: &str, levels: usize) -> Value {
+    let data = (2..levels).fold(json!({"end": 1}), |inner, _| json!({"a": inner}));
+    json!({"metadata": {"name": name}, "revision": 1, "data": data})
+}
+
+#[tokio::test]
+async fn what_is_stored_can_be_read_and_deleted() {
+    const REVISIONS: &str = "/apis/apps/v1/namespaces/default/controllerrevisions";
+    let rest = Rest::new().await;
+    let made = rest.send("POST", REVISIONS, &nested("deep", 100)).await;
+    assert_eq!(made.code, 201, "{}", made.text());
+    let path = format!("{REVISIONS}/deep");
+    assert_eq!(rest.get(&path).await.json()["data"], nested("deep", 100)["data"]);
+    assert_eq!(rest.get(REVISIONS).await.json()["items"].as_array().map(Vec::len), Some(1));
+
+    let deeper = nested("deep", 101);
+    let (merge, patch) = ("application/merge-patch+json", "application/json-patch+json");
+    let add = json!([{"op": "add", "path": "/data", "value": deeper["data"]}]);
+    let further = json!([{"op": "copy", "from": "/data", "path": "/data/x"}]);
+    for (ask, content_type, body) in [
+        (Ask::new("POST", REVISIONS), "application/json", nested("deeper", 101)),
+        (Ask::new("PUT", &path), "application/json", deeper.clone()),
+        (Ask::new("PATCH", &path), merge, json!({"data": deeper["data"]})),
+        (Ask::new("PATCH", &path), "application/strategic-merge-patch+json", json!({"data": deeper["data"]})),
+        (Ask::new("PATCH", &path), patch, add),
+        (Ask::new("PATCH", &path), patch, further),
+    ] {
+        let told = rest.ask(ask.body(content_type, body.to_string())).await.failure();
+        assert_eq!(
+            told, "400 BadRequest: the object has more than 100 lists and maps within each other",
+            "{content_type}"
+        );
+    }
+    assert_eq!(rest.ask(Ask::new("DELETE", &path)).await.code, 200);
+    assert_eq!(rest.get(&path).await.code, 404);
 }
 
 #[tokio::test]

@@ -34,6 +34,14 @@ async fn events_are_lines_until_the_time_is_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_time_is_too_long_to_be_asked_for() {
+    let rest = Rest::new().await;
+    make(&rest, "a").await;
+    let path = format!("{MAPS}?watch=true&timeoutSeconds={}", u64::MAX);
+    assert_eq!(rest.lines(Ask::new("GET", &path), 9).await.len(), 1, "it ends after an hour");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_watcher_may_leave_out_what_is_there() {
     let rest = Rest::new().await;
     make(&rest, "a").await;

@@ -13,6 +13,7 @@ use bytes::{Buf as _, Bytes};
 use clap::Args;
 use tokio::sync::mpsc;
 use tonic::Streaming;
+use xebec_api::object::Object;
 use xebec_rpc::error::from_status;
 use xebec_rpc::v1::{ExecRequest, ExecResponse, exec_request, exec_response};
 
@@ -67,7 +68,7 @@ pub(crate) async fn run(session: &Session, args: &CpArgs, out: &mut Out) -> Resu
 /// The container that is copied to or from.
 struct Container {
     session: Session,
-    pod: String,
+    pod: Object,
     name: String,
 }
 
@@ -85,7 +86,7 @@ impl Container {
         }
         let pod = pod_of::named(&session, &there.pod).await?;
         let name = pod_of::container(&pod, &args.container, out)?;
-        Ok(Self { session, pod: pod.name().to_owned(), name })
+        Ok(Self { session, pod, name })
     }
 
     async fn send(&self, from: &Path, to: &str, no_preserve: bool) -> Result<()> {
@@ -155,8 +156,10 @@ impl Container {
         let said = String::from_utf8_lossy(&ended.complaint);
         match ended.code {
             0 => Ok(()),
-            127 => bail!("container {:?} of pod {} has no tar, which cp needs there", self.name, self.pod),
-            code => bail!("tar in pod {} ended with {code}: {}", self.pod, said.trim()),
+            127 => {
+                bail!("container {:?} of pod {} has no tar, which cp needs there", self.name, self.pod.name())
+            }
+            code => bail!("tar in pod {} ended with {code}: {}", self.pod.name(), said.trim()),
         }
     }
 }

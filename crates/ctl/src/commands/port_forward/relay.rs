@@ -40,7 +40,12 @@ impl Way {
 /// The pod is not reached, or the way to it breaks.
 pub(super) async fn relay(client: Client, way: Way, port: u16, stream: TcpStream) -> Result<()> {
     let what = || format!("forwarding to port {port} of pod {}", way.pod);
-    let start = Start { namespace: way.namespace.clone(), pod: way.pod.clone(), port: port.into() };
+    let start = Start {
+        namespace: way.namespace.clone(),
+        pod: way.pod.clone(),
+        port: port.into(),
+        ..Start::default()
+    };
     let (sender, requests) = process::requests(request(Outgoing::Start(start)));
     let mut pods = PodsClient::new(client.channel().await?);
     let answers = pods.port_forward(requests).await.map_err(|status| from_status(&status));
