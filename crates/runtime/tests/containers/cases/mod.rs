@@ -32,6 +32,7 @@ pub(crate) fn all() -> Vec<(&'static str, Case)> {
         ("containers_share_an_address", || Box::pin(network::containers_share_an_address())),
         ("identity_and_rights", || Box::pin(containers::identity_and_rights())),
         ("mounts_and_limits", || Box::pin(containers::mounts_and_limits())),
+        ("parts_of_volumes", || Box::pin(containers::parts_of_volumes())),
         ("host_network_and_privileged", || Box::pin(containers::host_network_and_privileged())),
         ("host_processes", || Box::pin(containers::host_processes())),
         ("pods_survive_their_agent", || Box::pin(survival::pods_survive_their_agent())),
