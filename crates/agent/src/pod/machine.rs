@@ -7,7 +7,7 @@ mod stopping;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodSpec};
 use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
 pub(crate) use self::memory::{Condemned, FailedStart, Failure, Memory};
@@ -38,6 +38,8 @@ pub(crate) enum Step {
     Terminate { id: String },
     /// End a container.
     Kill { id: String },
+    /// Give back what the sandbox holds; what is known of its containers stays, and so do their logs.
+    StopSandbox,
     /// Remove the sandbox and everything in it.
     RemoveSandbox,
     /// Tell the API that the pod is gone from here.
@@ -202,13 +204,24 @@ pub(crate) fn is_repeated(policy: &str, code: i32) -> bool {
     policy == "Always" || (policy == "OnFailure" && code != 0)
 }
 
-/// A pod in its last phase.
+/// A pod in its last phase. Once nothing runs in it and the API knows how everything ended,
+/// it needs nothing of the node but its record and its logs.
 fn over(pod: &Pod, sandbox: &Sandbox, memory: &Memory, now: Timestamp) -> Next {
     if sandbox.alive && sandbox.containers.iter().any(is_running) {
         let of_failure = memory.failure.as_ref().and_then(|failure| failure.grace_seconds);
         return stopping(Some(pod), of_failure.unwrap_or_else(|| own_grace(pod)), sandbox, memory, now);
     }
-    Next::default()
+    let steps = if is_told(pod) && !sandbox.stopped { vec![Step::StopSandbox] } else { Vec::new() };
+    Next { steps, again: None }
+}
+
+/// Whether the API has the pod's last phase, and of no container that it runs: after a
+/// restart of the agent it would say what nobody else knows any more.
+fn is_told(pod: &Pod) -> bool {
+    let Some(status) = &pod.status else { return false };
+    let mut all = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+    let runs = |status: &ContainerStatus| status.state.as_ref().is_some_and(|state| state.running.is_some());
+    status.phase.as_deref().is_some_and(is_final) && !all.any(runs)
 }
 
 /// The number of a container's first run in a sandbox: one that was made anew goes on

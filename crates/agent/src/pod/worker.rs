@@ -146,7 +146,8 @@ impl Worker {
             self.follow_deadline(bound, now);
             let next = machine::next(bound.map(|b| &*b.pod), sandbox.as_ref(), &self.memory, now);
             let killing = next.steps.iter().all(|step| matches!(step, Step::Kill { .. }));
-            if killing || next.steps.contains(&Step::Forget) {
+            let last_word = |step: &Step| matches!(step, Step::StopSandbox | Step::Forget);
+            if killing || next.steps.iter().any(last_word) {
                 self.report(bound, sandbox.as_ref());
             }
             for step in &next.steps {

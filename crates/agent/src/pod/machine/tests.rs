@@ -33,6 +33,7 @@ fn sandbox(runs: &[(u32, ContainerPhase)]) -> Sandbox {
         ips: vec![],
         pid: 1,
         alive: true,
+        stopped: false,
         containers: containers.collect(),
     }
 }
@@ -133,7 +134,33 @@ fn nothing_starts_in_a_last_phase() {
     let memory = Memory::default();
     assert_eq!(next(Some(&done), None, &memory, at(0)), Next::default());
     assert_eq!(next(Some(&done), Some(&up), &memory, at(0)).steps, [Step::Terminate { id }]);
-    assert_eq!(next(Some(&done), Some(&sandbox(&[(0, exited(1, 5))])), &memory, at(0)), Next::default());
+}
+
+#[test]
+fn a_finished_pod_gives_back_what_it_holds_once_its_end_is_known() {
+    let steps = |pod: &Pod, sandbox: &Sandbox| next(Some(pod), Some(sandbox), &Memory::default(), at(9));
+    let stop = Next { steps: vec![Step::StopSandbox], again: None };
+    let mut down = sandbox(&[(0, exited(1, 5))]);
+    let mut done = pod("Never");
+    assert_eq!(steps(&done, &down), Next::default(), "nobody knows yet: after a restart it would run again");
+    let mut said = |status: serde_json::Value| {
+        let status = json!({"phase": "Failed", "containerStatuses": [status]});
+        done.status = serde_json::from_value(status).expect("a status");
+        done.clone()
+    };
+    let known = |state| json!({"name": "web", "restartCount": 0, "image": "x", "imageID": "", "ready": false, "state": state});
+    let running = said(known(json!({"running": {"startedAt": "1970-01-01T00:01:40Z"}})));
+    assert_eq!(steps(&running, &down), Next::default(), "how it ended is not known yet");
+    let ended = said(known(json!({"terminated": {"exitCode": 1}})));
+    assert_eq!(steps(&ended, &down), stop);
+    down.alive = false;
+    assert_eq!(steps(&ended, &down), stop, "also where its shim died");
+    down.stopped = true;
+    assert_eq!(steps(&ended, &down), Next::default());
+    let mut leaving = ended;
+    leaving.metadata.deletion_timestamp =
+        serde_json::from_value(json!("2026-01-01T00:00:00Z")).expect("a time");
+    assert_eq!(steps(&leaving, &down).steps, [Step::RemoveSandbox, Step::Forget]);
 }
 
 #[test]

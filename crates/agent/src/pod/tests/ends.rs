@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use expect_test::expect;
 use serde_json::json;
+use xebec_runtime::Runtime;
 use xebec_runtime::fake::Behaviour;
 
 use super::world::{World, one};
@@ -145,6 +146,36 @@ async fn a_pod_that_is_deleted_by_force_is_killed_at_once() {
     assert!(gone.is_some());
     world.until("its end", |world| world.runtime.sandbox_spec(&uid).is_none()).await;
     assert_eq!(world.runtime.take_calls(), ["signal_container uid-1 web.0 9", "remove_sandbox uid-1"]);
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finished_pod_holds_nothing_and_keeps_its_record_and_its_logs() {
+    let world = World::start().await;
+    world.runtime.add_image("good", exits(0, 20));
+    let mut spec = one("good", "Never");
+    spec["volumes"] = json!([{"name": "cache", "emptyDir": {}}]);
+    spec["containers"][0]["volumeMounts"] = json!([{"name": "cache", "mountPath": "/cache"}]);
+    let uid = world.bind("a", spec);
+    world.until_running("a").await;
+    let of = |kind: &str| world.agent.config.data_dir.join(kind).join(&uid);
+    std::fs::create_dir_all(of("logs")).expect("a folder");
+    assert!(of("volumes").join("cache").exists());
+    world.until("its end", |_| !of("volumes").exists()).await;
+    assert!(of("logs").exists());
+    let sandbox = world.runtime.list().await.expect("lists").remove(0);
+    assert_eq!((sandbox.alive, sandbox.stopped, sandbox.containers.len()), (false, true, 1));
+    let before = world.status("a");
+    assert_eq!(before["phase"], "Succeeded");
+    assert_eq!(before["containerStatuses"][0]["state"]["terminated"]["exitCode"], 0);
+    world.pass(100).await;
+    assert_eq!(world.status("a"), before);
+    let calls = world.runtime.take_calls();
+    assert_eq!(calls.last(), Some(&format!("stop_sandbox {uid}")), "{calls:?}");
+    world.change("a", |pod| pod.set(&["metadata", "deletionTimestamp"], "2026-01-01T00:00:30Z"));
+    world.until("gone", |world| world.pod("a").is_none()).await;
+    assert_eq!(world.runtime.take_calls(), [format!("remove_sandbox {uid}")]);
+    assert!(!of("logs").exists());
     world.stop().await;
 }
 

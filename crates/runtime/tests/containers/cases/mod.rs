@@ -38,6 +38,7 @@ pub(crate) fn all() -> Vec<(&'static str, Case)> {
         ("pods_survive_their_agent", || Box::pin(survival::pods_survive_their_agent())),
         ("nothing_is_left_after_a_massacre", || Box::pin(survival::nothing_is_left_after_a_massacre())),
         ("an_idle_shim_sleeps", || Box::pin(exec::an_idle_shim_sleeps())),
+        ("a_stopped_sandbox_holds_nothing", || Box::pin(survival::a_stopped_sandbox_holds_nothing())),
         ("a_launch_cut_short_is_cleared", || Box::pin(survival::a_launch_cut_short_is_cleared())),
         ("system_image", || Box::pin(containers::system_image())),
         ("routes", || Box::pin(network::routes())),
