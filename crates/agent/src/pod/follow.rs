@@ -56,7 +56,9 @@ impl Worker {
     pub(super) fn follow_ends(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
         let runs: Vec<&ContainerState> =
             sandbox.into_iter().flat_map(|sandbox| &sandbox.containers).collect();
-        self.memory.messages.retain(|id, _| runs.iter().any(|state| state.id == *id));
+        let is_known = |id: &str| runs.iter().any(|state| state.id == id);
+        self.memory.messages.retain(|id, _| is_known(id));
+        self.memory.replaced.retain(|id| is_known(id));
         for (container, attempt) in runs.iter().filter_map(|state| parse_run(&state.id)) {
             let newest = self.memory.newest.entry(container.to_owned()).or_default();
             *newest = attempt.max(*newest);
@@ -67,6 +69,30 @@ impl Worker {
                 let message = termination::message(&self.agent, bound, state);
                 self.memory.messages.insert(state.id.clone(), message);
             }
+        }
+    }
+
+    /// A run of another image than its container has by now must end.
+    pub(super) fn follow_definition(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
+        let (Some(bound), Some(sandbox)) = (bound, sandbox.filter(|sandbox| sandbox.alive)) else { return };
+        let Some(spec) = &bound.pod.spec else { return };
+        if self.memory.failure.is_some() || bound.object.is_terminating() {
+            return;
+        }
+        let sidecars = spec.init_containers.iter().flatten().filter(|container| is_sidecar(container));
+        for container in spec.containers.iter().chain(sidecars) {
+            let run = machine::newest(Some(sandbox), &container.name);
+            let Some((_, state)) = run.filter(|(_, state)| machine::is_outdated(container, state)) else {
+                continue;
+            };
+            if !self.memory.replaced.insert(state.id.clone()) {
+                continue;
+            }
+            let name = &container.name;
+            let message = format!("Container {name} definition changed, will be restarted");
+            self.agent.events.normal(&bound.object, name, "Killing", message);
+            let condemned = Condemned { grace_seconds: None, asked: None };
+            self.memory.condemned.entry(state.id.clone()).or_insert(condemned);
         }
     }
 

@@ -186,6 +186,12 @@ pub(crate) fn is_past(pod: &Pod, container: &Container, sandbox: &Sandbox, memor
     up || later.any(|other| newest(Some(sandbox), &other.name).is_some())
 }
 
+/// Whether a run is of another image than its container has by now: the only field of a
+/// container that may change, and one that takes a new run.
+pub(crate) fn is_outdated(container: &Container, state: &ContainerState) -> bool {
+    is_running(state) && container.image.as_deref().unwrap_or_default() != state.image
+}
+
 /// Whether a main container has run, and will not run again.
 fn has_ended(container: &Container, ask: &Ask<'_>) -> bool {
     let policy = container.restart_policy.as_deref().unwrap_or(ask.policy);
@@ -194,6 +200,7 @@ fn has_ended(container: &Container, ask: &Ask<'_>) -> bool {
     let failed = failed.filter(|failed| run.is_none_or(|(attempt, _)| failed.attempt > attempt));
     let code = match failed {
         Some(failed) => failed.exit_code,
+        None if run.is_some_and(|(_, state)| ask.memory.replaced.contains(&state.id)) => None,
         None => run.and_then(|(_, state)| exit_code(state)),
     };
     code.is_some_and(|code| !is_repeated(policy, code))
@@ -270,7 +277,9 @@ fn one(container: &Container, ask: &Ask<'_>, out: &mut Next) {
         }
         return;
     };
-    if repeated(*code) {
+    if ask.memory.replaced.contains(&state.id) {
+        out.steps.push(start(attempt + 1));
+    } else if repeated(*code) {
         let ran = finished_at.duration_since(state.started_at).unsigned_abs();
         let pause = if ran >= FORGIVEN_AFTER { Duration::ZERO } else { backoff(attempt) };
         out.at(after(*finished_at, pause), ask.now, start(attempt + 1));

@@ -142,6 +142,7 @@ impl Worker {
             };
             self.follow_probes(bound, sandbox.as_ref());
             self.follow_ends(bound, sandbox.as_ref());
+            self.follow_definition(bound, sandbox.as_ref());
             let now = self.agent.clock.now();
             self.follow_deadline(bound, now);
             let next = machine::next(bound.map(|b| &*b.pod), sandbox.as_ref(), &self.memory, now);

@@ -16,6 +16,9 @@ pub(crate) struct Memory {
     pub(crate) asked: BTreeSet<String>,
     /// Runs that a liveness or startup probe condemned, by their id.
     pub(crate) condemned: BTreeMap<String, Condemned>,
+    /// Runs that end because their container is another by now: the next follows at once,
+    /// whatever the pod's policy.
+    pub(crate) replaced: BTreeSet<String>,
     /// Starts that failed, by container.
     pub(crate) failed_starts: BTreeMap<String, FailedStart>,
     /// The newest run of each container, also of those whose sandbox is gone.

@@ -68,9 +68,12 @@ fn value(facts: &Facts<'_>, container: &Container, init: bool) -> Value {
         (None, None) => earlier.map_or(0, |status| i64::from(status.restart_count)),
     };
     let up = |state: &ContainerState| is_running(state) && (init || facts.memory.started.contains(&state.id));
+    // What runs, or ran last, may be of an image that the container has no more.
+    let image = run.filter(|_| failed.is_none()).map(|(_, state)| state.image.clone());
+    let image = image.or_else(|| container.image.clone());
     let mut status = json!({
         "name": container.name,
-        "image": container.image,
+        "image": image,
         "imageID": run.map(|(_, state)| state.image_digest.clone()).unwrap_or_default(),
         "restartCount": restarts,
         "started": run.is_some_and(|(_, state)| up(state)) && failed.is_none(),
@@ -236,6 +239,9 @@ fn run_state(
     let ContainerPhase::Exited { code, .. } = state.phase else {
         return json!({"running": {"startedAt": rfc3339(state.started_at)}});
     };
+    if facts.memory.replaced.contains(&state.id) && facts.pod.metadata.deletion_timestamp.is_none() {
+        return json!({"waiting": {"reason": "ContainerCreating"}});
+    }
     if attempt > 0 && is_repeated(facts, container, code, init) {
         return crash_loop(facts, container, attempt);
     }
