@@ -2,6 +2,7 @@
 //! how others ended, whether the pod's time is over, and what probes and volumes say.
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use xebec_runtime::{ContainerState, Sandbox};
 
 use crate::pod::machine::{self, Condemned, Failure, is_running, is_sidecar, parse_run};
@@ -11,6 +12,18 @@ use crate::probe::{self, Verdict};
 
 /// What is left to a pod that is evicted because it has taken too much already.
 const EVICTION_GRACE_SECONDS: i64 = 1;
+
+/// What the API has of a run, if it has this one: an agent that was restarted goes on from
+/// there, and no pod loses its place in a Service by it.
+fn told<'a>(pod: &'a Pod, uid: &str, run: &str) -> Option<&'a ContainerStatus> {
+    let status = pod.status.as_ref()?;
+    let mut all = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+    let id = status::container_id(uid, run);
+    all.find(|status| {
+        let runs = status.state.as_ref().is_some_and(|state| state.running.is_some());
+        runs && status.container_id.as_deref() == Some(&id)
+    })
+}
 
 impl Worker {
     /// Probes follow the containers that run.
@@ -37,17 +50,22 @@ impl Worker {
                 continue;
             };
             let unprobed = container.readiness_probe.is_none() && container.startup_probe.is_none();
-            self.readiness.insert(state.id.clone(), unprobed);
-            if container.startup_probe.is_none() {
+            let told = bound.and_then(|bound| told(&bound.pod, &self.uid, &state.id));
+            let started = told.is_some_and(|told| told.started == Some(true));
+            let ready = started && told.is_some_and(|told| told.ready);
+            self.readiness.insert(state.id.clone(), unprobed || ready);
+            if container.startup_probe.is_none() || started {
                 self.memory.started.insert(state.id.clone());
             }
+            let age = self.agent.clock.now().duration_since(state.started_at);
+            let known = probe::Known { started, ready, age: age.try_into().unwrap_or_default() };
             let target = probe::Target {
                 runtime: self.agent.runtime.clone(),
                 pod_uid: self.uid.clone(),
                 run: state.id.clone(),
                 ip,
             };
-            self.probes.start(target, container, self.verdicts.clone());
+            self.probes.start(target, container, known, self.verdicts.clone());
         }
     }
 

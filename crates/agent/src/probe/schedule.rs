@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::attempt::{seconds, try_once};
-use super::{Target, Verdict};
+use super::{Known, Target, Verdict};
 
 /// Between two tries of a container that has never been ready: its first success
 /// should not wait for a whole period.
@@ -16,9 +16,14 @@ const EAGER: Duration = Duration::from_millis(50);
 /// How long tries stay eager.
 const EAGER_TRIES: u32 = 100;
 
-pub(super) async fn watch(target: Target, container: Container, verdicts: mpsc::Sender<Verdict>) {
-    let prober = Prober { target, container, verdicts };
-    if let Some(probe) = &prober.container.startup_probe {
+pub(super) async fn watch(
+    target: Target,
+    container: Container,
+    known: Known,
+    verdicts: mpsc::Sender<Verdict>,
+) {
+    let prober = Prober { target, container, known, since: Instant::now(), verdicts };
+    if let Some(probe) = prober.container.startup_probe.as_ref().filter(|_| !known.started) {
         if !prober.lasts_until("Startup", probe, Until::Success).await {
             prober.condemn("startup probe", probe).await;
             return;
@@ -52,13 +57,25 @@ enum Until {
 struct Prober {
     target: Target,
     container: Container,
+    known: Known,
+    /// When the probes began.
+    since: Instant,
     verdicts: mpsc::Sender<Verdict>,
 }
 
 impl Prober {
+    /// How long the container runs.
+    fn age(&self) -> Duration {
+        self.known.age + self.since.elapsed()
+    }
+
+    async fn initial_delay(&self, probe: &Probe) {
+        sleep(seconds(probe.initial_delay_seconds, 0).saturating_sub(self.age())).await;
+    }
+
     /// Probes on; whether it ended by a success, not by too many failures in a row.
     async fn lasts_until(&self, kind: &str, probe: &Probe, until: Until) -> bool {
-        sleep(seconds(probe.initial_delay_seconds, 0)).await;
+        self.initial_delay(probe).await;
         let mut failures = 0;
         loop {
             match try_once(&self.target, &self.container, probe).await {
@@ -77,8 +94,9 @@ impl Prober {
     }
 
     async fn readiness(&self, probe: &Probe) {
-        sleep(seconds(probe.initial_delay_seconds, 0)).await;
-        let (mut is_ready, mut was_ready, mut in_a_row, mut tries) = (false, false, 0, 0);
+        self.initial_delay(probe).await;
+        let (mut is_ready, mut was_ready, mut in_a_row, mut tries) =
+            (self.known.ready, self.known.ready, 0, 0);
         // What fails while the container comes up is no news before a period is over.
         let mut told = Instant::now();
         loop {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use xebec_api::time::rfc3339;
 use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
-use super::Facts;
+use super::{Facts, container_id};
 use crate::pod::machine::{self, FailedStart, backoff, is_past, is_running, is_sidecar, newest, parse_run};
 
 /// What is said of a run that nobody saw the end of.
@@ -82,7 +82,7 @@ fn value(facts: &Facts<'_>, container: &Container, init: bool) -> Value {
     });
     if let Some((_, state)) = run {
         let uid = facts.sandbox.map_or("", |sandbox| &sandbox.pod_uid);
-        status["containerID"] = format!("xebec://{uid}/{}", state.id).into();
+        status["containerID"] = container_id(uid, &state.id).into();
     }
     let is_over = status["state"].get("terminated").is_some();
     if let Some(last) = last(facts, container, run, failed, is_over) {
@@ -274,6 +274,6 @@ fn terminated(facts: &Facts<'_>, state: &ContainerState) -> Option<Value> {
         value["message"] = message.as_str().into();
     }
     let uid = facts.sandbox.map_or("", |sandbox| &sandbox.pod_uid);
-    value["containerID"] = format!("xebec://{uid}/{}", state.id).into();
+    value["containerID"] = container_id(uid, &state.id).into();
     Some(value)
 }
