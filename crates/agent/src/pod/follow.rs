@@ -81,6 +81,7 @@ impl Worker {
             let newest = self.memory.newest.entry(container.to_owned()).or_default();
             *newest = attempt.max(*newest);
         }
+        self.memory.count_ends(sandbox);
         let Some(bound) = bound else { return };
         for state in runs.into_iter().filter(|state| !is_running(state)) {
             if !self.memory.messages.contains_key(&state.id) {

@@ -17,7 +17,7 @@ use crate::pod::status::is_final;
 /// The first pause before a restart, and the longest.
 const FIRST_BACKOFF: Duration = Duration::from_secs(10);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
-/// A container that ran this long starts without a pause again.
+/// After a container that ran this long the pauses begin anew.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(600);
 /// Between two tries of what is not there yet: an image, a ConfigMap, a volume.
 const LOOK_FOR_IT_EVERY: Duration = Duration::from_secs(5);
@@ -280,8 +280,7 @@ fn one(container: &Container, ask: &Ask<'_>, out: &mut Next) {
     if ask.memory.replaced.contains(&state.id) {
         out.steps.push(start(attempt + 1));
     } else if repeated(*code) {
-        let ran = finished_at.duration_since(state.started_at).unsigned_abs();
-        let pause = if ran >= FORGIVEN_AFTER { Duration::ZERO } else { backoff(attempt) };
+        let pause = backoff(ask.memory.pauses(&container.name));
         out.at(after(*finished_at, pause), ask.now, start(attempt + 1));
     }
 }
@@ -315,10 +314,9 @@ impl Next {
     }
 }
 
-/// The pause before the run that follows `attempt`: none after the first, then 10 s,
-/// doubling to 5 min.
-pub(crate) fn backoff(attempt: u32) -> Duration {
-    match attempt {
+/// The `n`th pause in a row: 10 s, doubling to 5 min.
+pub(crate) fn backoff(n: u32) -> Duration {
+    match n {
         0 => Duration::ZERO,
         n => LONGEST_BACKOFF.min(FIRST_BACKOFF * 2_u32.saturating_pow((n - 1).min(10))),
     }

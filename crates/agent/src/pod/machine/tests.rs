@@ -57,16 +57,56 @@ fn a_pod_starts_step_by_step() {
 
 #[test]
 fn restarts_follow_the_policy_and_the_pauses() {
-    let memory = Memory::default();
-    let steps = |policy, runs: &[_], now| next(Some(&pod(policy)), Some(&sandbox(runs)), &memory, at(now));
+    let steps = |policy, runs: &[_], now| {
+        let (sandbox, mut memory) = (sandbox(runs), Memory::default());
+        memory.count_ends(Some(&sandbox));
+        next(Some(&pod(policy)), Some(&sandbox), &memory, at(now))
+    };
     assert_eq!(steps("Always", &[(0, exited(0, 110))], 110).steps, start(1));
     assert_eq!(steps("OnFailure", &[(0, exited(0, 110))], 110), Next::default());
     assert_eq!(steps("Never", &[(0, exited(1, 110))], 110), Next::default());
-    let early = steps("Always", &[(1, exited(1, 110))], 115);
+    let two = [(0, exited(1, 105)), (1, exited(1, 110))];
+    let early = steps("Always", &two, 115);
     assert_eq!(early, Next { steps: vec![], again: Some(at(120)) });
-    assert_eq!(steps("Always", &[(1, exited(1, 110))], 120).steps, start(2));
-    assert_eq!(steps("Always", &[(3, exited(1, 800))], 800).steps, start(4), "it ran for ten minutes");
+    assert_eq!(steps("Always", &two, 120).steps, start(2));
+    let forgiven = [(2, exited(1, 110)), (3, exited(1, 800))];
+    assert_eq!(steps("Always", &forgiven, 800).steps, start(4), "it ran for ten minutes");
     assert_eq!((backoff(2).as_secs(), backoff(5).as_secs(), backoff(50).as_secs()), (20, 160, 300));
+}
+
+#[test]
+fn pauses_begin_anew_after_a_long_run() {
+    let mut memory = Memory::default();
+    let mut after = |attempt, end| {
+        memory.count_ends(Some(&sandbox(&[(attempt, exited(1, end))])));
+        memory.count_ends(Some(&sandbox(&[(attempt, exited(1, end))])));
+        memory.pauses("web")
+    };
+    // Each begins at 100: the fourth runs for ten minutes.
+    let ends = [110, 110, 110, 700, 110, 110, 110];
+    let pauses: Vec<u32> = (0..).zip(ends).map(|(attempt, end)| after(attempt, end)).collect();
+    assert_eq!(pauses, [0, 1, 2, 0, 0, 1, 2]);
+    assert_eq!(memory.pauses("other"), 0);
+}
+
+#[test]
+fn a_run_that_was_replaced_is_followed_at_once_whatever_the_policy() {
+    let down = sandbox(&[(0, exited(143, 110))]);
+    for policy in ["Always", "OnFailure", "Never"] {
+        let mut memory = Memory { replaced: [run_id("web", 0)].into(), ..Memory::default() };
+        memory.count_ends(Some(&down));
+        assert_eq!(next(Some(&pod(policy)), Some(&down), &memory, at(110)).steps, start(1), "{policy}");
+    }
+}
+
+#[test]
+fn a_run_is_outdated_while_it_runs_another_image() {
+    let up = sandbox(&[(0, ContainerPhase::Running)]);
+    let mut spec = pod("Always").spec.expect("a spec");
+    assert!(!is_outdated(&spec.containers[0], &up.containers[0]));
+    spec.containers[0].image = Some("y".into());
+    assert!(is_outdated(&spec.containers[0], &up.containers[0]));
+    assert!(!is_outdated(&spec.containers[0], &sandbox(&[(0, exited(0, 110))]).containers[0]));
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn state(
             let waits = init || !is_initialized(facts);
             json!({"waiting": {"reason": if waits { "PodInitializing" } else { "ContainerCreating" }}})
         }
-        (None, Some((attempt, state))) => run_state(facts, container, attempt, state, init),
+        (None, Some((_, state))) => run_state(facts, container, state, init),
     }
 }
 
@@ -218,8 +218,8 @@ fn failed_state(facts: &Facts<'_>, container: &Container, failed: &FailedStart, 
     json!({"waiting": {"reason": reason, "message": message}})
 }
 
-fn crash_loop(facts: &Facts<'_>, container: &Container, after: u32) -> Value {
-    let pause = backoff(after).as_secs();
+fn crash_loop(facts: &Facts<'_>, container: &Container, pauses: u32) -> Value {
+    let pause = backoff(pauses).as_secs();
     let pause = if pause < 60 { format!("{pause}s") } else { format!("{}m{}s", pause / 60, pause % 60) };
     let (metadata, container) = (&facts.pod.metadata, &container.name);
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -229,21 +229,16 @@ fn crash_loop(facts: &Facts<'_>, container: &Container, after: u32) -> Value {
     json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}})
 }
 
-fn run_state(
-    facts: &Facts<'_>,
-    container: &Container,
-    attempt: u32,
-    state: &ContainerState,
-    init: bool,
-) -> Value {
+fn run_state(facts: &Facts<'_>, container: &Container, state: &ContainerState, init: bool) -> Value {
     let ContainerPhase::Exited { code, .. } = state.phase else {
         return json!({"running": {"startedAt": rfc3339(state.started_at)}});
     };
     if facts.memory.replaced.contains(&state.id) && facts.pod.metadata.deletion_timestamp.is_none() {
         return json!({"waiting": {"reason": "ContainerCreating"}});
     }
-    if attempt > 0 && is_repeated(facts, container, code, init) {
-        return crash_loop(facts, container, attempt);
+    let pauses = facts.memory.pauses(&container.name);
+    if pauses > 0 && is_repeated(facts, container, code, init) {
+        return crash_loop(facts, container, pauses);
     }
     json!({"terminated": terminated(facts, state)})
 }
