@@ -116,3 +116,23 @@ async fn an_agent_that_is_restarted_goes_on_with_what_was_told() {
     world.until("ready", |world| world.condition("a", "Ready") == "True").await;
     world.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_command_is_run_once_a_period_also_while_its_successes_are_counted() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    world.runtime.on_exec("check", 1, "not yet");
+    let probe = json!({"exec": {"command": ["check"]}, "periodSeconds": 10, "successThreshold": 3});
+    world.bind("a", probed(json!({"readinessProbe": probe})));
+    world.until_running("a").await;
+    world.runtime.take_calls();
+    let tries =
+        |world: &World| world.runtime.take_calls().iter().filter(|call| call.ends_with("check")).count();
+    world.pass(30).await;
+    let failed = tries(&world);
+    assert!((3..=4).contains(&failed), "{failed}");
+    world.runtime.on_exec("check", 0, "");
+    world.until("ready", |world| world.condition("a", "Ready") == "True").await;
+    assert_eq!(tries(&world), 3);
+    world.stop().await;
+}
