@@ -26,7 +26,7 @@ pub struct SandboxSpec {
     pub host_ipc: bool,
     /// Lines to add to /etc/hosts.
     pub host_aliases: Vec<HostAlias>,
-    /// The contents of /etc/resolv.conf; the host's file is used where it is absent.
+    /// The contents of /etc/resolv.conf; the host's are used where they are absent (see [`crate::host_resolv_conf`]).
     pub resolv_conf: Option<String>,
     /// Limits over the whole pod, where they can be computed.
     pub resources: Resources,
