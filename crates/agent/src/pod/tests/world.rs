@@ -48,7 +48,7 @@ impl World {
             masters: Vec::new(),
             token_file: None,
             images_dir: None,
-            labels: Default::default(),
+            labels: [("tier".to_owned(), "front".to_owned())].into(),
         };
         std::fs::create_dir(dir.path().join("pki")).expect("a folder");
         std::fs::write(dir.path().join("pki/ca.crt"), "the CA").expect("a file");
