@@ -91,17 +91,16 @@ pub(crate) fn containers_say_how_they_ended(demo: &Demo) {
 
 /// Its shim, its address and its volumes are given back; what it said is still read.
 fn a_finished_pod_is_a_record_and_a_log(demo: &Demo, pod: &Value) {
-    let text = |field: &Value| field.as_str().expect("a text").to_owned();
-    let (node, uid) = (text(&pod["spec"]["nodeName"]), text(&pod["metadata"]["uid"]));
-    let data = demo.dir().join(node).join("data");
+    let uid = pod["metadata"]["uid"].as_str().expect("a uid");
+    let data = demo.dir().join("single/data/node");
     eventually("the record alone is left", SOON, || {
-        let entries = std::fs::read_dir(data.join("run").join(&uid))?.flatten();
+        let entries = std::fs::read_dir(data.join("run").join(uid))?.flatten();
         let mut left: Vec<_> = entries.map(|entry| entry.file_name()).collect();
         left.sort();
         ensure!(left == ["config.json", "ready", "state.json"], "{left:?}");
         let addresses = std::fs::read_to_string(data.join("addresses.json"))?;
-        ensure!(!addresses.contains(&uid), "{addresses}");
-        ensure!(!data.join("volumes").join(&uid).exists(), "it has volumes");
+        ensure!(!addresses.contains(uid), "{addresses}");
+        ensure!(!data.join("volumes").join(uid).exists(), "it has volumes");
         Ok(())
     });
     assert_eq!(demo.xctl(&["logs", "talker"]).expect("its log stays"), "the last line\n");

@@ -57,7 +57,6 @@ impl Worker {
             (Step::StopSandbox, _) => {
                 self.stop_refresher().await;
                 self.agent.runtime.stop_sandbox(&self.uid).await?;
-                volumes::clear(&self.agent, &self.uid);
             }
             (Step::RemoveSandbox, _) => self.agent.runtime.remove_sandbox(&self.uid).await?,
             (Step::Forget, _) => {

@@ -9,6 +9,7 @@ use crate::pod::machine::{self, Condemned, Failure, is_running, is_sidecar, pars
 use crate::pod::worker::{Bound, Worker};
 use crate::pod::{status, termination};
 use crate::probe::{self, Verdict};
+use crate::volumes;
 
 /// What is left to a pod that is evicted because it has taken too much already.
 const EVICTION_GRACE_SECONDS: i64 = 1;
@@ -127,6 +128,16 @@ impl Worker {
         let message = "Pod was active on the node longer than the specified deadline".to_owned();
         self.agent.events.normal(&bound.object, "", "DeadlineExceeded", message.clone());
         self.memory.failure = Some(Failure { reason: "DeadlineExceeded", message, grace_seconds: None });
+    }
+
+    /// The volumes of a finished pod go once nothing is left that has them mounted, also
+    /// where an agent before this one stopped it.
+    pub(super) fn follow_volumes(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
+        let stopped = sandbox.is_some_and(|sandbox| sandbox.stopped);
+        if stopped && !self.cleared && bound.is_some_and(|bound| machine::is_told(&bound.pod)) {
+            volumes::clear(&self.agent, &self.uid);
+            self.cleared = true;
+        }
     }
 
     pub(super) fn hear(&mut self, bound: Option<&Bound>, verdict: Verdict) {

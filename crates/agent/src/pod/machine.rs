@@ -224,7 +224,7 @@ fn over(pod: &Pod, sandbox: &Sandbox, memory: &Memory, now: Timestamp) -> Next {
 
 /// Whether the API has the pod's last phase, and of no container that it runs: after a
 /// restart of the agent it would say what nobody else knows any more.
-fn is_told(pod: &Pod) -> bool {
+pub(crate) fn is_told(pod: &Pod) -> bool {
     let Some(status) = &pod.status else { return false };
     let mut all = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
     let runs = |status: &ContainerStatus| status.state.as_ref().is_some_and(|state| state.running.is_some());

@@ -56,6 +56,8 @@ pub(super) struct Worker {
     told_backoffs: BTreeMap<String, u64>,
     /// Hooks that run, and what follows them.
     pub(super) hooks: JoinSet<()>,
+    /// Its volumes are gone: the pod is over.
+    pub(super) cleared: bool,
     /// Keeps its volumes up to date.
     refresher: JoinHandle<()>,
 }
@@ -73,6 +75,7 @@ pub(crate) async fn run(agent: Arc<Agent>, uid: String, mut wanted: watch::Recei
         reporter: Reporter::start(agent.clone()),
         told_backoffs: BTreeMap::new(),
         hooks: JoinSet::new(),
+        cleared: false,
         refresher: tokio::spawn(volumes::keep(agent.clone(), wanted.clone(), verdicts.clone())),
         verdicts,
         agent,
@@ -145,6 +148,7 @@ impl Worker {
             self.follow_definition(bound, sandbox.as_ref());
             let now = self.agent.clock.now();
             self.follow_deadline(bound, now);
+            self.follow_volumes(bound, sandbox.as_ref());
             let next = machine::next(bound.map(|b| &*b.pod), sandbox.as_ref(), &self.memory, now);
             let killing = next.steps.iter().all(|step| matches!(step, Step::Kill { .. }));
             let last_word = |step: &Step| matches!(step, Step::StopSandbox | Step::Forget);

@@ -197,14 +197,15 @@ async fn the_image_that_runs_is_told_until_it_has_ended() {
 
 #[tokio::test(start_paused = true)]
 async fn a_finished_pod_holds_nothing_and_keeps_its_record_and_its_logs() {
-    let world = World::start().await;
+    let mut world = World::start().await;
     world.runtime.add_image("good", exits(0, 20));
     let mut spec = one("good", "Never");
     spec["volumes"] = json!([{"name": "cache", "emptyDir": {}}]);
     spec["containers"][0]["volumeMounts"] = json!([{"name": "cache", "mountPath": "/cache"}]);
     let uid = world.bind("a", spec);
     world.until_running("a").await;
-    let of = |kind: &str| world.agent.config.data_dir.join(kind).join(&uid);
+    let data_dir = world.agent.config.data_dir.clone();
+    let of = |kind: &str| data_dir.join(kind).join(&uid);
     std::fs::create_dir_all(of("logs")).expect("a folder");
     assert!(of("volumes").join("cache").exists());
     world.until("its end", |_| !of("volumes").exists()).await;
@@ -218,6 +219,10 @@ async fn a_finished_pod_holds_nothing_and_keeps_its_record_and_its_logs() {
     assert_eq!(world.status("a"), before);
     let calls = world.runtime.take_calls();
     assert_eq!(calls.last(), Some(&format!("stop_sandbox {uid}")), "{calls:?}");
+    // What an agent that was killed in the middle has left.
+    std::fs::create_dir_all(of("volumes").join("cache")).expect("a folder");
+    world.restart().await;
+    world.until("its end", |_| !of("volumes").exists()).await;
     world.change("a", |pod| pod.set(&["metadata", "deletionTimestamp"], "2026-01-01T00:00:30Z"));
     world.until("gone", |world| world.pod("a").is_none()).await;
     assert_eq!(world.runtime.take_calls(), [format!("remove_sandbox {uid}")]);
