@@ -1,5 +1,6 @@
 //! The node's own object: registered at start, its status kept current.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +50,12 @@ async fn report(agent: &Agent) -> Result<(), xebec_client::ApiError> {
         Err(error) if error.reason == Reason::NotFound => agent.client.create(row, &fresh(agent)).await?,
         Err(error) => return Err(error),
     };
+    let outdated = outdated(&present, labels(agent));
+    if !outdated.is_empty() {
+        let patch = Patch::Merge(json!({"metadata": {"labels": outdated}}));
+        agent.client.patch(row, "", name, &patch).await?;
+        tracing::info!(node = name, labels = ?outdated, "the node's labels are told");
+    }
     let wanted = status(agent, &present, agent.clock.now());
     if is_current(&present, &wanted) {
         return Ok(());
@@ -58,17 +65,29 @@ async fn report(agent: &Agent) -> Result<(), xebec_client::ApiError> {
     Ok(())
 }
 
+/// The labels that every node has, and those of this one's configuration.
+fn labels(agent: &Agent) -> BTreeMap<String, String> {
+    let name = agent.config.name.as_str();
+    let own =
+        [("kubernetes.io/hostname", name), ("kubernetes.io/os", "linux"), ("kubernetes.io/arch", "amd64")];
+    let mut labels = BTreeMap::from(own.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    labels.extend(agent.config.labels.clone());
+    labels
+}
+
+/// Those that the API has otherwise. Others' labels stay, and so do those that the
+/// configuration names no more: nobody can tell whose they are.
+fn outdated(present: &Object, mut wanted: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let said: BTreeMap<&str, &str> = present.labels().collect();
+    wanted.retain(|key, value| said.get(key.as_str()) != Some(&value.as_str()));
+    wanted
+}
+
 fn fresh(agent: &Agent) -> Object {
-    let mut labels = json!({
-        "kubernetes.io/hostname": agent.config.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
-    });
-    for (key, value) in &agent.config.labels {
-        labels[key] = value.as_str().into();
-    }
     let mut node = Object::default();
     node.set(&["apiVersion"], "v1");
     node.set(&["kind"], "Node");
-    node.set(&["metadata"], json!({"name": agent.config.name, "labels": labels}));
+    node.set(&["metadata"], json!({"name": agent.config.name, "labels": labels(agent)}));
     node.set(&["spec"], json!({}));
     node
 }

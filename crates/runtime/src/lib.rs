@@ -9,6 +9,7 @@ mod error;
 mod mount_api;
 mod network;
 mod node;
+mod resolv_conf;
 mod shim;
 mod spec;
 mod status;
@@ -20,6 +21,7 @@ pub mod runtime;
 
 pub use error::RuntimeError;
 pub use node::{NodeRuntime, RuntimeConfig};
+pub use resolv_conf::of_host as host_resolv_conf;
 pub use runtime::{
     ExecEvent, ExecHandle, ExecInput, ExecOptions, ExecOutcome, NodeNetwork, Runtime, RuntimeEvent,
     TerminalSize,

@@ -20,7 +20,11 @@ pub trait Runtime: Send + Sync + 'static {
     /// Makes a sandbox: network, cgroup, shim. Where it is there already and alive, it is returned as it is.
     async fn run_sandbox(&self, spec: SandboxSpec) -> Result<Sandbox, RuntimeError>;
 
-    /// Kills what is left in it and takes everything away: processes, mounts, cgroups, network, files. Idempotent.
+    /// Kills what is left in it and gives back what it holds: processes, mounts, cgroups, its address, writable layers.
+    /// What is known of its containers stays, and so do their logs. Idempotent.
+    async fn stop_sandbox(&self, pod_uid: &str) -> Result<(), RuntimeError>;
+
+    /// As [`Runtime::stop_sandbox`], and forgets it: nothing but its logs is left. Idempotent.
     async fn remove_sandbox(&self, pod_uid: &str) -> Result<(), RuntimeError>;
 
     /// Starts a container and returns once its command runs. A command that cannot run is [`RuntimeError::Start`].

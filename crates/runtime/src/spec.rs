@@ -26,7 +26,7 @@ pub struct SandboxSpec {
     pub host_ipc: bool,
     /// Lines to add to /etc/hosts.
     pub host_aliases: Vec<HostAlias>,
-    /// The contents of /etc/resolv.conf; the host's file is used where it is absent.
+    /// The contents of /etc/resolv.conf; the host's are used where they are absent (see [`crate::host_resolv_conf`]).
     pub resolv_conf: Option<String>,
     /// Limits over the whole pod, where they can be computed.
     pub resources: Resources,
@@ -100,6 +100,16 @@ impl Mount {
 pub enum MountSource {
     /// A file or folder of the host; it must be there.
     Bind(PathBuf),
+    /// A part of a volume, whose contents are a container's to change: links are followed as they are at the start,
+    /// and never out of it. A folder is made where nothing is there, as the volume's own.
+    Below {
+        /// The volume's folder on the host.
+        volume: PathBuf,
+        /// The part's path below it. It may hold what is secret, and stands in no message.
+        path: PathBuf,
+        /// How messages name it: the path as the user wrote it.
+        written: String,
+    },
     /// Memory, private to this container and gone with it.
     Tmpfs {
         /// Its limit in bytes.

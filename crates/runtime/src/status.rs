@@ -18,8 +18,11 @@ pub struct Sandbox {
     pub ips: Vec<IpAddr>,
     /// The shim's process id.
     pub pid: u32,
-    /// True until the shim is found dead or gone: then every container counts as lost and the sandbox must be removed.
+    /// True until the shim is found dead or gone, or was stopped: then nothing runs in it any more. To run again, the
+    /// sandbox must be removed.
     pub alive: bool,
+    /// Nothing is held for it any more, no process, no address, no cgroup: what is left is this record.
+    pub stopped: bool,
     /// Every container that was started and not removed, in the order of their starts.
     pub containers: Vec<ContainerState>,
 }

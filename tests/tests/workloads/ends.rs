@@ -73,6 +73,8 @@ pub(crate) fn containers_say_how_they_ended(demo: &Demo) {
         (&json!("Error"), &json!(4), &json!("the last line\n"))
     );
 
+    a_finished_pod_is_a_record_and_a_log(demo, &talker);
+
     let late = until(demo, "pod", "late", |pod| pod["status"]["phase"] == "Failed");
     assert_eq!(late["status"]["reason"], "DeadlineExceeded");
     until_event(
@@ -85,6 +87,25 @@ pub(crate) fn containers_say_how_they_ended(demo: &Demo) {
     assert_eq!(container(&lost)["lastState"]["terminated"]["reason"], "StartError");
     in_a_crash_loop(demo);
     demo.xctl(&["delete", "pod", "greedy", "talker", "late", "lost", "crash"]).expect("deletes");
+}
+
+/// Its shim, its address and its volumes are given back; what it said is still read.
+fn a_finished_pod_is_a_record_and_a_log(demo: &Demo, pod: &Value) {
+    let uid = pod["metadata"]["uid"].as_str().expect("a uid");
+    let data = demo.dir().join("single/data/node");
+    eventually("the record alone is left", SOON, || {
+        let entries = std::fs::read_dir(data.join("run").join(uid))?.flatten();
+        let mut left: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+        left.sort();
+        ensure!(left == ["config.json", "ready", "state.json"], "{left:?}");
+        let addresses = std::fs::read_to_string(data.join("addresses.json"))?;
+        ensure!(!addresses.contains(uid), "{addresses}");
+        ensure!(!data.join("volumes").join(uid).exists(), "it has volumes");
+        Ok(())
+    });
+    assert_eq!(demo.xctl(&["logs", "talker"]).expect("its log stays"), "the last line\n");
+    let status = until(demo, "pod", "talker", |_| true)["status"].clone();
+    assert_eq!((&status["phase"], &status["podIP"]), (&json!("Failed"), &pod["status"]["podIP"]));
 }
 
 fn in_a_crash_loop(demo: &Demo) {

@@ -20,6 +20,11 @@ use crate::run::Agent;
 /// Events that wait to be sent; more are dropped.
 const QUEUED: usize = 256;
 
+/// So much of a message is sent, as Kubernetes has it: what a container says may be long.
+const MESSAGE_BYTES: usize = 1024;
+/// Stands for what was left out of one.
+const LEFT_OUT: &str = "...";
+
 /// One thing that happened to a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Told {
@@ -63,13 +68,21 @@ impl Recorder {
             field_path: field_path(pod, container),
             warning,
             reason,
-            message,
+            message: shortened(message),
             at: self.clock.now(),
         };
         if self.queue.try_send(told).is_err() {
             tracing::debug!(pod = pod.name(), reason, "an event was dropped: too many wait");
         }
     }
+}
+
+fn shortened(mut message: String) -> String {
+    if message.len() > MESSAGE_BYTES {
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES - LEFT_OUT.len()));
+        message.push_str(LEFT_OUT);
+    }
+    message
 }
 
 fn field_path(pod: &Object, container: &str) -> String {
@@ -146,4 +159,17 @@ fn event(node: &str, told: &Told) -> Object {
     event.set(&["lastTimestamp"], time);
     event.set(&["count"], 1);
     event
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_message_is_cut_between_two_characters() {
+        let whole = "x".repeat(MESSAGE_BYTES);
+        assert_eq!(shortened(whole.clone()), whole);
+        let cut = shortened("ä".repeat(40_000));
+        assert_eq!(cut, format!("{}...", "ä".repeat(510)));
+    }
 }

@@ -54,6 +54,10 @@ impl Worker {
                 self.terminate(bound, id).await?;
             }
             (Step::Kill { id }, _) => self.signal(id, libc::SIGKILL).await?,
+            (Step::StopSandbox, _) => {
+                self.stop_refresher().await;
+                self.agent.runtime.stop_sandbox(&self.uid).await?;
+            }
             (Step::RemoveSandbox, _) => self.agent.runtime.remove_sandbox(&self.uid).await?,
             (Step::Forget, _) => {
                 self.stop_refresher().await;

@@ -2,15 +2,29 @@
 //! how others ended, whether the pod's time is over, and what probes and volumes say.
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use xebec_runtime::{ContainerState, Sandbox};
 
 use crate::pod::machine::{self, Condemned, Failure, is_running, is_sidecar, parse_run};
 use crate::pod::worker::{Bound, Worker};
 use crate::pod::{status, termination};
 use crate::probe::{self, Verdict};
+use crate::volumes;
 
 /// What is left to a pod that is evicted because it has taken too much already.
 const EVICTION_GRACE_SECONDS: i64 = 1;
+
+/// What the API has of a run, if it has this one: an agent that was restarted goes on from
+/// there, and no pod loses its place in a Service by it.
+fn told<'a>(pod: &'a Pod, uid: &str, run: &str) -> Option<&'a ContainerStatus> {
+    let status = pod.status.as_ref()?;
+    let mut all = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+    let id = status::container_id(uid, run);
+    all.find(|status| {
+        let runs = status.state.as_ref().is_some_and(|state| state.running.is_some());
+        runs && status.container_id.as_deref() == Some(&id)
+    })
+}
 
 impl Worker {
     /// Probes follow the containers that run.
@@ -37,17 +51,22 @@ impl Worker {
                 continue;
             };
             let unprobed = container.readiness_probe.is_none() && container.startup_probe.is_none();
-            self.readiness.insert(state.id.clone(), unprobed);
-            if container.startup_probe.is_none() {
+            let told = bound.and_then(|bound| told(&bound.pod, &self.uid, &state.id));
+            let started = told.is_some_and(|told| told.started == Some(true));
+            let ready = started && told.is_some_and(|told| told.ready);
+            self.readiness.insert(state.id.clone(), unprobed || ready);
+            if container.startup_probe.is_none() || started {
                 self.memory.started.insert(state.id.clone());
             }
+            let age = self.agent.clock.now().duration_since(state.started_at);
+            let known = probe::Known { started, ready, age: age.try_into().unwrap_or_default() };
             let target = probe::Target {
                 runtime: self.agent.runtime.clone(),
                 pod_uid: self.uid.clone(),
                 run: state.id.clone(),
                 ip,
             };
-            self.probes.start(target, container, self.verdicts.clone());
+            self.probes.start(target, container, known, self.verdicts.clone());
         }
     }
 
@@ -56,17 +75,44 @@ impl Worker {
     pub(super) fn follow_ends(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
         let runs: Vec<&ContainerState> =
             sandbox.into_iter().flat_map(|sandbox| &sandbox.containers).collect();
-        self.memory.messages.retain(|id, _| runs.iter().any(|state| state.id == *id));
+        let is_known = |id: &str| runs.iter().any(|state| state.id == id);
+        self.memory.messages.retain(|id, _| is_known(id));
+        self.memory.replaced.retain(|id| is_known(id));
         for (container, attempt) in runs.iter().filter_map(|state| parse_run(&state.id)) {
             let newest = self.memory.newest.entry(container.to_owned()).or_default();
             *newest = attempt.max(*newest);
         }
+        self.memory.count_ends(sandbox);
         let Some(bound) = bound else { return };
         for state in runs.into_iter().filter(|state| !is_running(state)) {
             if !self.memory.messages.contains_key(&state.id) {
                 let message = termination::message(&self.agent, bound, state);
                 self.memory.messages.insert(state.id.clone(), message);
             }
+        }
+    }
+
+    /// A run of another image than its container has by now must end.
+    pub(super) fn follow_definition(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
+        let (Some(bound), Some(sandbox)) = (bound, sandbox.filter(|sandbox| sandbox.alive)) else { return };
+        let Some(spec) = &bound.pod.spec else { return };
+        if self.memory.failure.is_some() || bound.object.is_terminating() {
+            return;
+        }
+        let sidecars = spec.init_containers.iter().flatten().filter(|container| is_sidecar(container));
+        for container in spec.containers.iter().chain(sidecars) {
+            let run = machine::newest(Some(sandbox), &container.name);
+            let Some((_, state)) = run.filter(|(_, state)| machine::is_outdated(container, state)) else {
+                continue;
+            };
+            if !self.memory.replaced.insert(state.id.clone()) {
+                continue;
+            }
+            let name = &container.name;
+            let message = format!("Container {name} definition changed, will be restarted");
+            self.agent.events.normal(&bound.object, name, "Killing", message);
+            let condemned = Condemned { grace_seconds: None, asked: None };
+            self.memory.condemned.entry(state.id.clone()).or_insert(condemned);
         }
     }
 
@@ -82,6 +128,16 @@ impl Worker {
         let message = "Pod was active on the node longer than the specified deadline".to_owned();
         self.agent.events.normal(&bound.object, "", "DeadlineExceeded", message.clone());
         self.memory.failure = Some(Failure { reason: "DeadlineExceeded", message, grace_seconds: None });
+    }
+
+    /// The volumes of a finished pod go once nothing is left that has them mounted, also
+    /// where an agent before this one stopped it.
+    pub(super) fn follow_volumes(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
+        let stopped = sandbox.is_some_and(|sandbox| sandbox.stopped);
+        if stopped && !self.cleared && bound.is_some_and(|bound| machine::is_told(&bound.pod)) {
+            volumes::clear(&self.agent, &self.uid);
+            self.cleared = true;
+        }
     }
 
     pub(super) fn hear(&mut self, bound: Option<&Bound>, verdict: Verdict) {

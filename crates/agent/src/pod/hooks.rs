@@ -56,10 +56,8 @@ impl Hooked {
         let outcome = outcome.map_err(|error: RuntimeError| error.to_string())?;
         match outcome.exit_code {
             0 => Ok(()),
-            code => {
-                let output = String::from_utf8_lossy(&outcome.output);
-                Err(format!("command {words:?} exited with {code}: {}", output.trim()))
-            }
+            // What it wrote is the container's own: it may hold what is secret.
+            code => Err(format!("command {words:?} exited with {code}")),
         }
     }
 }

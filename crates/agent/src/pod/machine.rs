@@ -7,7 +7,7 @@ mod stopping;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodSpec};
 use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
 pub(crate) use self::memory::{Condemned, FailedStart, Failure, Memory};
@@ -17,7 +17,7 @@ use crate::pod::status::is_final;
 /// The first pause before a restart, and the longest.
 const FIRST_BACKOFF: Duration = Duration::from_secs(10);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
-/// A container that ran this long starts without a pause again.
+/// After a container that ran this long the pauses begin anew.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(600);
 /// Between two tries of what is not there yet: an image, a ConfigMap, a volume.
 const LOOK_FOR_IT_EVERY: Duration = Duration::from_secs(5);
@@ -38,6 +38,8 @@ pub(crate) enum Step {
     Terminate { id: String },
     /// End a container.
     Kill { id: String },
+    /// Give back what the sandbox holds; what is known of its containers stays, and so do their logs.
+    StopSandbox,
     /// Remove the sandbox and everything in it.
     RemoveSandbox,
     /// Tell the API that the pod is gone from here.
@@ -184,6 +186,12 @@ pub(crate) fn is_past(pod: &Pod, container: &Container, sandbox: &Sandbox, memor
     up || later.any(|other| newest(Some(sandbox), &other.name).is_some())
 }
 
+/// Whether a run is of another image than its container has by now: the only field of a
+/// container that may change, and one that takes a new run.
+pub(crate) fn is_outdated(container: &Container, state: &ContainerState) -> bool {
+    is_running(state) && container.image.as_deref().unwrap_or_default() != state.image
+}
+
 /// Whether a main container has run, and will not run again.
 fn has_ended(container: &Container, ask: &Ask<'_>) -> bool {
     let policy = container.restart_policy.as_deref().unwrap_or(ask.policy);
@@ -192,6 +200,7 @@ fn has_ended(container: &Container, ask: &Ask<'_>) -> bool {
     let failed = failed.filter(|failed| run.is_none_or(|(attempt, _)| failed.attempt > attempt));
     let code = match failed {
         Some(failed) => failed.exit_code,
+        None if run.is_some_and(|(_, state)| ask.memory.replaced.contains(&state.id)) => None,
         None => run.and_then(|(_, state)| exit_code(state)),
     };
     code.is_some_and(|code| !is_repeated(policy, code))
@@ -202,13 +211,24 @@ pub(crate) fn is_repeated(policy: &str, code: i32) -> bool {
     policy == "Always" || (policy == "OnFailure" && code != 0)
 }
 
-/// A pod in its last phase.
+/// A pod in its last phase. Once nothing runs in it and the API knows how everything ended,
+/// it needs nothing of the node but its record and its logs.
 fn over(pod: &Pod, sandbox: &Sandbox, memory: &Memory, now: Timestamp) -> Next {
     if sandbox.alive && sandbox.containers.iter().any(is_running) {
         let of_failure = memory.failure.as_ref().and_then(|failure| failure.grace_seconds);
         return stopping(Some(pod), of_failure.unwrap_or_else(|| own_grace(pod)), sandbox, memory, now);
     }
-    Next::default()
+    let steps = if is_told(pod) && !sandbox.stopped { vec![Step::StopSandbox] } else { Vec::new() };
+    Next { steps, again: None }
+}
+
+/// Whether the API has the pod's last phase, and of no container that it runs: after a
+/// restart of the agent it would say what nobody else knows any more.
+pub(crate) fn is_told(pod: &Pod) -> bool {
+    let Some(status) = &pod.status else { return false };
+    let mut all = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+    let runs = |status: &ContainerStatus| status.state.as_ref().is_some_and(|state| state.running.is_some());
+    status.phase.as_deref().is_some_and(is_final) && !all.any(runs)
 }
 
 /// The number of a container's first run in a sandbox: one that was made anew goes on
@@ -257,9 +277,10 @@ fn one(container: &Container, ask: &Ask<'_>, out: &mut Next) {
         }
         return;
     };
-    if repeated(*code) {
-        let ran = finished_at.duration_since(state.started_at).unsigned_abs();
-        let pause = if ran >= FORGIVEN_AFTER { Duration::ZERO } else { backoff(attempt) };
+    if ask.memory.replaced.contains(&state.id) {
+        out.steps.push(start(attempt + 1));
+    } else if repeated(*code) {
+        let pause = backoff(ask.memory.pauses(&container.name));
         out.at(after(*finished_at, pause), ask.now, start(attempt + 1));
     }
 }
@@ -293,10 +314,9 @@ impl Next {
     }
 }
 
-/// The pause before the run that follows `attempt`: none after the first, then 10 s,
-/// doubling to 5 min.
-pub(crate) fn backoff(attempt: u32) -> Duration {
-    match attempt {
+/// The `n`th pause in a row: 10 s, doubling to 5 min.
+pub(crate) fn backoff(n: u32) -> Duration {
+    match n {
         0 => Duration::ZERO,
         n => LONGEST_BACKOFF.min(FIRST_BACKOFF * 2_u32.saturating_pow((n - 1).min(10))),
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use k8s_openapi::api::core::v1::PodSpec;
-use xebec_runtime::{HostAlias, SandboxSpec};
+use xebec_runtime::{HostAlias, SandboxSpec, host_resolv_conf};
 
 use crate::pod::worker::Bound;
 use crate::pod::{dns, resources};
@@ -55,8 +55,7 @@ fn resolv_conf(agent: &Agent, spec: &PodSpec, namespace: &str) -> Option<String>
     let server = services.iter().find(|s| s.namespace() == "kube-system" && s.name() == "kube-dns");
     let server = server.map(|service| service.text(&["spec", "clusterIP"]));
     let server = server.filter(|address| !matches!(*address, "" | "None"));
-    let host = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    dns::resolv_conf(spec, namespace, server, &host)
+    dns::resolv_conf(spec, namespace, server, &host_resolv_conf())
 }
 
 pub(crate) fn log_dir(agent: &Agent, uid: &str) -> PathBuf {

@@ -56,6 +56,8 @@ pub(super) struct Worker {
     told_backoffs: BTreeMap<String, u64>,
     /// Hooks that run, and what follows them.
     pub(super) hooks: JoinSet<()>,
+    /// Its volumes are gone: the pod is over.
+    pub(super) cleared: bool,
     /// Keeps its volumes up to date.
     refresher: JoinHandle<()>,
 }
@@ -73,6 +75,7 @@ pub(crate) async fn run(agent: Arc<Agent>, uid: String, mut wanted: watch::Recei
         reporter: Reporter::start(agent.clone()),
         told_backoffs: BTreeMap::new(),
         hooks: JoinSet::new(),
+        cleared: false,
         refresher: tokio::spawn(volumes::keep(agent.clone(), wanted.clone(), verdicts.clone())),
         verdicts,
         agent,
@@ -142,11 +145,14 @@ impl Worker {
             };
             self.follow_probes(bound, sandbox.as_ref());
             self.follow_ends(bound, sandbox.as_ref());
+            self.follow_definition(bound, sandbox.as_ref());
             let now = self.agent.clock.now();
             self.follow_deadline(bound, now);
+            self.follow_volumes(bound, sandbox.as_ref());
             let next = machine::next(bound.map(|b| &*b.pod), sandbox.as_ref(), &self.memory, now);
             let killing = next.steps.iter().all(|step| matches!(step, Step::Kill { .. }));
-            if killing || next.steps.contains(&Step::Forget) {
+            let last_word = |step: &Step| matches!(step, Step::StopSandbox | Step::Forget);
+            if killing || next.steps.iter().any(last_word) {
                 self.report(bound, sandbox.as_ref());
             }
             for step in &next.steps {

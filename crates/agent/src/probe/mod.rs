@@ -10,6 +10,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Container;
 use tokio::sync::mpsc;
@@ -42,14 +43,31 @@ pub(crate) struct Target {
     pub(crate) ip: Option<IpAddr>,
 }
 
+/// What is known of a run when its probes begin.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known {
+    /// Its startup probe has succeeded.
+    pub(crate) started: bool,
+    /// It was ready last.
+    pub(crate) ready: bool,
+    /// How long it runs.
+    pub(crate) age: Duration,
+}
+
 /// The tasks of a pod's probes, by run.
 #[derive(Default)]
 pub(crate) struct Running(BTreeMap<String, JoinHandle<()>>);
 
 impl Running {
-    pub(crate) fn start(&mut self, target: Target, container: &Container, verdicts: mpsc::Sender<Verdict>) {
+    pub(crate) fn start(
+        &mut self,
+        target: Target,
+        container: &Container,
+        known: Known,
+        verdicts: mpsc::Sender<Verdict>,
+    ) {
         let run = target.run.clone();
-        let task = tokio::spawn(schedule::watch(target, container.clone(), verdicts));
+        let task = tokio::spawn(schedule::watch(target, container.clone(), known, verdicts));
         self.0.insert(run, task);
     }
 

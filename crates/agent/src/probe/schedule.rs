@@ -8,17 +8,20 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::attempt::{seconds, try_once};
-use super::{Target, Verdict};
+use super::{Known, Target, Verdict};
 
-/// Between two tries of a container that has never been ready: its first success
-/// should not wait for a whole period.
+/// Between the first tries of a container that comes up: its first success should not wait
+/// for a whole period.
 const EAGER: Duration = Duration::from_millis(50);
-/// How long tries stay eager.
-const EAGER_TRIES: u32 = 100;
 
-pub(super) async fn watch(target: Target, container: Container, verdicts: mpsc::Sender<Verdict>) {
-    let prober = Prober { target, container, verdicts };
-    if let Some(probe) = &prober.container.startup_probe {
+pub(super) async fn watch(
+    target: Target,
+    container: Container,
+    known: Known,
+    verdicts: mpsc::Sender<Verdict>,
+) {
+    let prober = Prober { target, container, known, since: Instant::now(), verdicts };
+    if let Some(probe) = prober.container.startup_probe.as_ref().filter(|_| !known.started) {
         if !prober.lasts_until("Startup", probe, Until::Success).await {
             prober.condemn("startup probe", probe).await;
             return;
@@ -52,13 +55,25 @@ enum Until {
 struct Prober {
     target: Target,
     container: Container,
+    known: Known,
+    /// When the probes began.
+    since: Instant,
     verdicts: mpsc::Sender<Verdict>,
 }
 
 impl Prober {
+    /// How long the container runs.
+    fn age(&self) -> Duration {
+        self.known.age + self.since.elapsed()
+    }
+
+    async fn initial_delay(&self, probe: &Probe) {
+        sleep(seconds(probe.initial_delay_seconds, 0).saturating_sub(self.age())).await;
+    }
+
     /// Probes on; whether it ended by a success, not by too many failures in a row.
     async fn lasts_until(&self, kind: &str, probe: &Probe, until: Until) -> bool {
-        sleep(seconds(probe.initial_delay_seconds, 0)).await;
+        self.initial_delay(probe).await;
         let mut failures = 0;
         loop {
             match try_once(&self.target, &self.container, probe).await {
@@ -77,8 +92,8 @@ impl Prober {
     }
 
     async fn readiness(&self, probe: &Probe) {
-        sleep(seconds(probe.initial_delay_seconds, 0)).await;
-        let (mut is_ready, mut was_ready, mut in_a_row, mut tries) = (false, false, 0, 0);
+        self.initial_delay(probe).await;
+        let (mut is_ready, mut was_ready, mut in_a_row) = (self.known.ready, self.known.ready, 0);
         // What fails while the container comes up is no news before a period is over.
         let mut told = Instant::now();
         loop {
@@ -95,9 +110,9 @@ impl Prober {
                 was_ready |= is_ready;
                 self.tell_ready(is_ready).await;
             }
-            tries += 1;
-            let eager = !was_ready && tries < EAGER_TRIES;
-            sleep(if eager { EAGER } else { period(probe) }).await;
+            // Successes that are counted are a period apart, as failures are.
+            let comes_up = !was_ready && in_a_row == 0;
+            sleep(pause(probe, self.age(), comes_up)).await;
         }
     }
 
@@ -126,6 +141,48 @@ fn threshold(probe: &Probe, is_ready: bool) -> i32 {
     if is_ready { probe.failure_threshold.unwrap_or(3) } else { probe.success_threshold.unwrap_or(1) }
 }
 
+/// Between two tries. While a container comes up, what a connection or a request costs is
+/// spent soon, and then less and less often, up to the probe's own period; a command costs
+/// more, and has its period from the first try on.
+fn pause(probe: &Probe, age: Duration, comes_up: bool) -> Duration {
+    let period = period(probe);
+    if comes_up && probe.exec.is_none() { (age / 2).clamp(EAGER, period) } else { period }
+}
+
 fn period(probe: &Probe) -> Duration {
     seconds(probe.period_seconds, 10).max(Duration::from_secs(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// When tries are made that do not succeed, in milliseconds of the container's life.
+    fn tries(probe: &Probe, until_ms: u64) -> Vec<u64> {
+        let (mut at, mut tries) = (Duration::ZERO, Vec::new());
+        while at <= Duration::from_millis(until_ms) {
+            tries.push(u64::try_from(at.as_millis()).expect("not for ever"));
+            at += pause(probe, at, true);
+        }
+        tries
+    }
+
+    #[test]
+    fn requests_are_eager_at_first_and_commands_never() {
+        let probe = |handler: &str| {
+            serde_json::from_value(json!({handler: {"port": 1}, "periodSeconds": 2})).expect("a probe")
+        };
+        let early = [0, 50, 100, 150, 225, 337, 506, 759, 1139, 1708, 2562, 3844, 5766, 7766, 9766];
+        for handler in ["httpGet", "tcpSocket", "grpc"] {
+            assert_eq!(tries(&probe(handler), 9_999), early, "{handler}");
+        }
+        let exec: Probe =
+            serde_json::from_value(json!({"exec": {"command": ["x"]}, "periodSeconds": 2})).expect("a probe");
+        assert_eq!(tries(&exec, 9_999), [0, 2000, 4000, 6000, 8000]);
+        let http: Probe = probe("httpGet");
+        assert_eq!(pause(&http, Duration::ZERO, false), Duration::from_secs(2), "it was ready, or counts");
+        assert_eq!(pause(&http, Duration::from_secs(99), true), Duration::from_secs(2), "it is old");
+    }
 }

@@ -96,20 +96,28 @@ fn write(agent: &Agent, bound: &Bound, name: &str, files: &atomic::Files) -> Res
 
 /// Removes everything that a pod's volumes and logs left on this node's disk.
 pub(crate) fn remove(agent: &Agent, uid: &str) {
+    clear(agent, uid);
+    remove_folder(&agent.config.data_dir.join("logs").join(uid));
+}
+
+/// Removes a pod's volumes: no container of it runs again.
+pub(crate) fn clear(agent: &Agent, uid: &str) {
     agent.volumes.tokens.forget(uid);
     agent.volumes.automounts.forget(uid);
-    let (volumes, logs) = (folder(&agent.config.data_dir, uid), agent.config.data_dir.join("logs").join(uid));
+    let volumes = folder(&agent.config.data_dir, uid);
     for entry in fs::read_dir(&volumes).into_iter().flatten().filter_map(Result::ok) {
         if let Err(error) = empty_dir::unmount(&entry.path()) {
             tracing::warn!(folder = %entry.path().display(), %error, "not unmounted");
         }
     }
-    for folder in [volumes, logs] {
-        if let Err(error) = fs::remove_dir_all(&folder)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(folder = %folder.display(), %error, "not removed");
-        }
+    remove_folder(&volumes);
+}
+
+fn remove_folder(folder: &Path) {
+    if let Err(error) = fs::remove_dir_all(folder)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(folder = %folder.display(), %error, "not removed");
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::{atomic, contents, path, service_account, usage, volumes, write};
+use crate::pod::status::is_final;
 use crate::pod::worker::{self, Bound, Wanted};
 use crate::probe::Verdict;
 use crate::run::Agent;
@@ -16,7 +17,7 @@ use crate::sources::Age;
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Runs as long as its pod's worker.
+/// Runs as long as its pod's worker, unless the pod is over before.
 pub(crate) async fn keep(
     agent: Arc<Agent>,
     mut wanted: watch::Receiver<Wanted>,
@@ -25,6 +26,10 @@ pub(crate) async fn keep(
     loop {
         let bound = worker::bound(&wanted.borrow_and_update().clone());
         let Ok(Some(bound)) = bound else { return };
+        let phase = bound.pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        if phase.is_some_and(is_final) {
+            return;
+        }
         refresh(&agent, &bound).await;
         if let Some(message) = usage::excess(&agent, &bound).await {
             // It fails, once; a worker that is gone needs no verdict.

@@ -174,6 +174,16 @@ impl Runtime for FakeRuntime {
         Ok(sandbox)
     }
 
+    async fn stop_sandbox(&self, pod_uid: &str) -> Result<(), RuntimeError> {
+        let now = self.now();
+        let mut state = self.settled();
+        state.calls.push(format!("stop_sandbox {pod_uid}"));
+        state.stop_sandbox(pod_uid, now);
+        drop(state);
+        self.hint(pod_uid);
+        Ok(())
+    }
+
     async fn remove_sandbox(&self, pod_uid: &str) -> Result<(), RuntimeError> {
         let mut state = self.settled();
         state.calls.push(format!("remove_sandbox {pod_uid}"));

@@ -58,6 +58,7 @@ impl State {
             ips,
             pid: 1000 + self.pids,
             alive: true,
+            stopped: false,
             containers: Vec::new(),
         };
         let entry =
@@ -119,6 +120,16 @@ impl State {
             self.end(pod_uid, id, 128 + signal, Some(signal), false, now);
         }
         Ok(())
+    }
+
+    /// Kills what runs in it; what is known of it stays.
+    pub(super) fn stop_sandbox(&mut self, pod_uid: &str, now: Timestamp) {
+        let Some(entry) = self.sandboxes.get_mut(pod_uid) else { return };
+        (entry.sandbox.alive, entry.sandbox.stopped, entry.sandbox.pid) = (false, true, 0);
+        let ids: Vec<String> = entry.sandbox.containers.iter().map(|state| state.id.clone()).collect();
+        for id in ids {
+            self.end(pod_uid, &id, 128 + libc::SIGKILL, Some(libc::SIGKILL), false, now);
+        }
     }
 
     pub(super) fn remove_container(&mut self, pod_uid: &str, id: &str) {

@@ -62,6 +62,9 @@ async fn scripted_containers_run_exit_and_fail() {
         ]
     "#]]
     .assert_debug_eq(&phases);
+    fake.stop_sandbox("u1").await.expect("works");
+    let stopped = fake.list().await.expect("works").remove(0);
+    assert_eq!((stopped.alive, stopped.stopped, stopped.containers.len()), (false, true, 2));
     fake.remove_sandbox("u1").await.expect("works");
     assert!(fake.list().await.expect("works").is_empty());
     expect![[r#"
@@ -74,6 +77,7 @@ async fn scripted_containers_run_exit_and_fail() {
           ErrImageNeverPull: image "absent" is not on this node; import it with `xebec image import`
         exec u1 a-0: true
         signal_container u1 a-0 15
+        stop_sandbox u1
         remove_sandbox u1"#]]
     .assert_eq(&fake.take_calls().join("\n"));
 }

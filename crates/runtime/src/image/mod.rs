@@ -21,7 +21,7 @@ pub use digest::Digest;
 pub use manifest::{ImageConfig, ProcessConfig};
 pub use name::{ImageName, NameError};
 pub use pack::{PackOptions, pack};
-pub(crate) use rooted::{RootedDir, c_string};
+pub(crate) use rooted::{RootedDir, c_string, openat2};
 pub(crate) use store::private_dir;
 pub use store::{Image, Store};
 pub use system::{SYSTEM_ENTRYPOINT, system_image_name};

@@ -210,6 +210,15 @@ impl Runtime for NodeRuntime {
         launched
     }
 
+    async fn stop_sandbox(&self, pod_uid: &str) -> Result<(), RuntimeError> {
+        check_file_name("pod uid", pod_uid)?;
+        let _lock = self.lock(pod_uid).await;
+        match self.sandbox(pod_uid) {
+            Some(sandbox) if !sandbox.stopped => self.halt(pod_uid).await,
+            _ => Ok(()),
+        }
+    }
+
     async fn remove_sandbox(&self, pod_uid: &str) -> Result<(), RuntimeError> {
         check_file_name("pod uid", pod_uid)?;
         let _lock = self.lock(pod_uid).await;

@@ -55,6 +55,7 @@ impl NodeRuntime {
             None => None,
         };
         let remembered = read_json::<Response>(&self.run_dir(&uid).join(STATE));
+        let live = identity.is_some();
         let (channel, state) = match found {
             Some((channel, state)) => (Some(channel), Some(state)),
             None => (None, remembered),
@@ -66,6 +67,9 @@ impl NodeRuntime {
         }
         if let Some(channel) = channel {
             self.follow(&uid, channel);
+        }
+        if !live && let Err(error) = self.halt(&uid).await {
+            tracing::warn!(pod_uid = uid, %error, "what a dead sandbox holds was not given back yet");
         }
     }
 
@@ -96,6 +100,7 @@ impl NodeRuntime {
             ips: config.ips.clone(),
             pid,
             alive,
+            stopped: false,
             containers: Vec::new(),
         };
         let watch = self.inner.stop.child_token();

@@ -21,6 +21,7 @@ mod sandbox;
 mod seal;
 mod server;
 mod session;
+mod staging;
 mod stdin;
 
 use std::ffi::OsString;

@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::image::ProcessConfig;
-use crate::{ContainerSpec, ContainerState, SandboxSpec, TerminalSize};
+use crate::{ContainerSpec, ContainerState, MountSource, SandboxSpec, TerminalSize};
 
-/// The version of this protocol: 2 added [`Request::Attach`].
-pub(crate) const VERSION: u32 = 2;
+/// The version of this protocol: 2 added [`Request::Attach`], 3 [`MountSource::Below`].
+pub(crate) const VERSION: u32 = 3;
 /// The control socket's name in the sandbox's folder.
 pub(crate) const SOCKET: &str = "shim.sock";
 /// What the agent wrote for the shim: a [`ShimConfig`].
@@ -117,8 +117,10 @@ pub(crate) enum Request {
 impl Request {
     /// The version of the protocol that brought it.
     pub(crate) fn since(&self) -> u32 {
+        let below = |mount: &crate::Mount| matches!(mount.source, MountSource::Below { .. });
         match self {
             Request::Attach { .. } => 2,
+            Request::Start(start) if start.spec.mounts.iter().any(below) => 3,
             _ => 1,
         }
     }

@@ -18,6 +18,7 @@ use super::paths::ContainerPaths;
 use super::protocol::{Failure, Response};
 use super::server::{Server, Work};
 use super::session::kill_session;
+use super::staging::Staging;
 use super::stdin::Stdin;
 
 impl Server {
@@ -80,6 +81,8 @@ impl Server {
     fn clean_up(&self, id: &str) -> Result<(), String> {
         let paths = ContainerPaths::of(&self.config, id);
         Root::below(&paths.work).unmount();
+        // A helper that died may have left something.
+        Staging::at(&paths.staging).clear();
         for folder in [paths.bundle, paths.libcontainer.join(id)] {
             // What stays goes with the sandbox's folder.
             let _ = fs::remove_dir_all(folder);

@@ -90,7 +90,7 @@ fn write_files(config: &ShimConfig) -> io::Result<()> {
     fs::write(config.run_dir.join("hosts"), hosts)?;
     let hostname = if spec.host_network { host("/etc/hostname") } else { format!("{}\n", spec.hostname) };
     fs::write(config.run_dir.join("hostname"), hostname)?;
-    let resolv = spec.resolv_conf.clone().unwrap_or_else(|| host("/etc/resolv.conf"));
+    let resolv = spec.resolv_conf.clone().unwrap_or_else(crate::host_resolv_conf);
     fs::write(config.run_dir.join("resolv.conf"), resolv)
 }
 

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use xebec_runtime::{ContainerPhase, Sandbox};
 
-use super::{LOOK_FOR_IT_EVERY, after, backoff};
+use super::{FORGIVEN_AFTER, LOOK_FOR_IT_EVERY, after, backoff, parse_run};
 
 /// What the worker remembers between two looks.
 #[derive(Clone, Debug, Default)]
@@ -16,16 +17,56 @@ pub(crate) struct Memory {
     pub(crate) asked: BTreeSet<String>,
     /// Runs that a liveness or startup probe condemned, by their id.
     pub(crate) condemned: BTreeMap<String, Condemned>,
+    /// Runs that end because their container is another by now: the next follows at once,
+    /// whatever the pod's policy.
+    pub(crate) replaced: BTreeSet<String>,
     /// Starts that failed, by container.
     pub(crate) failed_starts: BTreeMap<String, FailedStart>,
     /// The newest run of each container, also of those whose sandbox is gone.
     pub(crate) newest: BTreeMap<String, u32>,
     /// Runs that are up: they run, and their startup probe has succeeded.
     pub(crate) started: BTreeSet<String>,
+    /// By container, how many short runs have ended one after another.
+    pub(super) short_runs: BTreeMap<String, ShortRuns>,
     /// What runs that have ended said of their end, by their id.
     pub(crate) messages: BTreeMap<String, String>,
     /// Why the node ended the pod before its containers did.
     pub(crate) failure: Option<Failure>,
+}
+
+/// Runs that ended too early, one after another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ShortRuns {
+    /// The last run that was counted.
+    attempt: u32,
+    in_a_row: u32,
+}
+
+impl Memory {
+    /// Counts every run that has ended since the last look. What ended before the agent
+    /// began counts as far as the runtime still knows it.
+    pub(crate) fn count_ends(&mut self, sandbox: Option<&Sandbox>) {
+        let runs = sandbox.into_iter().flat_map(|sandbox| &sandbox.containers);
+        let mut runs: Vec<_> = runs.filter_map(|state| Some((parse_run(&state.id)?, state))).collect();
+        runs.sort_by_key(|((_, attempt), _)| *attempt);
+        for ((container, attempt), state) in runs {
+            let ContainerPhase::Exited { finished_at, .. } = &state.phase else { continue };
+            let known = self.short_runs.get(container);
+            if known.is_some_and(|known| attempt <= known.attempt) {
+                continue;
+            }
+            let ran = finished_at.duration_since(state.started_at).unsigned_abs();
+            let forgiven = ran >= FORGIVEN_AFTER || self.replaced.contains(&state.id);
+            let in_a_row = if forgiven { 0 } else { known.map_or(0, |known| known.in_a_row) + 1 };
+            self.short_runs.insert(container.to_owned(), ShortRuns { attempt, in_a_row });
+        }
+    }
+
+    /// How many pauses before the next run have grown from the short runs: the first one
+    /// is followed at once.
+    pub(crate) fn pauses(&self, container: &str) -> u32 {
+        self.short_runs.get(container).map_or(0, |runs| runs.in_a_row.saturating_sub(1))
+    }
 }
 
 /// A run that must end.

@@ -33,6 +33,7 @@ fn sandbox(runs: &[(u32, ContainerPhase)]) -> Sandbox {
         ips: vec![],
         pid: 1,
         alive: true,
+        stopped: false,
         containers: containers.collect(),
     }
 }
@@ -56,16 +57,56 @@ fn a_pod_starts_step_by_step() {
 
 #[test]
 fn restarts_follow_the_policy_and_the_pauses() {
-    let memory = Memory::default();
-    let steps = |policy, runs: &[_], now| next(Some(&pod(policy)), Some(&sandbox(runs)), &memory, at(now));
+    let steps = |policy, runs: &[_], now| {
+        let (sandbox, mut memory) = (sandbox(runs), Memory::default());
+        memory.count_ends(Some(&sandbox));
+        next(Some(&pod(policy)), Some(&sandbox), &memory, at(now))
+    };
     assert_eq!(steps("Always", &[(0, exited(0, 110))], 110).steps, start(1));
     assert_eq!(steps("OnFailure", &[(0, exited(0, 110))], 110), Next::default());
     assert_eq!(steps("Never", &[(0, exited(1, 110))], 110), Next::default());
-    let early = steps("Always", &[(1, exited(1, 110))], 115);
+    let two = [(0, exited(1, 105)), (1, exited(1, 110))];
+    let early = steps("Always", &two, 115);
     assert_eq!(early, Next { steps: vec![], again: Some(at(120)) });
-    assert_eq!(steps("Always", &[(1, exited(1, 110))], 120).steps, start(2));
-    assert_eq!(steps("Always", &[(3, exited(1, 800))], 800).steps, start(4), "it ran for ten minutes");
+    assert_eq!(steps("Always", &two, 120).steps, start(2));
+    let forgiven = [(2, exited(1, 110)), (3, exited(1, 800))];
+    assert_eq!(steps("Always", &forgiven, 800).steps, start(4), "it ran for ten minutes");
     assert_eq!((backoff(2).as_secs(), backoff(5).as_secs(), backoff(50).as_secs()), (20, 160, 300));
+}
+
+#[test]
+fn pauses_begin_anew_after_a_long_run() {
+    let mut memory = Memory::default();
+    let mut after = |attempt, end| {
+        memory.count_ends(Some(&sandbox(&[(attempt, exited(1, end))])));
+        memory.count_ends(Some(&sandbox(&[(attempt, exited(1, end))])));
+        memory.pauses("web")
+    };
+    // Each begins at 100: the fourth runs for ten minutes.
+    let ends = [110, 110, 110, 700, 110, 110, 110];
+    let pauses: Vec<u32> = (0..).zip(ends).map(|(attempt, end)| after(attempt, end)).collect();
+    assert_eq!(pauses, [0, 1, 2, 0, 0, 1, 2]);
+    assert_eq!(memory.pauses("other"), 0);
+}
+
+#[test]
+fn a_run_that_was_replaced_is_followed_at_once_whatever_the_policy() {
+    let down = sandbox(&[(0, exited(143, 110))]);
+    for policy in ["Always", "OnFailure", "Never"] {
+        let mut memory = Memory { replaced: [run_id("web", 0)].into(), ..Memory::default() };
+        memory.count_ends(Some(&down));
+        assert_eq!(next(Some(&pod(policy)), Some(&down), &memory, at(110)).steps, start(1), "{policy}");
+    }
+}
+
+#[test]
+fn a_run_is_outdated_while_it_runs_another_image() {
+    let up = sandbox(&[(0, ContainerPhase::Running)]);
+    let mut spec = pod("Always").spec.expect("a spec");
+    assert!(!is_outdated(&spec.containers[0], &up.containers[0]));
+    spec.containers[0].image = Some("y".into());
+    assert!(is_outdated(&spec.containers[0], &up.containers[0]));
+    assert!(!is_outdated(&spec.containers[0], &sandbox(&[(0, exited(0, 110))]).containers[0]));
 }
 
 #[test]
@@ -133,7 +174,33 @@ fn nothing_starts_in_a_last_phase() {
     let memory = Memory::default();
     assert_eq!(next(Some(&done), None, &memory, at(0)), Next::default());
     assert_eq!(next(Some(&done), Some(&up), &memory, at(0)).steps, [Step::Terminate { id }]);
-    assert_eq!(next(Some(&done), Some(&sandbox(&[(0, exited(1, 5))])), &memory, at(0)), Next::default());
+}
+
+#[test]
+fn a_finished_pod_gives_back_what_it_holds_once_its_end_is_known() {
+    let steps = |pod: &Pod, sandbox: &Sandbox| next(Some(pod), Some(sandbox), &Memory::default(), at(9));
+    let stop = Next { steps: vec![Step::StopSandbox], again: None };
+    let mut down = sandbox(&[(0, exited(1, 5))]);
+    let mut done = pod("Never");
+    assert_eq!(steps(&done, &down), Next::default(), "nobody knows yet: after a restart it would run again");
+    let mut said = |status: serde_json::Value| {
+        let status = json!({"phase": "Failed", "containerStatuses": [status]});
+        done.status = serde_json::from_value(status).expect("a status");
+        done.clone()
+    };
+    let known = |state| json!({"name": "web", "restartCount": 0, "image": "x", "imageID": "", "ready": false, "state": state});
+    let running = said(known(json!({"running": {"startedAt": "1970-01-01T00:01:40Z"}})));
+    assert_eq!(steps(&running, &down), Next::default(), "how it ended is not known yet");
+    let ended = said(known(json!({"terminated": {"exitCode": 1}})));
+    assert_eq!(steps(&ended, &down), stop);
+    down.alive = false;
+    assert_eq!(steps(&ended, &down), stop, "also where its shim died");
+    down.stopped = true;
+    assert_eq!(steps(&ended, &down), Next::default());
+    let mut leaving = ended;
+    leaving.metadata.deletion_timestamp =
+        serde_json::from_value(json!("2026-01-01T00:00:00Z")).expect("a time");
+    assert_eq!(steps(&leaving, &down).steps, [Step::RemoveSandbox, Step::Forget]);
 }
 
 #[test]

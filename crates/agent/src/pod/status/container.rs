@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use xebec_api::time::rfc3339;
 use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
-use super::Facts;
+use super::{Facts, container_id};
 use crate::pod::machine::{self, FailedStart, backoff, is_past, is_running, is_sidecar, newest, parse_run};
 
 /// What is said of a run that nobody saw the end of.
@@ -68,9 +68,12 @@ fn value(facts: &Facts<'_>, container: &Container, init: bool) -> Value {
         (None, None) => earlier.map_or(0, |status| i64::from(status.restart_count)),
     };
     let up = |state: &ContainerState| is_running(state) && (init || facts.memory.started.contains(&state.id));
+    // What runs, or ran last, may be of an image that the container has no more.
+    let image = run.filter(|_| failed.is_none()).map(|(_, state)| state.image.clone());
+    let image = image.or_else(|| container.image.clone());
     let mut status = json!({
         "name": container.name,
-        "image": container.image,
+        "image": image,
         "imageID": run.map(|(_, state)| state.image_digest.clone()).unwrap_or_default(),
         "restartCount": restarts,
         "started": run.is_some_and(|(_, state)| up(state)) && failed.is_none(),
@@ -79,7 +82,7 @@ fn value(facts: &Facts<'_>, container: &Container, init: bool) -> Value {
     });
     if let Some((_, state)) = run {
         let uid = facts.sandbox.map_or("", |sandbox| &sandbox.pod_uid);
-        status["containerID"] = format!("xebec://{uid}/{}", state.id).into();
+        status["containerID"] = container_id(uid, &state.id).into();
     }
     let is_over = status["state"].get("terminated").is_some();
     if let Some(last) = last(facts, container, run, failed, is_over) {
@@ -111,7 +114,7 @@ fn state(
             let waits = init || !is_initialized(facts);
             json!({"waiting": {"reason": if waits { "PodInitializing" } else { "ContainerCreating" }}})
         }
-        (None, Some((attempt, state))) => run_state(facts, container, attempt, state, init),
+        (None, Some((_, state))) => run_state(facts, container, state, init),
     }
 }
 
@@ -215,8 +218,8 @@ fn failed_state(facts: &Facts<'_>, container: &Container, failed: &FailedStart, 
     json!({"waiting": {"reason": reason, "message": message}})
 }
 
-fn crash_loop(facts: &Facts<'_>, container: &Container, after: u32) -> Value {
-    let pause = backoff(after).as_secs();
+fn crash_loop(facts: &Facts<'_>, container: &Container, pauses: u32) -> Value {
+    let pause = backoff(pauses).as_secs();
     let pause = if pause < 60 { format!("{pause}s") } else { format!("{}m{}s", pause / 60, pause % 60) };
     let (metadata, container) = (&facts.pod.metadata, &container.name);
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -226,18 +229,16 @@ fn crash_loop(facts: &Facts<'_>, container: &Container, after: u32) -> Value {
     json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}})
 }
 
-fn run_state(
-    facts: &Facts<'_>,
-    container: &Container,
-    attempt: u32,
-    state: &ContainerState,
-    init: bool,
-) -> Value {
+fn run_state(facts: &Facts<'_>, container: &Container, state: &ContainerState, init: bool) -> Value {
     let ContainerPhase::Exited { code, .. } = state.phase else {
         return json!({"running": {"startedAt": rfc3339(state.started_at)}});
     };
-    if attempt > 0 && is_repeated(facts, container, code, init) {
-        return crash_loop(facts, container, attempt);
+    if facts.memory.replaced.contains(&state.id) && facts.pod.metadata.deletion_timestamp.is_none() {
+        return json!({"waiting": {"reason": "ContainerCreating"}});
+    }
+    let pauses = facts.memory.pauses(&container.name);
+    if pauses > 0 && is_repeated(facts, container, code, init) {
+        return crash_loop(facts, container, pauses);
     }
     json!({"terminated": terminated(facts, state)})
 }
@@ -268,6 +269,6 @@ fn terminated(facts: &Facts<'_>, state: &ContainerState) -> Option<Value> {
         value["message"] = message.as_str().into();
     }
     let uid = facts.sandbox.map_or("", |sandbox| &sandbox.pod_uid);
-    value["containerID"] = format!("xebec://{uid}/{}", state.id).into();
+    value["containerID"] = container_id(uid, &state.id).into();
     Some(value)
 }

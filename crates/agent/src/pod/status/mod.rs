@@ -67,6 +67,11 @@ pub(crate) fn is_final(phase: &str) -> bool {
     matches!(phase, "Succeeded" | "Failed")
 }
 
+/// A run as the API names it.
+pub(crate) fn container_id(uid: &str, run: &str) -> String {
+    format!("xebec://{uid}/{run}")
+}
+
 /// A pod as Kubernetes' texts name it: `NAME_NAMESPACE(UID)`.
 pub(crate) fn full_name(pod: &Object) -> String {
     format!("{}_{}({})", pod.name(), pod.namespace(), pod.uid())

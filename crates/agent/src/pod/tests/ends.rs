@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use expect_test::expect;
 use serde_json::json;
+use xebec_runtime::Runtime;
 use xebec_runtime::fake::Behaviour;
 
 use super::world::{World, one};
@@ -145,6 +146,87 @@ async fn a_pod_that_is_deleted_by_force_is_killed_at_once() {
     assert!(gone.is_some());
     world.until("its end", |world| world.runtime.sandbox_spec(&uid).is_none()).await;
     assert_eq!(world.runtime.take_calls(), ["signal_container uid-1 web.0 9", "remove_sandbox uid-1"]);
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_image_replaces_the_run_whatever_the_policy() {
+    for policy in ["Always", "Never"] {
+        let world = World::start().await;
+        world.runtime.add_image("one", Behaviour::Run);
+        world.bind("a", one("one", policy));
+        world.until_running("a").await;
+        world.runtime.take_calls();
+        let change = |image: &'static str| {
+            world.change("a", |pod| {
+                let mut containers = pod.get(&["spec", "containers"]).cloned().expect("containers");
+                containers[0]["image"] = image.into();
+                pod.set(&["spec", "containers"], containers);
+            });
+        };
+        change("two");
+        world.until_event("1 Normal Killing Container web definition changed, will be restarted").await;
+        world.until_state("a", "waiting", "ErrImagePull").await;
+        assert_eq!(world.container("a")["image"], "two", "it is what is waited for");
+        world.runtime.add_image("two", Behaviour::Run);
+        world.until_running("a").await;
+        let container = world.container("a");
+        assert_eq!((&container["image"], &container["restartCount"]), (&json!("two"), &json!(1)), "{policy}");
+        assert_eq!(container["lastState"]["terminated"]["exitCode"], 143);
+        assert_eq!(world.status("a")["phase"], "Running");
+        let calls = world.runtime.take_calls();
+        assert_eq!(calls.first().map(String::as_str), Some("signal_container uid-1 web.0 15"));
+        assert_eq!(calls.last().map(String::as_str), Some("start_container uid-1 web.1 two"));
+        world.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_image_that_runs_is_told_until_it_has_ended() {
+    let world = World::start().await;
+    world.runtime.add_image("deaf", Behaviour::IgnoreSignals);
+    world.runtime.add_image("two", Behaviour::Run);
+    world.bind("a", one("deaf", "Always"));
+    world.until_running("a").await;
+    world.change("a", |pod| pod.set(&["spec", "containers"], json!([{"name": "web", "image": "two"}])));
+    world.pass(20).await;
+    assert_eq!(world.container("a")["image"], "deaf", "it has thirty seconds");
+    world.until("the new one", |world| world.container("a")["image"] == "two").await;
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finished_pod_holds_nothing_and_keeps_its_record_and_its_logs() {
+    let mut world = World::start().await;
+    world.runtime.add_image("good", exits(0, 20));
+    let mut spec = one("good", "Never");
+    spec["volumes"] = json!([{"name": "cache", "emptyDir": {}}]);
+    spec["containers"][0]["volumeMounts"] = json!([{"name": "cache", "mountPath": "/cache"}]);
+    let uid = world.bind("a", spec);
+    world.until_running("a").await;
+    let data_dir = world.agent.config.data_dir.clone();
+    let of = |kind: &str| data_dir.join(kind).join(&uid);
+    std::fs::create_dir_all(of("logs")).expect("a folder");
+    assert!(of("volumes").join("cache").exists());
+    world.until("its end", |_| !of("volumes").exists()).await;
+    assert!(of("logs").exists());
+    let sandbox = world.runtime.list().await.expect("lists").remove(0);
+    assert_eq!((sandbox.alive, sandbox.stopped, sandbox.containers.len()), (false, true, 1));
+    let before = world.status("a");
+    assert_eq!(before["phase"], "Succeeded");
+    assert_eq!(before["containerStatuses"][0]["state"]["terminated"]["exitCode"], 0);
+    world.pass(100).await;
+    assert_eq!(world.status("a"), before);
+    let calls = world.runtime.take_calls();
+    assert_eq!(calls.last(), Some(&format!("stop_sandbox {uid}")), "{calls:?}");
+    // What an agent that was killed in the middle has left.
+    std::fs::create_dir_all(of("volumes").join("cache")).expect("a folder");
+    world.restart().await;
+    world.until("its end", |_| !of("volumes").exists()).await;
+    world.change("a", |pod| pod.set(&["metadata", "deletionTimestamp"], "2026-01-01T00:00:30Z"));
+    world.until("gone", |world| world.pod("a").is_none()).await;
+    assert_eq!(world.runtime.take_calls(), [format!("remove_sandbox {uid}")]);
+    assert!(!of("logs").exists());
     world.stop().await;
 }
 

@@ -72,3 +72,19 @@ async fn what_is_missing_is_told() {
         Warning Failed Error: ImagePullBackOff"#]].assert_eq(&events.join("\n"));
     world.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_probe_says_is_told_in_short() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    world.runtime.on_exec("check", 1, &"no ".repeat(20_000));
+    let mut spec = one("nginx", "Always");
+    spec["containers"][0]["livenessProbe"] = json!({"exec": {"command": ["check"]}, "failureThreshold": 100});
+    world.bind("a", spec);
+    let said = |world: &World| world.events().into_iter().find(|event| event.contains("Unhealthy"));
+    world.until("an event", |world| said(world).is_some()).await;
+    let event = said(&world).expect("it was told");
+    assert!(event.starts_with("1 Warning Unhealthy Liveness probe failed: no no ") && event.ends_with("..."));
+    assert_eq!(event.len(), "1 Warning Unhealthy ".len() + 1024);
+    world.stop().await;
+}

@@ -5,6 +5,7 @@ mod ends;
 mod events;
 mod failures;
 mod hooks;
+mod node;
 mod probes;
 mod reports;
 mod sandboxes;

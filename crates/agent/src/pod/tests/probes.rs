@@ -82,3 +82,57 @@ async fn startup_holds_the_others_back() {
     world.until("ready", |world| world.condition("a", "Ready") == "True").await;
     world.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_restarted_goes_on_with_what_was_told() {
+    let mut world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    let check =
+        |command: &str| json!({"exec": {"command": [command]}, "periodSeconds": 1, "failureThreshold": 5});
+    world.bind("a", probed(json!({"startupProbe": check("up"), "readinessProbe": check("check")})));
+    world.until("ready", |world| world.condition("a", "Ready") == "True").await;
+    let since = |world: &World| {
+        let conditions = world.status("a")["conditions"].as_array().cloned().unwrap_or_default();
+        conditions.into_iter().find(|c| c["type"] == "Ready").expect("a condition")["lastTransitionTime"]
+            .clone()
+    };
+    let before = since(&world);
+    // A startup probe that is not repeated, and a readiness probe that may fail four times.
+    world.runtime.on_exec("up", 1, "not any more");
+    world.runtime.on_exec("check", 1, "not now");
+    world.runtime.take_calls();
+    world.restart().await;
+    world.pass(3).await;
+    assert_eq!((world.condition("a", "Ready"), since(&world)), (json!("True"), before));
+    let calls = world.runtime.take_calls();
+    assert!(calls.iter().any(|call| call.ends_with("check")), "{calls:?}");
+    assert!(!calls.iter().any(|call| call.ends_with("up")), "{calls:?}");
+    world.until("not ready", |world| world.condition("a", "Ready") == "False").await;
+    world.restart().await;
+    world.pass(3).await;
+    assert_eq!(world.condition("a", "Ready"), "False", "it was told so");
+    assert_eq!(world.container("a")["started"], true);
+    world.runtime.on_exec("check", 0, "");
+    world.until("ready", |world| world.condition("a", "Ready") == "True").await;
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_is_run_once_a_period_also_while_its_successes_are_counted() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    world.runtime.on_exec("check", 1, "not yet");
+    let probe = json!({"exec": {"command": ["check"]}, "periodSeconds": 10, "successThreshold": 3});
+    world.bind("a", probed(json!({"readinessProbe": probe})));
+    world.until_running("a").await;
+    world.runtime.take_calls();
+    let tries =
+        |world: &World| world.runtime.take_calls().iter().filter(|call| call.ends_with("check")).count();
+    world.pass(30).await;
+    let failed = tries(&world);
+    assert!((3..=4).contains(&failed), "{failed}");
+    world.runtime.on_exec("check", 0, "");
+    world.until("ready", |world| world.condition("a", "Ready") == "True").await;
+    assert_eq!(tries(&world), 3);
+    world.stop().await;
+}

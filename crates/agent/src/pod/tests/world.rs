@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use xebec_api::object::Object;
 use xebec_api::table;
 use xebec_client::fake::{Fake, client_of};
-use xebec_client::{Cache, Selection};
+use xebec_client::{Cache, Client, Selection};
 use xebec_runtime::fake::FakeRuntime;
 
 use crate::clock::Clock;
@@ -48,26 +48,26 @@ impl World {
             masters: Vec::new(),
             token_file: None,
             images_dir: None,
-            labels: Default::default(),
+            labels: [("tier".to_owned(), "front".to_owned())].into(),
         };
         std::fs::create_dir(dir.path().join("pki")).expect("a folder");
         std::fs::write(dir.path().join("pki/ca.crt"), "the CA").expect("a file");
         let runtime = Arc::new(FakeRuntime::new());
         let (base, started) = ("2026-01-01T00:00:00Z".parse::<Timestamp>().expect("a time"), Instant::now());
         let clock = Clock::new(move || base + started.elapsed());
-        let services = table::find("", "services").expect("a kind");
-        let (services, _) = Cache::start(client.clone(), Selection::all(services));
-        let (events, told) = Recorder::new(clock.clone());
-        let stop = CancellationToken::new();
-        let (sources, volumes) = Default::default();
-        let shared = runtime.clone();
-        let agent =
-            Agent { config, client, runtime: shared, stop, services, clock, events, sources, volumes };
-        let agent = Arc::new(agent);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(source::run(agent.clone()));
-        tasks.spawn(events::run(agent.clone(), told));
+        let (agent, tasks) = run(config, client, runtime.clone(), clock);
         Self { fake, runtime, agent, tasks, _dir: dir }
+    }
+
+    /// Ends the agent and runs another, which knows nothing but what lies in its folder, in
+    /// the runtime and in the API.
+    pub(super) async fn restart(&mut self) {
+        self.agent.stop.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.expect("no task panics");
+        }
+        let (config, clock) = (self.agent.config.clone(), self.agent.clock.clone());
+        (self.agent, self.tasks) = run(config, client_of(&[&self.fake]), self.runtime.clone(), clock);
     }
 
     /// Binds a pod to this node, as the API would store it. Gives its uid.
@@ -166,6 +166,19 @@ impl World {
             ended.expect("no task panics");
         }
     }
+}
+
+fn run(config: Config, client: Client, runtime: Arc<FakeRuntime>, clock: Clock) -> (Arc<Agent>, JoinSet<()>) {
+    let services = table::find("", "services").expect("a kind");
+    let (services, _) = Cache::start(client.clone(), Selection::all(services));
+    let (events, told) = Recorder::new(clock.clone());
+    let (sources, volumes) = Default::default();
+    let stop = CancellationToken::new();
+    let agent = Agent { config, client, runtime, stop, services, clock, events, sources, volumes };
+    let (agent, mut tasks) = (Arc::new(agent), JoinSet::new());
+    tasks.spawn(source::run(agent.clone()));
+    tasks.spawn(events::run(agent.clone(), told));
+    (agent, tasks)
 }
 
 /// A spec of one container named `web`.

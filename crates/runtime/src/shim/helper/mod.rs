@@ -12,6 +12,7 @@ pub(super) mod oci;
 mod program;
 mod seccomp;
 mod start;
+mod sub_path;
 mod terminal;
 mod user;
 

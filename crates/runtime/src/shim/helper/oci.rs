@@ -38,6 +38,8 @@ const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 pub(super) struct Parts<'a> {
     pub(super) config: &'a ShimConfig,
     pub(super) request: &'a StartRequest,
+    /// The request's, with parts of volumes where they are staged.
+    pub(super) mounts: &'a [Mount],
     pub(super) root: &'a Path,
     pub(super) user: &'a User,
     pub(super) granted: &'a Granted,
@@ -193,14 +195,14 @@ fn mounts(parts: &Parts<'_>) -> Vec<Value> {
         mount("/sys/fs/cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", sys]),
         bind(if parts.config.spec.host_ipc { "/dev/shm".into() } else { run.join("shm") }, "/dev/shm"),
     ];
-    let targets: Vec<&PathBuf> = parts.request.spec.mounts.iter().map(|mount| &mount.target).collect();
+    let targets: Vec<&PathBuf> = parts.mounts.iter().map(|mount| &mount.target).collect();
     for name in ["hosts", "hostname", "resolv.conf"] {
         let target = format!("/etc/{name}");
         if !targets.iter().any(|path| path.as_os_str() == target.as_str()) {
             all.push(bind(run.join(name), &target));
         }
     }
-    all.extend(parts.request.spec.mounts.iter().map(user_mount));
+    all.extend(parts.mounts.iter().map(user_mount));
     all
 }
 
@@ -212,6 +214,7 @@ fn user_mount(mount: &Mount) -> Value {
             let options = ["rbind", propagation, access];
             json!({ "destination": mount.target, "type": "bind", "source": source, "options": options })
         }
+        MountSource::Below { .. } => unreachable!("parts of volumes are staged before"),
         MountSource::Tmpfs { size_bytes } => {
             let mut options = vec!["nosuid".to_owned(), "nodev".into(), "mode=1777".into(), access.into()];
             options.extend(size_bytes.map(|bytes| format!("size={bytes}")));
@@ -311,6 +314,7 @@ mod tests {
         let parts = Parts {
             config: &config,
             request: &request,
+            mounts: &request.spec.mounts,
             root: Path::new("/root"),
             user: &user,
             granted: &granted,

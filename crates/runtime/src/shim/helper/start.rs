@@ -11,12 +11,13 @@ use libcontainer::syscall::syscall::SyscallType;
 use super::causes::Causes;
 use super::oci::{self, Parts};
 use super::program::Program;
-use super::{Console, Started, Stdio, capabilities, other, status_pipe, user, wait_for_program};
+use super::{Console, Started, Stdio, capabilities, other, status_pipe, sub_path, user, wait_for_program};
 use crate::cgroup::Hierarchies;
 use crate::image::RootedDir;
 use crate::shim::overlay::Root;
 use crate::shim::paths::ContainerPaths;
 use crate::shim::protocol::{Failure, ShimConfig, StartRequest};
+use crate::shim::staging::Staging;
 use crate::{Mount, MountSource, Resources};
 
 /// Starts it; returns once its program runs.
@@ -33,14 +34,29 @@ pub(in crate::shim) fn start(
     let causes = Causes::collect().map_err(other("collecting causes"))?;
     let root = Root::below(&paths.work);
     root.mount(&request.layers).map_err(other("mounting the image"))?;
-    let warnings = configure(config, request, &paths, &root.merged)?;
+    let staging = Staging::at(&paths.staging);
+    let staged = stage(&request.spec.mounts, &staging)?;
+    let warnings = configure(config, request, &staged, &paths, &root.merged)?;
     fs::create_dir_all(&paths.libcontainer).map_err(other("making libcontainer's folder"))?;
     let built = run(request, &paths, stdio, &command);
+    // The container has its own by now.
+    staging.clear();
     match built {
         Ok((pid, terminal)) => Ok(Started { pid, terminal, warnings }),
         Err(Failure::Other(message)) => Err(Failure::Other(explain(message, &causes))),
         Err(failure) => Err(failure),
     }
+}
+
+/// The mounts as libcontainer takes them, by paths that nobody else can change.
+fn stage(mounts: &[Mount], staging: &Staging) -> Result<Vec<Mount>, Failure> {
+    let stage = |(number, mount): (usize, &Mount)| {
+        let MountSource::Below { volume, path, written } = &mount.source else { return Ok(mount.clone()) };
+        let found = sub_path::open(volume, path).map_err(|why| Failure::Invalid(why.about(written)))?;
+        let place = staging.mount(number, &found).map_err(other("mounting a part of a volume"))?;
+        Ok(Mount { source: MountSource::Bind(place), ..mount.clone() })
+    };
+    mounts.iter().enumerate().map(stage).collect()
 }
 
 /// An error of libcontainer's with its cause, which its own text has lost.
@@ -55,6 +71,7 @@ pub(super) fn explain(message: String, causes: &Causes) -> String {
 fn configure(
     config: &ShimConfig,
     request: &StartRequest,
+    mounts: &[Mount],
     paths: &ContainerPaths,
     merged: &Path,
 ) -> Result<Vec<String>, Failure> {
@@ -63,7 +80,7 @@ fn configure(
     let unified = hierarchies.unified();
     let root = RootedDir::open(merged).map_err(other("opening the image"))?;
     let user = user::resolve(&root, &request.process.user, security).map_err(Failure::Invalid)?;
-    for mount in &request.spec.mounts {
+    for mount in mounts {
         check_mount(mount)?;
     }
     let granted =
@@ -71,7 +88,8 @@ fn configure(
     root.dir(Path::new(&oci::working_dir(request))).map_err(other("making the working directory"))?;
     let mut warnings = Vec::new();
     let resources = settable(&request.spec.resources, &hierarchies.controllers(), &mut warnings);
-    let parts = Parts { config, request, root: merged, user: &user, granted: &granted, unified, resources };
+    let (user, granted) = (&user, &granted);
+    let parts = Parts { config, request, mounts, root: merged, user, granted, unified, resources };
     fs::create_dir_all(&paths.bundle).map_err(other("making the bundle"))?;
     let bytes = oci::configuration(&parts).to_string();
     fs::write(paths.bundle.join("config.json"), bytes).map_err(other("writing the bundle"))?;

@@ -86,7 +86,7 @@ pub(super) async fn older_shims() {
     world.node.run_sandbox(world.sandbox("u1")).await.expect("runs");
     world.node.start_container("u1", world.container("a-0", "exec sleep 1000")).await.expect("starts");
     let identity = world.dir.join("run/u1/shim.json");
-    let text = fs::read_to_string(&identity).expect("reads").replace("\"version\":2", "\"version\":1");
+    let text = fs::read_to_string(&identity).expect("reads").replace("\"version\":3", "\"version\":1");
     fs::write(&identity, text).expect("writes");
     let error = world.node.attach("u1", "a-0", false).await.expect_err("too old").to_string();
     assert!(error.contains("older version") && error.contains("logs -f"), "{error}");

@@ -1,6 +1,7 @@
 //! What containers are, do and may, and why some do not start.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use expect_test::expect;
 use xebec_runtime::{Mount, MountSource, Resources, Runtime, Security};
@@ -174,6 +175,52 @@ pub(super) async fn mounts_and_limits() {
     world.node.remove_sandbox("u1").await.expect("removes");
     assert_eq!(world.left_behind(), Vec::<String>::new());
     assert_eq!(fs::read_to_string(volume.join("file")).expect("volumes stay"), "shared\n");
+}
+
+pub(super) async fn parts_of_volumes() {
+    let world = World::new().await;
+    world.node.run_sandbox(world.sandbox("u1")).await.expect("runs");
+    let (volume, host) = (world.dir.join("volume"), world.dir.join("host"));
+    for folder in [&volume, &host] {
+        fs::create_dir(folder).expect("mkdir");
+    }
+    fs::set_permissions(&volume, fs::Permissions::from_mode(0o777)).expect("set");
+    fs::write(volume.join("file"), "one\n").expect("writes");
+    symlink("file", volume.join("link")).expect("symlink");
+    symlink(&host, volume.join("trap")).expect("symlink");
+    let below = |path: &str, target: &str| {
+        let (volume, written) = (volume.clone(), "$(PART)".to_owned());
+        let source = MountSource::Below { volume, path: path.into(), written };
+        Mount { source, target: target.into(), read_only: false, propagate: false }
+    };
+    for path in ["trap/etc", "../host/etc", "/etc"] {
+        let mut spec = world.container("a-0", "true");
+        spec.mounts = vec![below("made/first", "/m"), below(path, "/v")];
+        let error = world.node.start_container("u1", spec).await.expect_err("it leads out");
+        assert_eq!(error.to_string(), "subPath \"$(PART)\" must stay inside its volume", "{path}");
+    }
+    assert_eq!(fs::read_dir(&host).expect("reads").count(), 0, "nothing is made outside");
+
+    let script = "exec 2>&1; cat /l; echo two > /l; echo x > /m/new && ls /m; exec sleep 1000";
+    let mut spec = world.container("a-0", script);
+    spec.security.run_as_user = Some(33);
+    spec.security.run_as_group = Some(34);
+    spec.mounts = vec![below("made/deep", "/m"), below("link", "/l")];
+    fs::set_permissions(volume.join("file"), fs::Permissions::from_mode(0o666)).expect("set");
+    world.node.start_container("u1", spec).await.expect("starts");
+    let log = eventually(async || Some(world.log("a-0")).filter(|log| log.lines().count() >= 2)).await;
+    assert_eq!(log, "stdout F one\nstdout F new\n");
+    assert_eq!(fs::read_to_string(volume.join("file")).expect("reads"), "two\n");
+    // What it has stays what it is, whatever the names lead to by now; nothing else is left mounted.
+    fs::rename(volume.join("made"), volume.join("moved")).expect("renames");
+    symlink(&host, volume.join("made")).expect("symlink");
+    assert_eq!(world.exec("u1", "a-0", "echo y > /m/later && ls /m").await, (0, "later\nnew\n".into()));
+    assert_eq!(world.exec("u1", "a-0", "cat /proc/self/mounts").await.1.matches(" /m ").count(), 1);
+    assert!(!world.dir.join("run/u1/v").join("a-0").exists());
+    world.node.remove_container("u1", "a-0").await.expect("removes");
+    world.node.remove_sandbox("u1").await.expect("removes");
+    assert_eq!(world.left_behind(), Vec::<String>::new());
+    assert_eq!(fs::read_to_string(volume.join("moved/deep/later")).expect("volumes stay"), "y\n");
 }
 
 pub(super) async fn host_network_and_privileged() {

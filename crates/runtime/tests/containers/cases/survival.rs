@@ -82,12 +82,67 @@ pub(super) async fn nothing_is_left_after_a_massacre() {
     let list = next.node.list().await.expect("lists");
     assert_eq!(list.iter().map(|sandbox| sandbox.alive).collect::<Vec<_>>(), [false, false]);
     assert_eq!(list[0].containers[0].id, "a-0");
+    assert_eq!(
+        list.iter().map(|sandbox| sandbox.stopped).collect::<Vec<_>>(),
+        [true, true],
+        "nothing holds an address"
+    );
     next.node.remove_container("u1", "a-0").await.expect("there is nothing to remove");
     next.node.remove_sandbox("u1").await.expect("removes");
     let again = next.node.run_sandbox(next.sandbox("u2")).await.expect("makes it anew");
     assert!(again.alive && again.containers.is_empty());
     next.node.start_container("u2", next.container("a-0", "exec sleep 1000")).await.expect("starts");
     next.node.remove_sandbox("u2").await.expect("removes");
+    assert_eq!(next.left_behind(), Vec::<String>::new());
+}
+
+/// The files of a sandbox whose record alone is left.
+const RECORD: [&str; 3] = ["config.json", "ready", "state.json"];
+
+pub(super) async fn a_stopped_sandbox_holds_nothing() {
+    let world = World::new().await;
+    let first = world.node.run_sandbox(world.sandbox("u1")).await.expect("runs");
+    world.node.start_container("u1", world.container("a-0", "echo said; exit 3")).await.expect("starts");
+    world.node.start_container("u1", world.container("b-0", "exec sleep 1000")).await.expect("starts");
+    assert_eq!(world.ended("u1", "a-0").await, (3, None, false));
+    let held = |world: &World| {
+        let record = RECORD.map(|file| format!("run/u1/{file}"));
+        let files = walkdir::WalkDir::new(world.dir.join("run")).into_iter().flatten();
+        let files = files.filter(|entry| !entry.file_type().is_dir()).map(|entry| entry.into_path());
+        let mut left: Vec<String> = files
+            .filter(|path| !record.iter().any(|it| path.ends_with(it)))
+            .map(|path| format!("{path:?}"))
+            .collect();
+        let run = format!("file {}", world.dir.join("run/u1").display());
+        left.extend(world.left_behind().into_iter().filter(|it| *it != run));
+        left
+    };
+    assert_ne!(held(&world), Vec::<String>::new());
+    for _ in 0..2 {
+        world.node.stop_sandbox("u1").await.expect("stops");
+        assert_eq!(held(&world), Vec::<String>::new());
+    }
+    let record = |list: Vec<xebec_runtime::Sandbox>| {
+        let sandbox = list.into_iter().find(|it| it.pod_uid == "u1").expect("its record stays");
+        let codes: Vec<String> = sandbox.containers.iter().map(|it| it.id.clone()).collect();
+        (sandbox.alive, sandbox.stopped, sandbox.ips, codes)
+    };
+    let wanted = (false, true, first.ips.clone(), vec!["a-0".to_owned(), "b-0".to_owned()]);
+    assert_eq!(record(world.node.list().await.expect("lists")), wanted);
+    assert_eq!(world.ended("u1", "a-0").await, (3, None, false));
+    assert_eq!(world.log("a-0"), "stdout F said\n");
+    world.node.close().await;
+
+    // The next agent has the same record, and the address is free.
+    let next = World::open(&world.dir).await;
+    assert_eq!(record(next.node.list().await.expect("lists")), wanted);
+    assert_eq!(
+        fs::read_to_string(next.dir.join("data/addresses.json")).expect("reads").matches("u1").count(),
+        0
+    );
+    next.node.remove_sandbox("u1").await.expect("removes");
+    next.node.run_sandbox(next.sandbox("u1")).await.expect("and it may run again");
+    next.node.remove_sandbox("u1").await.expect("removes");
     assert_eq!(next.left_behind(), Vec::<String>::new());
 }
 
