@@ -24,8 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks of one who waits.
 const TICK: Duration = Duration::from_millis(1);
 
-/// The times of all changes of one kind, for each look and for the last of them.
+/// The times of all changes of one kind: until both EndpointSlices say it, for each look, and
+/// for the last of them.
 struct Times {
+    slices: Vec<f64>,
     each: [Vec<f64>; LOOKS.len()],
     all: Vec<f64>,
 }
@@ -54,12 +56,14 @@ pub(crate) async fn measure(options: &Options, report: &mut Report) -> Result<()
 
 impl Times {
     fn new() -> Self {
-        Self { each: std::array::from_fn(|_| Vec::new()), all: Vec::new() }
+        Self { slices: Vec::new(), each: std::array::from_fn(|_| Vec::new()), all: Vec::new() }
     }
 
     fn report(&mut self, report: &mut Report, change: &str, goal: Option<f64>) {
-        let names = LOOKS.iter().map(|look| look.name).chain(["all of them"]);
-        for (name, times) in names.zip(self.each.iter_mut().chain([&mut self.all])) {
+        let names =
+            ["a watch of the slices"].into_iter().chain(LOOKS.map(|look| look.name)).chain(["all of them"]);
+        let times = [&mut self.slices].into_iter().chain(&mut self.each).chain([&mut self.all]);
+        for (name, times) in names.zip(times) {
             let p99 = percentile(times, 99);
             report.row([
                 change.to_owned(),
@@ -77,14 +81,17 @@ impl Times {
 impl Cluster {
     /// Changes the pod and notes when each sees it, counted from the write's acceptance.
     async fn change(&self, ready: bool, times: &mut Times) -> Result<()> {
+        let slices = tokio::spawn(self.slices_say(ready));
         let watchers = LOOKS.map(|look| std::thread::spawn(move || wait_for(look, ready)));
         self.set_ready(ready).await?;
         let accepted = Instant::now();
+        let after = |seen: Instant| ms(seen.saturating_duration_since(accepted));
+        times.slices.push(after(slices.await??));
         let mut last: f64 = 0.0;
         for ((watcher, look), times) in watchers.into_iter().zip(LOOKS).zip(&mut times.each) {
             let seen = tokio::task::spawn_blocking(move || watcher.join()).await?;
             let seen = seen.map_err(|_| anyhow::anyhow!("{} panicked", look.name))?;
-            let took = ms(seen.context(look.name)?.saturating_duration_since(accepted));
+            let took = after(seen.context(look.name)?);
             times.push(took);
             last = last.max(took);
         }

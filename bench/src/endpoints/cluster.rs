@@ -3,13 +3,18 @@
 
 use std::fs;
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::time::timeout;
+use xebec_api::object::Object;
 use xebec_api::table;
-use xebec_client::{Client, Patch};
+use xebec_client::{Cache, Client, Patch, Selection};
 
+use super::PATIENCE;
 use super::look::{DNS, HOST, INGRESS, LOOKS, SERVICE};
 use crate::Options;
 use crate::account::Account;
@@ -21,6 +26,7 @@ use crate::sandbox::ADDRESS;
 use crate::wait::eventually;
 
 const SERVICES: usize = 1000;
+const SERVICE_NAME: &str = "kubernetes.io/service-name";
 /// Of the pod, which has the address of the masters' own host.
 const PORT: u16 = 9080;
 const NODES: [(&str, &str); 2] = [("node-1", "10.98.0.31"), ("node-2", "10.98.0.32")];
@@ -28,6 +34,8 @@ const NODES: [(&str, &str); 2] = [("node-1", "10.98.0.31"), ("node-2", "10.98.0.
 /// What runs.
 pub(super) struct Cluster {
     client: Client,
+    /// The slices of the pod's Services.
+    slices: Arc<Cache>,
     // In the order in which they end.
     _processes: Vec<Process>,
     _accounts: [Account; 2],
@@ -68,8 +76,18 @@ impl Cluster {
         accounts[1].pod(&mut ingress).arg(&options.xebec).arg("ingress").env("XEBEC_SERVERS", &servers);
         ingress.env("XEBEC_INGRESS_HTTP", INGRESS.to_string()).env("XEBEC_INGRESS_HTTPS", "127.0.0.1:8441");
         processes.push(Process::start(&mut ingress, &folder.path().join("ingress"))?);
-        let cluster =
-            Self { client, _processes: processes, _accounts: accounts, _folder: folder, _masters: masters };
+        let named = format!("{SERVICE_NAME} in (bench,bench-pods)");
+        let selection =
+            Selection { label_selector: named, ..Selection::all(("discovery.k8s.io", "endpointslices")) };
+        let (slices, _) = Cache::start(client.clone(), selection);
+        let cluster = Self {
+            client,
+            slices,
+            _processes: processes,
+            _accounts: accounts,
+            _folder: folder,
+            _masters: masters,
+        };
         cluster.settle().await?;
         Ok(cluster)
     }
@@ -92,6 +110,22 @@ impl Cluster {
             }
         }
         Ok(())
+    }
+
+    /// Waits until the slices of both Services say so; gives when.
+    pub(super) fn slices_say(&self, ready: bool) -> impl Future<Output = Result<Instant>> + Send + 'static {
+        let (slices, mut changes) = (Arc::clone(&self.slices), self.slices.changes());
+        let says = move |slice: &Arc<Object>| {
+            slice.get(&["endpoints"]).and_then(|all| all.pointer("/0/conditions/ready"))
+                == Some(&Value::Bool(ready))
+        };
+        let wait = async move {
+            while slices.list().iter().filter(|slice| says(slice)).count() < 2 {
+                changes.recv().await?;
+            }
+            Ok(Instant::now())
+        };
+        async { timeout(PATIENCE, wait).await.context("the EndpointSlices never say it")? }
     }
 
     /// Writes the pod's status as its agent would.
@@ -158,7 +192,7 @@ fn other_slice(number: usize) -> Value {
         json!({"addresses": [address], "conditions": {"ready": true}})
     };
     json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
-        "metadata": {"namespace": "default", "name": name, "labels": {"kubernetes.io/service-name": name}},
+        "metadata": {"namespace": "default", "name": name, "labels": {SERVICE_NAME: name}},
         "ports": [{"name": "http", "port": 8080}],
         "endpoints": Value::from([1, 2].map(endpoint).to_vec())})
 }
