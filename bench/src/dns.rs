@@ -10,22 +10,17 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::task::JoinSet;
-use xebec_api::object::Object;
-use xebec_api::table;
-use xebec_client::Client;
 
 use crate::Options;
 use crate::masters::Masters;
+use crate::objects::create_many;
 use crate::process::Process;
 use crate::report::{Report, verdict};
 use crate::stats::median;
 
 const NAMES: usize = 10_000;
-/// Services that are made at the same time.
-const WRITERS: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(60);
 const OURS: &str = "127.0.0.1:5300";
 const KNOT: &str = "127.0.0.2:5300";
@@ -48,7 +43,7 @@ struct Run {
 pub(crate) async fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let folder = TempDir::with_prefix("xebec-bench-dns-")?;
     let masters = Masters::boot(&options.xebec, 1).await?;
-    make_services(&masters.client(0)?).await?;
+    create_many(&masters.client(0)?, NAMES, service).await?;
     let queries = folder.path().join("queries");
     fs::write(&queries, (0..NAMES).map(|n| format!("{} A\n", name(n))).collect::<String>())?;
     let ours = start_ours(options, &masters, folder.path())?;
@@ -98,25 +93,10 @@ fn address(number: usize) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 43, 64, 0)) + u32::try_from(number).expect("few"))
 }
 
-async fn make_services(client: &Client) -> Result<()> {
-    let row = table::find("", "services").expect("a built-in kind");
-    let mut writers = JoinSet::new();
-    for first in 0..WRITERS {
-        let client = client.clone();
-        writers.spawn(async move {
-            for number in (first..NAMES).step_by(WRITERS) {
-                let service = json!({"apiVersion": "v1", "kind": "Service",
-                    "metadata": {"name": format!("s{number}"), "namespace": "default"},
-                    "spec": {"clusterIP": address(number).to_string(), "ports": [{"name": "http", "port": 80}]}});
-                client.create(row, &Object::from_json(service.to_string().as_bytes())?).await?;
-            }
-            anyhow::Ok(())
-        });
-    }
-    while let Some(done) = writers.join_next().await {
-        done??;
-    }
-    Ok(())
+fn service(number: usize) -> Value {
+    json!({"apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": format!("s{number}"), "namespace": "default"},
+        "spec": {"clusterIP": address(number).to_string(), "ports": [{"name": "http", "port": 80}]}})
 }
 
 fn start_ours(options: &Options, masters: &Masters, folder: &Path) -> Result<Process> {

@@ -3,12 +3,17 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod account;
 mod dns;
+mod endpoints;
 mod etcd;
 mod failover;
+mod hosts;
+mod ingress;
 mod masters;
 mod memory;
 mod node;
+mod objects;
 mod pods;
 mod process;
 mod proxy;
@@ -16,7 +21,9 @@ mod report;
 mod sandbox;
 mod start;
 mod stats;
+mod wait;
 mod writes;
+mod wrk;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,9 +68,13 @@ enum Subject {
     Proxy,
     /// Queries of 10,000 names on one core, beside knot.
     Dns,
+    /// HTTP through the ingress on one core, beside nginx and haproxy.
+    Ingress,
+    /// From an endpoint's readiness to its use by proxies, DNS and the ingress.
+    Endpoints,
 }
 
-const ALL: [Subject; 7] = [
+const ALL: [Subject; 9] = [
     Subject::Start,
     Subject::Memory,
     Subject::Pods,
@@ -71,6 +82,8 @@ const ALL: [Subject; 7] = [
     Subject::Writes,
     Subject::Proxy,
     Subject::Dns,
+    Subject::Ingress,
+    Subject::Endpoints,
 ];
 
 fn main() -> ExitCode {
@@ -104,6 +117,8 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
             Subject::Failover => failover::measure(options, &mut report).await?,
             Subject::Proxy => proxy::measure(options, &mut report).await?,
             Subject::Dns => dns::measure(options, &mut report).await?,
+            Subject::Ingress => ingress::measure(options, &mut report).await?,
+            Subject::Endpoints => endpoints::measure(options, &mut report).await?,
         }
         report.print_last();
     }

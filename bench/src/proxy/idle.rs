@@ -5,11 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use super::row::{HOLD, Row, enter};
+use super::row::{HOLD, Row};
 use super::service;
-use super::tools::eventually;
+use crate::hosts::enter;
 use crate::process::Process;
 use crate::report::{Report, verdict};
+use crate::wait::eventually;
 
 const CONNECTIONS: usize = 3_000;
 const GOAL_KIB: f64 = 10.0;

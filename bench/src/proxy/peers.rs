@@ -9,9 +9,9 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use super::row::{ECHO, HTTP, IPERF, PORTS, Row, server_address};
-use super::tools::eventually;
 use super::udp::Echo;
 use crate::process::Process;
+use crate::wait::eventually;
 
 /// Added to the server's port, for each way through the node.
 const HAPROXY: u16 = 10_000;

@@ -1,12 +1,12 @@
 //! Three hosts in a row as network namespaces: `client` (10.60.0.2), `node` (10.60.0.1,
 //! 10.61.0.1, and 10.98.0.21 towards the masters), `server` (10.61.0.2).
 
-use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
-use nix::sched::{CloneFlags, setns};
+use anyhow::Result;
+
+use crate::hosts::{self, run};
 
 /// Where the server's things listen.
 pub(crate) const IPERF: u16 = 5201;
@@ -30,16 +30,8 @@ impl Row {
     /// # Errors
     /// Names the command that failed.
     pub(crate) fn lay() -> Result<Self> {
-        std::fs::create_dir_all("/run/netns")?;
-        run("mount -t tmpfs none /run/netns")?;
-        for host in ["client", "node", "server"] {
-            run(&format!("ip netns add {host}"))?;
-            run(&format!("ip -n {host} link set lo up"))?;
-        }
-        run("ip link add node type veth peer name eth0 netns node")?;
-        run("ip link set node master eth0 up")?;
-        run("ip -n node addr add 10.98.0.21/24 dev eth0")?;
-        run("ip -n node link set eth0 up")?;
+        hosts::make(&["client", "node", "server"])?;
+        hosts::connect_to_masters("node", "10.98.0.21")?;
         for (host, network) in [("client", "10.60.0"), ("server", "10.61.0")] {
             run(&format!("ip -n node link add {host} type veth peer name eth0 netns {host}"))?;
             run(&format!("ip -n node addr add {network}.1/24 dev {host}"))?;
@@ -58,9 +50,7 @@ impl Row {
 
     /// A program to be started on a host.
     pub(crate) fn command(&self, host: &str, program: impl AsRef<Path>) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", host]).arg(program.as_ref());
-        command
+        hosts::command(host, program)
     }
 
     /// Does something on a thread that is on a host.
@@ -68,32 +58,6 @@ impl Row {
     /// # Errors
     /// When the thread cannot enter the host, or panicked.
     pub(crate) fn within<T: Send>(&self, host: &str, work: impl FnOnce() -> T + Send) -> Result<T> {
-        std::thread::scope(|scope| {
-            let worker = scope.spawn(|| {
-                enter(host)?;
-                Ok(work())
-            });
-            worker.join().map_err(|_| anyhow::anyhow!("a thread on {host} panicked"))?
-        })
+        hosts::within(host, work)
     }
-}
-
-/// Moves this thread to a host.
-///
-/// # Errors
-/// When it is not there.
-pub(crate) fn enter(host: &str) -> Result<()> {
-    let namespace = File::open(format!("/run/netns/{host}")).with_context(|| host.to_owned())?;
-    Ok(setns(namespace, CloneFlags::CLONE_NEWNET)?)
-}
-
-/// Runs a command line.
-///
-/// # Errors
-/// Names it when it fails.
-pub(crate) fn run(line: &str) -> Result<()> {
-    let mut words = line.split(' ');
-    let status = Command::new(words.next().unwrap_or_default()).args(words).status();
-    ensure!(status.with_context(|| line.to_owned())?.success(), "{line}");
-    Ok(())
 }

@@ -6,11 +6,12 @@ use anyhow::Result;
 
 use super::Path;
 use super::row::{HTTP, IPERF, Row};
-use super::tools::{iperf, wrk};
+use super::tools::iperf;
 use crate::Options;
 use crate::process::cpu_of_machine;
 use crate::report::Report;
 use crate::stats::median;
+use crate::wrk::{Http, wrk};
 
 /// Connections of wrk.
 const CLIENTS: u32 = 64;
@@ -46,23 +47,27 @@ const CASES: [Case; 5] = [
         unit: "1000/s",
         goals: &[("haproxy", 1.2)],
         lower: false,
-        run: |row, address, seconds| Ok(wrk(row, address, CLIENTS, false, seconds)?.rate / 1e3),
+        run: |row, address, seconds| Ok(load(row, address, CLIENTS, false, seconds)?.rate / 1e3),
     },
     Case {
         name: "new connections",
         unit: "1000/s",
         goals: &[("haproxy", 1.05)],
         lower: false,
-        run: |row, address, seconds| Ok(wrk(row, address, CLIENTS, true, seconds)?.rate / 1e3),
+        run: |row, address, seconds| Ok(load(row, address, CLIENTS, true, seconds)?.rate / 1e3),
     },
     Case {
         name: "p50, one client",
         unit: "µs",
         goals: &[("haproxy", 1.0)],
         lower: true,
-        run: |row, address, seconds| Ok(wrk(row, address, 1, false, seconds)?.p50_us),
+        run: |row, address, seconds| Ok(load(row, address, 1, false, seconds)?.p50_us),
     },
 ];
+
+fn load(row: &Row, address: &str, connections: u32, close: bool, seconds: u64) -> Result<Http> {
+    wrk(row.command("client", "wrk"), &format!("http://{address}/"), connections, close, seconds)
+}
 
 /// Measures every case on every path, in turns, and adds the table.
 ///

@@ -14,9 +14,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
 
 use super::Path;
-use super::row::{ECHO, Row, enter};
+use super::row::{ECHO, Row};
 use super::tcp::Seen;
 use crate::Options;
+use crate::hosts::enter;
 use crate::report::Report;
 use crate::stats::median;
 

@@ -16,6 +16,7 @@ mod credentials;
 mod failure;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
+mod in_pod;
 pub mod kubeconfig;
 mod pin;
 mod pool;
@@ -33,6 +34,7 @@ pub use bearer::Bearer;
 pub use cache::{Cache, Change, Selection};
 pub use client::{Client, Settings};
 pub use credentials::{Credentials, Identity, TlsError, Trust};
+pub use in_pod::{InPod, InPodError};
 pub use kubeconfig::Kubeconfig;
 pub use pool::Channel;
 pub use read::{ListParams, ObjectList};

@@ -7,6 +7,7 @@
 mod dns;
 mod ingress;
 mod manifests;
+mod parting;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -61,9 +62,7 @@ impl Controller for SystemComponents {
         ensure(view, SERVICE_ACCOUNTS, manifests::proxy_account(), &mut plan);
         ensure(view, DAEMON_SETS, manifests::proxy_daemon_set(settings, &masters), &mut plan);
         dns::ensure_all(view, now, &mut plan);
-        for (resource, object) in ingress::objects(settings, &masters) {
-            ensure(view, resource, object, &mut plan);
-        }
+        ingress::ensure_all(view, &masters, now, &mut plan);
         plan
     }
 

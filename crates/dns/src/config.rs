@@ -4,10 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use xebec_client::{InPod, InPodError};
 use xebec_dataplane::dns::{Name, Network, Settings};
 
-/// Where the files of a pod's ServiceAccount lie.
-const CREDENTIALS: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// The host's resolvers, in a pod with `dnsPolicy: Default`.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// The Service's place in its network.
@@ -38,24 +37,22 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Api {
     /// As the pod that it is.
-    Pod {
-        /// The API, `host:port`; any one answers.
-        servers: Vec<String>,
-        /// The folder with `token` and `ca.crt`.
-        credentials: PathBuf,
-    },
+    Pod(InPod),
     /// As whoever runs it outside of a cluster.
     Kubeconfig(PathBuf),
 }
 
 /// An environment that makes no configuration.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// No server.
     #[error(
         "none of KUBERNETES_SERVICE_HOST, XEBEC_SERVERS and KUBECONFIG is set: list the masters as host:port,host:port"
     )]
     NoServers,
+    /// A server that is none.
+    #[error(transparent)]
+    Api(InPodError),
     /// A variable with a value of another kind.
     #[error("{variable}: expected {expected}, not {found:?}")]
     Invalid {
@@ -115,17 +112,11 @@ fn api(lookup: &impl Fn(&str) -> Option<String>) -> Result<Api, ConfigError> {
     if let Some(path) = lookup("KUBECONFIG").filter(|path| !path.is_empty()) {
         return Ok(Api::Kubeconfig(path.into()));
     }
-    let list = lookup("XEBEC_SERVERS").unwrap_or_default();
-    let named = list.split(',').map(str::trim).filter(|server| !server.is_empty());
-    let mut servers: Vec<String> = named.map(str::to_owned).collect();
-    if let Some(host) = lookup("KUBERNETES_SERVICE_HOST").filter(|host| !host.is_empty()) {
-        let port = lookup("KUBERNETES_SERVICE_PORT").unwrap_or_else(|| "443".to_owned());
-        servers.push(format!("{host}:{port}"));
+    match InPod::by_masters_and_service(lookup) {
+        Ok(pod) => Ok(Api::Pod(pod)),
+        Err(InPodError::NoServers) => Err(ConfigError::NoServers),
+        Err(error) => Err(ConfigError::Api(error)),
     }
-    if servers.is_empty() {
-        return Err(ConfigError::NoServers);
-    }
-    Ok(Api::Pod { servers, credentials: PathBuf::from(CREDENTIALS) })
 }
 
 fn zone(domain: String, networks: [Network; 2]) -> Result<Settings, ConfigError> {
@@ -151,8 +142,7 @@ mod tests {
         let service = ("KUBERNETES_SERVICE_HOST", "10.43.0.1");
         let config = read(&[service, ("XEBEC_SERVERS", "a:1, b:2,"), ("POD_IP", "10.42.0.7")]);
         let config = config.expect("complete");
-        let servers = ["a:1", "b:2", "10.43.0.1:443"].map(str::to_owned).to_vec();
-        assert_eq!(config.api, Api::Pod { servers, credentials: CREDENTIALS.into() });
+        assert!(matches!(&config.api, Api::Pod(pod) if pod.servers().len() == 3), "{:?}", config.api);
         let outside = read(&[service, ("KUBECONFIG", "/admin")]).expect("complete");
         assert_eq!(outside.api, Api::Kubeconfig("/admin".into()));
         assert_eq!(
@@ -167,6 +157,6 @@ mod tests {
         );
         let error = read(&[service, ("XEBEC_CLUSTER_DOMAIN", "a..b")]).expect_err("no domain");
         assert!(error.to_string().starts_with("XEBEC_CLUSTER_DOMAIN: expected a domain name"), "{error}");
-        assert_eq!(read(&[]).expect_err("no servers"), ConfigError::NoServers);
+        assert!(matches!(read(&[]), Err(ConfigError::NoServers)));
     }
 }

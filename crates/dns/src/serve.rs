@@ -3,7 +3,6 @@
 
 use std::io;
 use std::net::SocketAddrV4;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use xebec_client::kubeconfig::KubeconfigError;
-use xebec_client::{Client, Credentials, Identity, Server, ServerError, TlsError, Trust};
+use xebec_client::{Client, InPodError};
 
 use crate::config::{Api, Config};
 use crate::follow::Follower;
@@ -30,21 +29,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Why the server cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum DnsError {
-    /// A master's address that is none.
-    #[error("XEBEC_SERVERS: {0}")]
-    Server(#[from] ServerError),
-    /// A file of the ServiceAccount.
-    #[error("cannot read {path}: {source}")]
-    Credentials {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// Its contents.
-    #[error("the ServiceAccount's files: {0}")]
-    Tls(#[from] TlsError),
+    /// The ServiceAccount's files.
+    #[error(transparent)]
+    Api(#[from] InPodError),
     /// A kubeconfig.
     #[error(transparent)]
     Kubeconfig(#[from] KubeconfigError),
@@ -132,16 +119,10 @@ async fn serve_queries(
 }
 
 fn connect(config: &Config) -> Result<Client, DnsError> {
-    let (servers, credentials) = match &config.api {
-        Api::Pod { servers, credentials } => (servers, credentials),
-        Api::Kubeconfig(path) => return Ok(Client::from_kubeconfig(path)?),
-    };
-    let servers = servers.iter().map(|server| server.parse());
-    let servers: Vec<Server> = servers.collect::<Result<_, ServerError>>()?;
-    let path = credentials.join("ca.crt");
-    let ca = std::fs::read(&path).map_err(|source| DnsError::Credentials { path, source })?;
-    let identity = Identity::TokenFile(credentials.join("token"));
-    Ok(Client::new(servers, &Credentials { trust: Trust::Ca(ca), identity })?)
+    match &config.api {
+        Api::Pod(api) => Ok(api.connect()?),
+        Api::Kubeconfig(path) => Ok(Client::from_kubeconfig(path)?),
+    }
 }
 
 /// Answers what the UDP servers could not answer at once.

@@ -1,18 +1,14 @@
 //! What the ingress is told: by its pod's environment and the files of its ServiceAccount.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
-/// Where the files of a pod's ServiceAccount lie.
-const CREDENTIALS: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+use xebec_client::{InPod, InPodError};
 
 /// The ingress's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The masters, `host:port`; any one answers.
-    pub servers: Vec<String>,
-    /// The folder with `token` and `ca.crt`.
-    pub credentials: PathBuf,
+    /// How the masters are reached.
+    pub api: InPod,
     /// Where HTTP is served.
     pub http: SocketAddr,
     /// Where HTTPS is served.
@@ -22,9 +18,9 @@ pub struct Config {
 /// An environment that makes no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// No server.
-    #[error("XEBEC_SERVERS is not set: list the masters as host:port,host:port")]
-    NoServers,
+    /// No masters.
+    #[error(transparent)]
+    Api(#[from] InPodError),
     /// No address.
     #[error("{variable}: expected an address and a port such as 0.0.0.0:8080, not {given:?}")]
     Address {
@@ -42,19 +38,12 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the variable.
     pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let list = lookup("XEBEC_SERVERS").unwrap_or_default();
-        let servers = list.split(',').map(str::trim).filter(|server| !server.is_empty());
-        let servers: Vec<String> = servers.map(str::to_owned).collect();
-        if servers.is_empty() {
-            return Err(ConfigError::NoServers);
-        }
         let address = |variable: &'static str, otherwise: &str| {
             let given = lookup(variable).unwrap_or_else(|| otherwise.to_owned());
             given.parse().map_err(|_| ConfigError::Address { variable, given })
         };
         Ok(Self {
-            servers,
-            credentials: PathBuf::from(CREDENTIALS),
+            api: InPod::by_masters(&lookup)?,
             http: address("XEBEC_INGRESS_HTTP", "0.0.0.0:8080")?,
             https: address("XEBEC_INGRESS_HTTPS", "0.0.0.0:8443")?,
         })
@@ -74,7 +63,7 @@ mod tests {
         };
         let config =
             read(&[("XEBEC_SERVERS", "a:1, b:2,"), ("XEBEC_INGRESS_HTTP", "[::]:80")]).expect("complete");
-        assert_eq!((config.servers.len(), config.http.port(), config.https.port()), (2, 80, 8443));
+        assert_eq!((config.api.servers().len(), config.http.port(), config.https.port()), (2, 80, 8443));
         let error =
             read(&[("XEBEC_SERVERS", "a:1"), ("XEBEC_INGRESS_HTTPS", "443")]).expect_err("no address");
         assert_eq!(

@@ -47,7 +47,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infalli
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(context: Context, transport: Transport, address: IpAddr) {
-    let client = Client { address, tls: transport.is_tls() };
+    let client = Client::new(address, transport.is_tls());
     let mut guard = Guard::new(transport);
     let finish = context.finish.clone();
     let http2 = tokio::select! {
@@ -87,8 +87,8 @@ async fn serve_http1(context: Context, guard: Guard, client: Client) {
     let exchange = Arc::clone(&context.exchange);
     let (shared, tunnel) = (Arc::clone(guard.shared()), Arc::new(Tunnel::default()));
     let service = {
-        let (exchange, tunnel) = (Arc::clone(&context.exchange), Arc::clone(&tunnel));
-        service_fn(move |request| answer(&exchange, &shared, &tunnel, client, request))
+        let (exchange, tunnel, client) = (Arc::clone(&context.exchange), Arc::clone(&tunnel), client.clone());
+        service_fn(move |request| answer(&exchange, &shared, &tunnel, client.clone(), request))
     };
     let mut builder = http1::Builder::new();
     builder.max_buf_size(MOST_BUFFERED).header_read_timeout(None);
@@ -120,7 +120,7 @@ async fn serve_http2(context: Context, guard: Guard, client: Client) {
     let (shared, tunnel) = (Arc::clone(guard.shared()), Arc::new(Tunnel::default()));
     let service = {
         let exchange = Arc::clone(&context.exchange);
-        service_fn(move |request| answer(&exchange, &shared, &tunnel, client, request))
+        service_fn(move |request| answer(&exchange, &shared, &tunnel, client.clone(), request))
     };
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.timer(TokioTimer::new()).keep_alive_interval(PING).max_concurrent_streams(MOST_STREAMS);
@@ -150,7 +150,7 @@ async fn pass_on(mut guard: Guard, upstream: OnUpgrade) {
 /// Says why, and closes in a way that lets the client read it.
 async fn refuse(exchange: &Exchange, mut guard: Guard, client: Client, refusal: Refusal) {
     let scheme = if client.tls { "https" } else { "http" };
-    let nobody = Asked { client: client.address, method: "-", scheme, host: "-", path: "", version: "-" };
+    let nobody = Asked { client: client.text(), method: "-", scheme, host: "-", path: "", version: "-" };
     let mut record = Record::new(&exchange.log, &nobody);
     record.set_status(refusal.status);
     record.set_why(refusal.why);

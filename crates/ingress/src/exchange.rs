@@ -38,10 +38,23 @@ pub(crate) struct Exchange {
 }
 
 /// Who asks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Client {
-    pub(crate) address: IpAddr,
+    /// As a field has it: written once for all requests of a connection.
+    pub(crate) address: HeaderValue,
     pub(crate) tls: bool,
+}
+
+impl Client {
+    pub(crate) fn new(address: IpAddr, tls: bool) -> Self {
+        let address = HeaderValue::try_from(address.to_string());
+        Self { address: address.expect("digits, dots and colons make a field"), tls }
+    }
+
+    /// For the log.
+    pub(crate) fn text(&self) -> &str {
+        self.address.to_str().unwrap_or("-")
+    }
 }
 
 /// Where an endpoint's half of a WebSocket is left for the connection that asked for it.
@@ -62,7 +75,7 @@ impl Exchange {
         client: Client,
         tunnel: &Tunnel,
     ) -> Response<ResponseBody> {
-        let mut record = Record::new(&self.log, &asked(&request, client));
+        let mut record = Record::new(&self.log, &asked(&request, &client));
         let version = request.version();
         let mut response = match self.pass(request, client, &mut record).await {
             Ok((mut response, lease, silence)) => {
@@ -98,8 +111,7 @@ impl Exchange {
         client: Client,
         record: &mut Record,
     ) -> Result<(Response<Incoming>, Lease, Duration), Failure> {
-        let asked = host(&request).to_owned();
-        let backend = self.table.load().find(&asked, request.uri().path()).map(Arc::clone);
+        let backend = self.table.load().find(host(&request), request.uri().path()).map(Arc::clone);
         let backend = backend.ok_or((StatusCode::NOT_FOUND, "no rule for this host and path"))?;
         if backend.endpoints.is_empty() {
             return Err((StatusCode::SERVICE_UNAVAILABLE, "the service has no ready endpoints"));
@@ -108,7 +120,7 @@ impl Exchange {
             backend.read_timeout_seconds.map_or(READ_TIMEOUT, |seconds| Duration::from_secs(seconds.into()));
         let (mut head, body) = request.into_parts();
         let websocket = is_websocket(head.version, &head.headers);
-        forward(&mut head, &asked, client.address, client.tls);
+        forward(&mut head, &client.address, client.tls);
         let (response, lease) = self.send(head, body, &backend, silence, record).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS && !websocket {
             return Err((
@@ -219,9 +231,9 @@ fn explain(error: &hyper::Error) -> Failure {
     }
 }
 
-fn asked(request: &Request<Incoming>, client: Client) -> Asked<'_> {
+fn asked<'a>(request: &'a Request<Incoming>, client: &'a Client) -> Asked<'a> {
     Asked {
-        client: client.address,
+        client: client.text(),
         method: request.method().as_str(),
         scheme: if client.tls { "https" } else { "http" },
         host: host(request),

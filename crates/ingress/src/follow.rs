@@ -1,17 +1,13 @@
 //! The ingress's one loop: whenever something that the table is made of has changed, make it
 //! anew and give it to the server, until it is told to stop.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
 use xebec_api::object::Object;
-use xebec_client::{
-    Cache, Change, Client, Credentials, Identity, Selection, Server as Master, ServerError as MasterError,
-    TlsError, Trust,
-};
+use xebec_client::{Cache, Change, Client, InPodError, Selection};
 use xebec_dataplane::ingress::{SecretName, Sources, ingress_table};
 
 use crate::config::Config;
@@ -26,21 +22,9 @@ const RESERVED: u64 = 256;
 /// Why the ingress cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum IngressError {
-    /// A master's address that is none.
-    #[error("XEBEC_SERVERS: {0}")]
-    Master(#[from] MasterError),
-    /// A file of the ServiceAccount.
-    #[error("cannot read {path}: {source}")]
-    Credentials {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Its contents.
-    #[error("the ServiceAccount's files: {0}")]
-    Tls(#[from] TlsError),
+    /// The ServiceAccount's files.
+    #[error(transparent)]
+    Api(#[from] InPodError),
     /// The server.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -52,18 +36,9 @@ pub enum IngressError {
 /// [`IngressError`], when it cannot begin. Masters that do not answer are no error: the
 /// ingress goes on with what it knows, and waits for them at the start.
 pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), IngressError> {
-    let client = connect(&config)?;
+    let client = config.api.connect()?;
     let settings = Settings { http: config.http, https: config.https, most_connections: connection_limit() };
     follow(client, &settings, &cancel).await
-}
-
-fn connect(config: &Config) -> Result<Client, IngressError> {
-    let masters = config.servers.iter().map(|server| server.parse());
-    let masters: Vec<Master> = masters.collect::<Result<_, MasterError>>()?;
-    let path = config.credentials.join("ca.crt");
-    let ca = std::fs::read(&path).map_err(|source| IngressError::Credentials { path, source })?;
-    let identity = Identity::TokenFile(config.credentials.join("token"));
-    Ok(Client::new(masters, &Credentials { trust: Trust::Ca(ca), identity })?)
 }
 
 /// Listens once everything was listed: a pod that is ready knows its rules.

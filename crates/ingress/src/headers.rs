@@ -1,8 +1,6 @@
 //! Header fields on their way through: what belongs to one connection only is taken off,
 //! and what an endpoint should know of the client is put on.
 
-use std::net::IpAddr;
-
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Uri, Version, request};
@@ -68,22 +66,24 @@ pub(crate) fn host<T>(request: &Request<T>) -> &str {
 
 /// Makes a request one for an endpoint. What a client said about itself is replaced: it
 /// could be a lie.
-pub(crate) fn forward(head: &mut request::Parts, host: &str, client: IpAddr, tls: bool) {
+pub(crate) fn forward(head: &mut request::Parts, client: &HeaderValue, tls: bool) {
+    let host = match head.uri.authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        None => head.headers.get(header::HOST).filter(|host| host.to_str().is_ok()).cloned(),
+    };
     let websocket = is_websocket(head.version, &head.headers);
     strip_hop_by_hop(&mut head.headers);
     if websocket {
         set_websocket(&mut head.headers);
     }
-    // Numbers, dots and colons, and a host that was a field or an authority: all are fields.
-    let field = |text: &str| HeaderValue::from_str(text).ok();
-    if let Some(host) = field(host).filter(|_| !host.is_empty()) {
+    if let Some(host) = host.filter(|host| !host.is_empty()) {
         head.headers.insert(X_FORWARDED_HOST, host.clone());
         head.headers.insert(header::HOST, host);
+    } else {
+        head.headers.remove(X_FORWARDED_HOST);
     }
-    if let Some(client) = field(&client.to_string()) {
-        head.headers.insert(X_REAL_IP, client.clone());
-        head.headers.insert(X_FORWARDED_FOR, client);
-    }
+    head.headers.insert(X_REAL_IP, client.clone());
+    head.headers.insert(X_FORWARDED_FOR, client.clone());
     let scheme = if tls { "https" } else { "http" };
     head.headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
     head.headers.remove(header::FORWARDED);
@@ -106,9 +106,9 @@ mod tests {
         lines
     }
 
-    fn forwarded(request: request::Builder, host: &str) -> request::Parts {
+    fn forwarded(request: request::Builder) -> request::Parts {
         let (mut head, ()) = request.body(()).expect("a request").into_parts();
-        forward(&mut head, host, IpAddr::from([10, 0, 0, 1]), true);
+        forward(&mut head, &HeaderValue::from_static("10.0.0.1"), true);
         head
     }
 
@@ -119,8 +119,12 @@ mod tests {
         let request = request.header("X-Secret", "1").header("Keep-Alive", "5").header("TE", "trailers");
         let request =
             request.header("Transfer-Encoding", "chunked").header("Upgrade", "h2c").header("Accept", "*/*");
-        let head =
-            forwarded(request.header("Forwarded", "for=1.1.1.1").header("X-Real-IP", "1.1.1.1"), "a.com:80");
+        let head = forwarded(
+            request
+                .header("Forwarded", "for=1.1.1.1")
+                .header("X-Real-IP", "1.1.1.1")
+                .header("Host", "a.com:80"),
+        );
         assert_eq!(
             shown(&head.headers),
             [
@@ -135,11 +139,22 @@ mod tests {
     }
 
     #[test]
+    fn whoever_names_no_host_cannot_make_one_up() {
+        let head = forwarded(Request::get("/").version(Version::HTTP_10).header("X-Forwarded-Host", "a.com"));
+        assert_eq!(
+            shown(&head.headers),
+            ["x-forwarded-for: 10.0.0.1", "x-forwarded-proto: https", "x-real-ip: 10.0.0.1"]
+        );
+    }
+
+    #[test]
     fn targets_become_paths_and_websockets_stay_asked_for() {
-        let head = forwarded(Request::get("http://a.com/x?y=1").version(Version::HTTP_2), "a.com");
+        let head =
+            forwarded(Request::get("http://a.com/x?y=1").version(Version::HTTP_2).header("Host", "b.com"));
+        assert_eq!(head.headers.get("host").map(HeaderValue::as_bytes), Some(&b"a.com"[..]));
         assert_eq!((head.uri.to_string(), head.version), ("/x?y=1".to_owned(), Version::HTTP_11));
         let request = Request::get("/").header("Connection", "upgrade").header("Upgrade", "WebSocket");
-        let head = forwarded(request, "a.com");
+        let head = forwarded(request);
         assert_eq!(head.headers.get("upgrade").map(HeaderValue::as_bytes), Some(&b"websocket"[..]));
         assert_eq!(head.headers.get("connection").map(HeaderValue::as_bytes), Some(&b"Upgrade"[..]));
     }

@@ -1,20 +1,15 @@
 //! What the proxy is told: by its pod's environment and the files of its ServiceAccount.
 
-use std::path::PathBuf;
+use xebec_client::{InPod, InPodError};
 
 use crate::network::{Ipv4Network, NotANetwork};
-
-/// Where the files of a pod's ServiceAccount lie.
-const CREDENTIALS: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// The proxy's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The masters, `host:port`; any one answers. Not the Service `kubernetes`: that works
-    /// only once this proxy does.
-    pub servers: Vec<String>,
-    /// The folder with `token` and `ca.crt`.
-    pub credentials: PathBuf,
+    /// How the masters are reached. Not by the Service `kubernetes`: that works only once this
+    /// proxy does.
+    pub api: InPod,
     /// This node; empty when it is not known, and then no endpoint counts as being here.
     pub node_name: String,
     /// The network of ClusterIPs.
@@ -26,9 +21,9 @@ pub struct Config {
 /// An environment that makes no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// No server.
-    #[error("XEBEC_SERVERS is not set: list the masters as host:port,host:port")]
-    NoServers,
+    /// No masters.
+    #[error(transparent)]
+    Api(#[from] InPodError),
     /// A network that is none.
     #[error("{variable}: {source}")]
     Network {
@@ -47,19 +42,12 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the variable.
     pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let list = lookup("XEBEC_SERVERS").unwrap_or_default();
-        let servers = list.split(',').map(str::trim).filter(|server| !server.is_empty());
-        let servers: Vec<String> = servers.map(str::to_owned).collect();
-        if servers.is_empty() {
-            return Err(ConfigError::NoServers);
-        }
         let network = |variable: &'static str, otherwise: &str| {
             let text = lookup(variable).unwrap_or_else(|| otherwise.to_owned());
             text.parse().map_err(|source| ConfigError::Network { variable, source })
         };
         Ok(Self {
-            servers,
-            credentials: PathBuf::from(CREDENTIALS),
+            api: InPod::by_masters(&lookup)?,
             node_name: lookup("NODE_NAME").unwrap_or_default(),
             service_cidr: network("XEBEC_SERVICE_CIDR", "10.43.0.0/16")?,
             pod_cidr: network("XEBEC_POD_CIDR", "10.42.0.0/16")?,
@@ -79,7 +67,7 @@ mod tests {
             Config::from_environment(|key| pairs.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone()))
         };
         let config = read(&[("XEBEC_SERVERS", "a:1, b:2,"), ("NODE_NAME", "n1")]).expect("complete");
-        assert_eq!((config.servers.len(), config.node_name.as_str()), (2, "n1"));
+        assert_eq!((config.api.servers().len(), config.node_name.as_str()), (2, "n1"));
         assert!(config.service_cidr.contains("10.43.9.9".parse().expect("an address")));
         let error = read(&[("XEBEC_SERVERS", "a:1"), ("XEBEC_POD_CIDR", "10/8")]).expect_err("no network");
         assert_eq!(

@@ -1,15 +1,12 @@
 //! The proxy's one loop: whenever Services or endpoints have changed, compile them and
 //! give them to the engine, until it is told to stop.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
-use xebec_client::{
-    Cache, Change, Client, Credentials, Identity, Selection, Server, ServerError, TlsError, Trust,
-};
+use xebec_client::{Cache, Change, Client, InPodError, Selection};
 use xebec_dataplane::route_table;
 
 use crate::config::Config;
@@ -26,21 +23,9 @@ const RESERVED: u64 = 256;
 /// Why the proxy cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
-    /// A master's address that is none.
-    #[error("XEBEC_SERVERS: {0}")]
-    Server(#[from] ServerError),
-    /// A file of the ServiceAccount.
-    #[error("cannot read {path}: {source}")]
-    Credentials {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Its contents.
-    #[error("the ServiceAccount's files: {0}")]
-    Tls(#[from] TlsError),
+    /// The ServiceAccount's files.
+    #[error(transparent)]
+    Api(#[from] InPodError),
     /// The kernel.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -52,7 +37,7 @@ pub enum ProxyError {
 /// [`ProxyError`], when it cannot begin or cannot clean up. Masters that do not answer are
 /// no error: the proxy goes on with what it knows, and waits for them at the start.
 pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), ProxyError> {
-    let client = connect(&config)?;
+    let client = config.api.connect()?;
     Ok(follow(client, &config, &cancel).await?)
 }
 
@@ -78,15 +63,6 @@ pub(crate) async fn follow(
     services.stop().await;
     slices.stop().await;
     result
-}
-
-fn connect(config: &Config) -> Result<Client, ProxyError> {
-    let servers = config.servers.iter().map(|server| server.parse());
-    let servers: Vec<Server> = servers.collect::<Result<_, ServerError>>()?;
-    let path = config.credentials.join("ca.crt");
-    let ca = std::fs::read(&path).map_err(|source| ProxyError::Credentials { path, source })?;
-    let identity = Identity::TokenFile(config.credentials.join("token"));
-    Ok(Client::new(servers, &Credentials { trust: Trust::Ca(ca), identity })?)
 }
 
 /// Where Services and endpoints come from.

@@ -11,6 +11,8 @@ mod image;
 mod process;
 mod up;
 
+use process::Threads;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -80,13 +82,15 @@ fn main() -> ExitCode {
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
     match Command::parse() {
-        Command::Master { config } => process::run("master", |stop| master(config, stop)),
-        Command::Up { data_dir, images } => process::run("up", |stop| up::run(data_dir, images, stop)),
-        Command::Node { config } => process::run("node", |stop| node(config, stop)),
-        Command::Proxy { clean_up: false } => process::run("proxy", proxy),
+        Command::Master { config } => process::run("master", Threads::Two, |stop| master(config, stop)),
+        Command::Up { data_dir, images } => {
+            process::run("up", Threads::Two, |stop| up::run(data_dir, images, stop))
+        }
+        Command::Node { config } => process::run("node", Threads::Two, |stop| node(config, stop)),
+        Command::Proxy { clean_up: false } => process::run("proxy", Threads::Two, proxy),
         Command::Proxy { clean_up: true } => process::told(clean_up_proxy()),
-        Command::Ingress => process::run("ingress", ingress),
-        Command::Dns => process::run("dns", dns),
+        Command::Ingress => process::run("ingress", Threads::ByCores, ingress),
+        Command::Dns => process::run("dns", Threads::Two, dns),
         Command::Image(command) => process::told(image::run(command)),
         Command::Ctl { args } => xctl(args.into_iter().map(Into::into).collect()),
     }

@@ -7,12 +7,34 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+/// How many threads a component's tasks share.
+#[derive(Clone, Copy)]
+pub(crate) enum Threads {
+    /// Two, so that one that computes for long does not hold up the others.
+    Two,
+    /// As many, but one where there is one core: there two would only wake each other up.
+    ByCores,
+}
+
+impl Threads {
+    /// For a process that may use so many cores, by its affinity and its cgroup.
+    fn runtime(self, cores: usize) -> std::io::Result<Runtime> {
+        let mut builder = match self {
+            Self::ByCores if cores == 1 => Builder::new_current_thread(),
+            Self::ByCores | Self::Two => Builder::new_multi_thread(),
+        };
+        // One thread is no worker: the number is for those that have any.
+        builder.worker_threads(2).enable_all().build()
+    }
+}
+
 /// Runs a component until it ends or is told to.
-pub(crate) fn run<F>(name: &str, component: impl FnOnce(CancellationToken) -> F) -> ExitCode
+pub(crate) fn run<F>(name: &str, threads: Threads, component: impl FnOnce(CancellationToken) -> F) -> ExitCode
 where
     F: Future<Output = anyhow::Result<()>>,
 {
@@ -22,8 +44,8 @@ where
     let log = tracing_subscriber::fmt().with_ansi(std::io::stderr().is_terminal());
     log.with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     xebec_rpc::tls::install_provider();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = match runtime {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = match threads.runtime(cores) {
         Ok(runtime) => runtime,
         Err(error) => return told(Err(anyhow::anyhow!("{name}: no runtime: {error}"))),
     };
@@ -73,6 +95,15 @@ async fn stop_on_signal(stop: CancellationToken) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_core_gets_one_thread_where_that_is_as_good() {
+        use tokio::runtime::RuntimeFlavor::{CurrentThread, MultiThread};
+        let flavor =
+            |threads: Threads, cores| threads.runtime(cores).expect("a runtime").handle().runtime_flavor();
+        assert_eq!(flavor(Threads::ByCores, 1), CurrentThread);
+        assert_eq!((flavor(Threads::ByCores, 2), flavor(Threads::Two, 1)), (MultiThread, MultiThread));
+    }
 
     #[test]
     fn a_cause_is_told_once() {

@@ -1,19 +1,17 @@
 //! The cluster's DNS servers: a Deployment of two pods behind the Service `kube-dns`, at
 //! the tenth address of the Service network, where resolv.conf of every pod points to.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use xebec_api::object::Object;
 
 use super::manifests::SYSTEM;
+use super::parting;
 use crate::network::Ipv4Network;
 use crate::plan::Plan;
-use crate::resources::{DEPLOYMENTS, NODES, PODS, SERVICE_ACCOUNTS, SERVICES};
+use crate::resources::{DEPLOYMENTS, SERVICE_ACCOUNTS, SERVICES};
 use crate::view::{ClusterSettings, View};
 use crate::wanted::{ensure, object};
-use crate::{liveness, pods};
 
 /// The name of everything here, as Kubernetes has it.
 const NAME: &str = "kube-dns";
@@ -22,8 +20,6 @@ const ADDRESS: u32 = 10;
 /// One dies, the other answers.
 const REPLICAS: u32 = 2;
 const HEALTH_PORT: u16 = 8080;
-/// A server that has been ready for so long stays where it is, unless it is moved.
-const SETTLED: Duration = Duration::from_secs(30);
 
 /// Whether it is one of these objects.
 pub(super) fn is_ours(object: &Object) -> bool {
@@ -38,29 +34,7 @@ pub(super) fn ensure_all(view: &dyn View, now: Timestamp, plan: &mut Plan) {
     }
     ensure(view, SERVICE_ACCOUNTS, account(), plan);
     ensure(view, DEPLOYMENTS, deployment(settings), plan);
-    if let Some(pod) = misplaced(view, now) {
-        plan.delete(PODS, &pod);
-    }
-}
-
-/// The first node of a cluster gets both servers, and would take both with it. Once there
-/// is another node one of them has to go: the scheduler puts its successor there.
-fn misplaced(view: &dyn View, now: Timestamp) -> Option<Object> {
-    let ours = |pod: &Object| pod.text(&["metadata", "labels", "k8s-app"]) == NAME && pods::is_active(pod);
-    let servers: Vec<Object> = view.list(PODS, Some(SYSTEM)).into_iter().filter(ours).collect();
-    let settled = |pod: &Object| pods::until_available(pod, SETTLED, now) == Some(Duration::ZERO);
-    let place = |pod: &Object| pod.text(&["spec", "nodeName"]).to_owned();
-    let node = place(servers.first()?);
-    let all = usize::try_from(REPLICAS).ok() == Some(servers.len()) && servers.iter().all(settled);
-    if !all || servers.iter().any(|pod| place(pod) != node) {
-        return None;
-    }
-    let free = |other: &Object| {
-        let tainted =
-            other.get(&["spec", "taints"]).and_then(Value::as_array).is_some_and(|all| !all.is_empty());
-        other.name() != node && liveness::is_ready(other) && !tainted
-    };
-    if view.list(NODES, None).iter().any(free) { servers.into_iter().next_back() } else { None }
+    parting::part(view, now, NAME, REPLICAS, plan);
 }
 
 /// `None` when the settings do not parse.
@@ -124,8 +98,7 @@ fn deployment(settings: &ClusterSettings) -> Object {
                         {"key": "CriticalAddonsOnly", "operator": "Exists"},
                         {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"},
                     ],
-                    "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname",
-                        "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {"matchLabels": labels}}],
+                    "topologySpreadConstraints": parting::constraints(NAME),
                     "containers": [container],
                 },
             },

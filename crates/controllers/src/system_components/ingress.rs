@@ -1,17 +1,22 @@
 //! The ingress: its class, a Deployment of two pods, and the Service whose node ports lead to
 //! them. Its rights are the role `system:ingress` among the API server's own objects.
 
+use jiff::Timestamp;
 use serde_json::json;
 use xebec_api::object::Object;
 use xebec_dataplane::ingress::CONTROLLER;
 
+use super::manifests::SYSTEM;
+use super::parting;
+use crate::plan::Plan;
 use crate::resources::{DEPLOYMENTS, INGRESS_CLASSES, SERVICE_ACCOUNTS, SERVICES};
-use crate::view::ClusterSettings;
-use crate::wanted::object;
+use crate::view::{ClusterSettings, View};
+use crate::wanted::{ensure, object};
 
 const NAME: &str = "ingress";
 const CLASS: &str = "xebec";
-const SYSTEM: &str = "kube-system";
+/// One dies, the other answers.
+const REPLICAS: u32 = 2;
 /// Where every node takes HTTP and HTTPS for it.
 const HTTP_NODE_PORT: u16 = 30880;
 const HTTPS_NODE_PORT: u16 = 30443;
@@ -27,14 +32,13 @@ pub(super) fn is_ours(resource: &str, object: &Object) -> bool {
     }
 }
 
-/// All of them, with their resources.
-pub(super) fn objects(settings: &ClusterSettings, masters: &[String]) -> [(&'static str, Object); 4] {
-    [
-        (INGRESS_CLASSES, class()),
-        (SERVICE_ACCOUNTS, account()),
-        (SERVICES, service()),
-        (DEPLOYMENTS, deployment(settings, masters)),
-    ]
+/// Makes what is missing and puts right what was changed.
+pub(super) fn ensure_all(view: &dyn View, masters: &[String], now: Timestamp, plan: &mut Plan) {
+    ensure(view, INGRESS_CLASSES, class(), plan);
+    ensure(view, SERVICE_ACCOUNTS, account(), plan);
+    ensure(view, SERVICES, service(), plan);
+    ensure(view, DEPLOYMENTS, deployment(view.settings(), masters), plan);
+    parting::part(view, now, NAME, REPLICAS, plan);
 }
 
 fn class() -> Object {
@@ -85,7 +89,7 @@ fn deployment(settings: &ClusterSettings, masters: &[String]) -> Object {
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"namespace": SYSTEM, "name": NAME, "labels": labels},
         "spec": {
-            "replicas": 2,
+            "replicas": REPLICAS,
             "selector": {"matchLabels": labels},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 1}},
             "template": {
@@ -93,6 +97,7 @@ fn deployment(settings: &ClusterSettings, masters: &[String]) -> Object {
                 "spec": {
                     "serviceAccountName": NAME, "priorityClassName": "system-cluster-critical",
                     "terminationGracePeriodSeconds": GRACE_SECONDS,
+                    "topologySpreadConstraints": parting::constraints(NAME),
                     "containers": [container],
                 },
             },

@@ -84,19 +84,36 @@ fn defaults_stay_changes_go_and_masters_follow() {
 }
 
 #[test]
-fn name_servers_that_share_a_node_are_parted_once_there_is_another() {
+fn pods_that_share_a_node_are_parted_once_there_is_another() {
     let mut world = World::new();
     world.put_node("n1");
     let all: [&dyn Controller; 3] =
         [&SystemComponents, &crate::deployment::Deployment, &crate::replica_set::ReplicaSet];
     world.settle(&all);
-    let servers = |world: &World| {
-        world.pods().lines().filter(|line| line.contains("kube-dns")).collect::<Vec<_>>().join("\n")
-    };
-    assert_eq!(servers(&world).matches("on n1 ready").count(), 2, "{}", world.pods());
+    for app in ["kube-dns", "ingress"] {
+        let placed = world.pods();
+        let ours = placed.lines().filter(|line| line.contains(app) && line.contains("on n1 ready"));
+        assert_eq!(ours.count(), 2, "{placed}");
+    }
     world.advance(60);
     assert_eq!(world.writes(&[&SystemComponents]), "", "they have nowhere else to go");
     world.put_node("n2");
     let written = world.writes(&[&SystemComponents]);
-    assert!(written.starts_with("delete Pod kube-dns-") && written.lines().count() == 1, "{written}");
+    let deleted =
+        |app: &str| written.lines().filter(|line| line.starts_with(&format!("delete Pod {app}-"))).count();
+    let each = ["kube-dns", "ingress"].map(deleted);
+    assert_eq!((each, written.lines().count()), ([1, 1], 2), "{written}");
+}
+
+#[test]
+fn a_tainted_node_is_nowhere_to_go() {
+    let mut world = World::new();
+    world.put_node("n1");
+    world.settle(&[&SystemComponents, &crate::deployment::Deployment, &crate::replica_set::ReplicaSet]);
+    world.advance(60);
+    world.put_node("n2");
+    world.edit(crate::resources::NODES, "", "n2", |node| {
+        node.set(&["spec", "taints"], json!([{"key": "own", "effect": "NoSchedule"}]));
+    });
+    assert_eq!(world.writes(&[&SystemComponents]), "");
 }
