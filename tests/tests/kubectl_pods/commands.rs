@@ -87,7 +87,9 @@ fn a_terminal_has_its_size_also_a_new_one(kubectl: &Kubectl) {
     terminal.types("until stty size | grep -q '44 120'; do :; done; echo then-$(stty size)-\n");
     terminal.shows("then-44 120-");
     // A key of the terminal's, which the shell gets and kubectl does not.
-    terminal.types("sleep 100000\n");
+    // It speaks once it is out of the shell's line editor, which takes that key for itself.
+    terminal.types("echo runs-$((6 * 6)); sleep 100000\n");
+    terminal.shows("runs-36");
     terminal.types("\u{3}");
     terminal.types("echo after-$((6 * 7))\n");
     terminal.shows("after-42");

@@ -2,6 +2,7 @@
 //! asks with the right hash may keep the answer for good; one with an old hash is sent on.
 
 mod documents;
+mod v2;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use super::{Face, Query, Reply, compression, no_such_resource};
 
 pub(super) fn routes() -> Router<Arc<Face>> {
     Router::new()
+        .route("/openapi/v2", get(v2::document))
         .route("/openapi/v3", get(index))
         .route("/openapi/v3/", get(index))
         .route("/openapi/v3/{*path}", get(document))
