@@ -1,7 +1,9 @@
 //! Runs a command in a running container.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::syscall::syscall::SyscallType;
@@ -35,10 +37,12 @@ pub(in crate::shim) fn exec(config: &ShimConfig, job: &ExecJob, stdio: Stdio) ->
     let paths = ContainerPaths::of(config, &job.container);
     let causes = Causes::collect().map_err(other("collecting causes"))?;
     let process = paths.bundle.join(format!("exec-{}.json", job.serial));
+    let sockets = TenantSockets::share(paths.libcontainer.join(&job.container))
+        .map_err(other("locking the folder of the container's sockets"))?;
     let ran = join(job, &paths, &process, stdio);
     // Files that stay go with the container.
     let _ = fs::remove_file(&process);
-    remove_tenant_sockets(&paths.libcontainer.join(&job.container));
+    sockets.leave();
     ran.map_err(|failure| match failure {
         Failure::Other(message) => Failure::Other(explain(message, &causes)),
         failure => failure,
@@ -85,12 +89,31 @@ fn join(
     Ok(Started { pid: pid.as_raw(), terminal, warnings: Vec::new() })
 }
 
-/// libcontainer leaves its sockets behind.
-fn remove_tenant_sockets(folder: &std::path::Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with("tenant-") {
-            // As above: what stays goes with the container.
-            let _ = fs::remove_file(entry.path());
+/// libcontainer leaves the sockets of its commands behind, under names that it does not tell.
+/// So each command shares the folder until it runs, and one that finds no other clears it.
+struct TenantSockets {
+    folder: PathBuf,
+    lock: File,
+}
+
+impl TenantSockets {
+    fn share(folder: PathBuf) -> io::Result<Self> {
+        let lock = File::open(&folder)?;
+        lock.lock_shared()?;
+        Ok(Self { folder, lock })
+    }
+
+    fn leave(self) {
+        // A command's process may have the descriptor too: closing it here would be no end.
+        // What fails leaves sockets, and those go with the container.
+        if self.lock.unlock().is_err() || self.lock.try_lock().is_err() {
+            return;
         }
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("tenant-") {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        let _ = self.lock.unlock();
     }
 }

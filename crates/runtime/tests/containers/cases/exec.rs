@@ -8,7 +8,7 @@ use xebec_runtime::{ExecEvent, ExecInput, ExecOptions, Runtime, TerminalSize};
 use crate::world::{World, eventually};
 
 pub(super) async fn exec() {
-    let world = World::new().await;
+    let world = &World::new().await;
     world.node.run_sandbox(world.sandbox("u1")).await.expect("runs");
     let mut spec = world.container("a-0", "exec sleep 1000");
     spec.env = vec![("COLOUR".into(), "blue".into())];
@@ -36,6 +36,15 @@ pub(super) async fn exec() {
     .await;
     let error = world.node.exec_sync("u1", "b-0", vec!["true".into()], Duration::from_secs(5)).await;
     assert_eq!(error.expect_err("no container").to_string(), "no running container \"b-0\" in pod u1");
+    // Many at once in one container: none takes from another what that has yet to use.
+    let at_once = (0..24).map(|number| async move {
+        let command = vec!["sh".into(), "-c".into(), format!("echo {number}")];
+        let outcome = world.node.exec_sync("u1", "a-0", command, Duration::from_secs(20)).await;
+        outcome.map(|outcome| (outcome.exit_code, String::from_utf8_lossy(&outcome.output).into_owned()))
+    });
+    for (number, outcome) in futures::future::join_all(at_once).await.into_iter().enumerate() {
+        assert_eq!(outcome.expect("it runs beside others"), (0, format!("{number}\n")));
+    }
     let leftovers = fs::read_dir(world.dir.join("run/u1/lc/a-0")).expect("reads").flatten();
     assert_eq!(
         leftovers.filter(|entry| entry.file_name().to_string_lossy().starts_with("tenant")).count(),
