@@ -69,21 +69,16 @@ fn service_of(slice: &Object) -> Option<ObjectKey> {
 
 /// The Services that select a pod now, and those whose slices still name it.
 fn services_of(view: &dyn View, pod: &Object) -> Vec<ObjectKey> {
-    let services = view.list(SERVICES, Some(pod.namespace()));
+    let services = view.may_select(pod);
     let selects = |service: &&Object| selector(service).is_some_and(|selector| selector.matches(pod));
     let mut keys: Vec<ObjectKey> =
         services.iter().filter(selects).map(|service| ObjectKey::of(SERVICES, service)).collect();
-    let slices = view.list(ENDPOINT_SLICES, Some(pod.namespace()));
-    keys.extend(slices.iter().filter(|slice| names(slice, pod.uid())).filter_map(service_of));
+    let slices = view.slices_naming(pod.uid());
+    let here = slices.iter().filter(|slice| slice.namespace() == pod.namespace());
+    keys.extend(here.filter_map(service_of));
     keys.sort();
     keys.dedup();
     keys
-}
-
-fn names(slice: &Object, uid: &str) -> bool {
-    let endpoints = slice.get(&["endpoints"]).and_then(Value::as_array).into_iter().flatten();
-    let mut uids = endpoints.filter_map(|endpoint| endpoint.pointer("/targetRef/uid")?.as_str());
-    uids.any(|other| other == uid)
 }
 
 /// A Service's selector; `None` when it has none, or is a name of something outside.

@@ -22,6 +22,12 @@ pub trait View {
     /// Every pod that is bound to a node, whether that node exists or not.
     fn pods_on(&self, node: &str) -> Vec<Object>;
 
+    /// Every EndpointSlice, of any namespace, that names a pod by its uid.
+    fn slices_naming(&self, uid: &str) -> Vec<Object>;
+
+    /// Services of a pod's namespace, all among them that select the pod.
+    fn may_select(&self, pod: &Object) -> Vec<Object>;
+
     /// When a node's agent was last heard of by this leader; `None` when it was not.
     fn last_seen(&self, node: &str) -> Option<Timestamp>;
 

@@ -15,7 +15,7 @@ use xebec_api::table;
 
 use crate::controller::{Controller, ObjectKey};
 use crate::plan::Plan;
-use crate::resources::PODS;
+use crate::resources::{ENDPOINT_SLICES, PODS, SERVICES};
 use crate::view::{ClusterSettings, View};
 
 type Name = (String, String, String);
@@ -239,6 +239,18 @@ impl View for World {
 
     fn pods_on(&self, node: &str) -> Vec<Object> {
         self.list(PODS, None).into_iter().filter(|pod| pod.text(&["spec", "nodeName"]) == node).collect()
+    }
+
+    fn slices_naming(&self, uid: &str) -> Vec<Object> {
+        let targets = |slice: &Object| {
+            let endpoints = slice.get(&["endpoints"]).and_then(Value::as_array).cloned().unwrap_or_default();
+            endpoints.iter().any(|endpoint| endpoint.pointer("/targetRef/uid") == Some(&uid.into()))
+        };
+        self.list(ENDPOINT_SLICES, None).into_iter().filter(targets).collect()
+    }
+
+    fn may_select(&self, pod: &Object) -> Vec<Object> {
+        self.list(SERVICES, Some(pod.namespace()))
     }
 
     fn last_seen(&self, node: &str) -> Option<Timestamp> {

@@ -37,10 +37,14 @@ pub(super) struct Slices<'a> {
 impl Slices<'_> {
     /// Creates, updates, and then deletes what is left over.
     pub(super) fn write(&self, view: &dyn View, contents: Contents, plan: &mut Plan) {
-        let stored = view.list(ENDPOINT_SLICES, Some(self.owner.namespace())).into_iter();
-        let ours = stored.filter(|slice| self.is_ours(slice));
+        let owned = view.owned_by(self.owner.uid()).into_iter();
+        let ours = owned.filter(|object| object.kind() == "EndpointSlice" && self.is_ours(object));
         let mut stored: BTreeMap<String, Object> =
             ours.map(|slice| (slice.name().to_owned(), slice)).collect();
+        let namespace = self.owner.namespace();
+        // One whose owner somebody took away is known by its name.
+        let orphan =
+            |name: &str| view.get(ENDPOINT_SLICES, namespace, name).filter(|slice| self.is_ours(slice));
         for ((family, text), (ports, mut endpoints)) in contents {
             endpoints
                 .sort_by_cached_key(|endpoint| endpoint.pointer("/addresses/0").map(ToString::to_string));
@@ -49,7 +53,7 @@ impl Slices<'_> {
                 if endpoints.is_empty() { vec![empty] } else { endpoints.chunks(CAPACITY).collect() };
             for (index, chunk) in chunks.into_iter().enumerate() {
                 let name = self.name(family, &text, index);
-                let old = stored.remove(&name);
+                let old = stored.remove(&name).or_else(|| orphan(&name));
                 let mut new = self.slice(old.as_ref(), &name);
                 new.set(&["addressType"], family);
                 new.set(&["ports"], ports.clone());

@@ -1,5 +1,5 @@
 //! What a scan of the whole state would find, kept from events instead: which objects an
-//! owner has, and which pods a node has.
+//! owner has, which pods a node has, which slices name a pod, and which Services may select it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,19 +10,25 @@ use xebec_state::{Key, State};
 
 use crate::leader::feed::{self, Change};
 
-/// Owner → objects and node → pods.
-#[derive(Default)]
-pub(crate) struct Index {
-    owned: BTreeMap<String, BTreeSet<Key>>,
-    on_node: BTreeMap<String, BTreeSet<Key>>,
-    /// Where a key stands in the two above, to take it out again.
-    known: BTreeMap<Key, Place>,
+/// By what an object is found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Trait {
+    /// The uid of an owner.
+    Owner(String),
+    /// The node that a pod is bound to.
+    Node(String),
+    /// The uid of a pod that a slice names.
+    Target(String),
+    /// The namespace of a Service, and the first label that it selects.
+    Selects([String; 3]),
 }
 
-#[derive(Default, PartialEq, Eq)]
-struct Place {
-    owners: Vec<String>,
-    node: Option<String>,
+/// Objects by their traits.
+#[derive(Default)]
+pub(crate) struct Index {
+    found: BTreeMap<Trait, BTreeSet<Key>>,
+    /// Where a key stands in the above, to take it out again.
+    known: BTreeMap<Key, Vec<Trait>>,
 }
 
 impl Index {
@@ -51,64 +57,86 @@ impl Index {
 
     /// The keys of the objects that have this owner.
     pub(crate) fn owned_by(&self, uid: &str) -> impl Iterator<Item = &Key> {
-        self.owned.get(uid).into_iter().flatten()
+        self.found(&Trait::Owner(uid.to_owned()))
     }
 
     /// The keys of the pods that are bound to this node.
     pub(crate) fn pods_on(&self, node: &str) -> impl Iterator<Item = &Key> {
-        self.on_node.get(node).into_iter().flatten()
+        self.found(&Trait::Node(node.to_owned()))
+    }
+
+    /// The keys of the EndpointSlices that name a pod by its uid.
+    pub(crate) fn slices_naming(&self, uid: &str) -> impl Iterator<Item = &Key> {
+        self.found(&Trait::Target(uid.to_owned()))
+    }
+
+    /// The keys of the Services that select one of a pod's labels: all that select it are among them.
+    pub(crate) fn may_select(&self, pod: &Object) -> impl Iterator<Item = &Key> {
+        let labels = pod.labels().map(|(key, value)| [pod.namespace(), key, value].map(str::to_owned));
+        let labels: Vec<Trait> = labels.map(Trait::Selects).collect();
+        labels.into_iter().flat_map(|label| self.found(&label))
+    }
+
+    fn found(&self, by: &Trait) -> impl Iterator<Item = &Key> + use<'_> {
+        self.found.get(by).into_iter().flatten()
     }
 
     fn put(&mut self, resource: &Arc<str>, object: &Object) {
-        let (key, place) = (key(resource, object), Place::of(resource, object));
-        if self.known.get(&key) == Some(&place) {
+        let (key, traits) = (key(resource, object), traits(resource, object));
+        if self.known.get(&key).map_or(&[][..], Vec::as_slice) == traits {
             return;
         }
         self.take(&key);
-        if place == Place::default() {
+        if traits.is_empty() {
             return;
         }
-        for owner in &place.owners {
-            self.owned.entry(owner.clone()).or_default().insert(key.clone());
+        for it in &traits {
+            self.found.entry(it.clone()).or_default().insert(key.clone());
         }
-        if let Some(node) = &place.node {
-            self.on_node.entry(node.clone()).or_default().insert(key.clone());
-        }
-        self.known.insert(key, place);
+        self.known.insert(key, traits);
     }
 
     fn take(&mut self, key: &Key) {
-        let Some(place) = self.known.remove(key) else { return };
-        for owner in &place.owners {
-            remove(&mut self.owned, owner, key);
-        }
-        if let Some(node) = &place.node {
-            remove(&mut self.on_node, node, key);
+        for it in self.known.remove(key).into_iter().flatten() {
+            if let Some(keys) = self.found.get_mut(&it) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.found.remove(&it);
+                }
+            }
         }
     }
 }
 
-impl Place {
-    fn of(resource: &str, object: &Object) -> Self {
-        let owners = object.get(&["metadata", "ownerReferences"]).and_then(Value::as_array);
-        let uids = owners.into_iter().flatten().filter_map(|owner| owner.get("uid")?.as_str());
-        let node =
-            Some(object.text(&["spec", "nodeName"])).filter(|node| resource == "pods" && !node.is_empty());
-        Self { owners: uids.map(str::to_owned).collect(), node: node.map(str::to_owned) }
+/// By what an object is found.
+fn traits(resource: &str, object: &Object) -> Vec<Trait> {
+    let list = |path: &[&str]| object.get(path).and_then(Value::as_array).into_iter().flatten();
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    let owners = list(&["metadata", "ownerReferences"]).filter_map(|owner| text(owner.get("uid")));
+    let mut traits: Vec<Trait> = owners.map(Trait::Owner).collect();
+    match resource {
+        "pods" => {
+            let node = object.text(&["spec", "nodeName"]);
+            traits.extend((!node.is_empty()).then(|| Trait::Node(node.to_owned())));
+        }
+        "discovery.k8s.io/endpointslices" => {
+            let uids = list(&["endpoints"]).filter_map(|endpoint| text(endpoint.pointer("/targetRef/uid")));
+            traits.extend(uids.map(Trait::Target));
+        }
+        "services" => {
+            let selector = object.get(&["spec", "selector"]).and_then(Value::as_object);
+            let first = selector.and_then(|labels| labels.iter().next());
+            if let Some((label, Value::String(value))) = first {
+                traits.push(Trait::Selects([object.namespace().to_owned(), label.clone(), value.clone()]));
+            }
+        }
+        _ => {}
     }
+    traits
 }
 
 fn key(resource: &Arc<str>, object: &Object) -> Key {
     Key { resource: resource.clone(), namespace: object.namespace().into(), name: object.name().into() }
-}
-
-fn remove(map: &mut BTreeMap<String, BTreeSet<Key>>, under: &str, key: &Key) {
-    if let Some(keys) = map.get_mut(under) {
-        keys.remove(key);
-        if keys.is_empty() {
-            map.remove(under);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -124,20 +152,49 @@ mod tests {
     }
 
     fn shown(index: &Index) -> String {
-        let keys = |map: &BTreeMap<String, BTreeSet<Key>>| -> Vec<String> {
-            map.iter().map(|(under, keys)| format!("{under}: {}", keys.len())).collect()
-        };
-        format!("{:?} {:?} {}", keys(&index.owned), keys(&index.on_node), index.known.len())
+        let found = index.found.iter().map(|(it, keys)| format!("{it:?}: {}", keys.len()));
+        format!("{} of {}", found.collect::<Vec<_>>().join(", "), index.known.len())
     }
 
     #[test]
     fn it_follows_what_changes_hands_and_forgets_what_is_gone() {
         let mut index = Index::default();
         index.follow(&pod("u1", "", false));
-        assert_eq!(shown(&index), r#"["u1: 1"] [] 1"#);
+        assert_eq!(shown(&index), r#"Owner("u1"): 1 of 1"#);
         index.follow(&pod("u2", "n1", false));
-        assert_eq!(shown(&index), r#"["u2: 1"] ["n1: 1"] 1"#);
+        assert_eq!(shown(&index), r#"Owner("u2"): 1, Node("n1"): 1 of 1"#);
         index.follow(&pod("u2", "n1", true));
-        assert_eq!(shown(&index), "[] [] 0");
+        assert_eq!(shown(&index), " of 0");
+    }
+
+    #[test]
+    fn slices_and_services_of_a_pod_are_found() {
+        let mut index = Index::default();
+        let change = |resource: &str, object: Value| {
+            let object = Object::from_json(object.to_string().as_bytes()).expect("an object");
+            Change { resource: resource.into(), gone: false, object }
+        };
+        let slice = |uids: &[&str]| {
+            let endpoints: Vec<Value> = uids.iter().map(|uid| json!({"targetRef": {"uid": uid}})).collect();
+            let slice = json!({"metadata": {"namespace": "a", "name": "s"}, "endpoints": endpoints});
+            change("discovery.k8s.io/endpointslices", slice)
+        };
+        let service = |namespace: &str, name: &str, selector: Value| {
+            let metadata = json!({"namespace": namespace, "name": name});
+            change("services", json!({"metadata": metadata, "spec": {"selector": selector}}))
+        };
+        index.follow(&slice(&["u1", "u2"]));
+        index.follow(&slice(&["u2"]));
+        let naming = |uid| index.slices_naming(uid).count();
+        assert_eq!((naming("u1"), naming("u2")), (0, 1));
+        index.follow(&service("a", "web", json!({"app": "web"})));
+        index.follow(&service("a", "both", json!({"app": "web", "tier": "front"})));
+        index.follow(&service("a", "other", json!({"app": "other"})));
+        index.follow(&service("a", "none", json!({})));
+        index.follow(&service("b", "web", json!({"app": "web"})));
+        let pod = json!({"metadata": {"namespace": "a", "name": "p", "labels": {"app": "web", "x": "y"}}});
+        let pod = Object::from_json(pod.to_string().as_bytes()).expect("an object");
+        let names: Vec<&str> = index.may_select(&pod).map(|key| &*key.name).collect();
+        assert_eq!(names, ["both", "web"]);
     }
 }

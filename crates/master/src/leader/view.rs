@@ -44,6 +44,14 @@ impl View for StateView {
         self.index.pods_on(node).filter_map(|key| self.read(key)).collect()
     }
 
+    fn slices_naming(&self, uid: &str) -> Vec<Object> {
+        self.index.slices_naming(uid).filter_map(|key| self.read(key)).collect()
+    }
+
+    fn may_select(&self, pod: &Object) -> Vec<Object> {
+        self.index.may_select(pod).filter_map(|key| self.read(key)).collect()
+    }
+
     fn last_seen(&self, node: &str) -> Option<Timestamp> {
         (self.term.around.last_seen)(node)
     }
