@@ -160,14 +160,14 @@ fn a_user_without_the_right_is_refused_in_kubernetes_words() {
         error: pods is forbidden: User "system:serviceaccount:default:poor" cannot list resource "pods" in API group "" in the namespace "default"; ask who administers the cluster for a role binding, or use --kubeconfig of another user
         error: secrets is forbidden: User "system:serviceaccount:default:poor" cannot list resource "secrets" in API group "" at the cluster scope; ask who administers the cluster for a role binding, or use --kubeconfig of another user
         error: configmaps is forbidden: User "system:serviceaccount:default:poor" cannot create resource "configmaps" in API group "" in the namespace "default"; ask who administers the cluster for a role binding, or use --kubeconfig of another user
-        error: namespaces "default" is forbidden: User "system:serviceaccount:default:poor" cannot delete resource "namespaces" in API group "" at the cluster scope; ask who administers the cluster for a role binding, or use --kubeconfig of another user
+        error: namespaces "default" is forbidden: User "system:serviceaccount:default:poor" cannot delete resource "namespaces" in API group "" in the namespace "default"; ask who administers the cluster for a role binding, or use --kubeconfig of another user
         error: User "system:serviceaccount:default:poor" may not make join tokens: only members of system:masters may; ask who administers the cluster for a role binding, or use --kubeconfig of another user
     "#]].assert_eq(&told.concat());
     expect![[r#"
         refused: not authorised audit_id=ID user="system:serviceaccount:default:poor" pods is forbidden: User "system:serviceaccount:default:poor" cannot list resource "pods" in API group "" in the namespace "default"
         refused: not authorised audit_id=ID user="system:serviceaccount:default:poor" secrets is forbidden: User "system:serviceaccount:default:poor" cannot list resource "secrets" in API group "" at the cluster scope
         refused: not authorised audit_id=ID user="system:serviceaccount:default:poor" configmaps is forbidden: User "system:serviceaccount:default:poor" cannot create resource "configmaps" in API group "" in the namespace "default"
-        refused: not authorised audit_id=ID user="system:serviceaccount:default:poor" namespaces "default" is forbidden: User "system:serviceaccount:default:poor" cannot delete resource "namespaces" in API group "" at the cluster scope
+        refused: not authorised audit_id=ID user="system:serviceaccount:default:poor" namespaces "default" is forbidden: User "system:serviceaccount:default:poor" cannot delete resource "namespaces" in API group "" in the namespace "default"
         refused: User "system:serviceaccount:default:poor" may not make join tokens: only members of system:masters may
     "#]].assert_eq(&refusals_in_the_log(&masters));
     not_made(&masters, "mine");
