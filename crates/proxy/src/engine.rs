@@ -39,7 +39,7 @@ pub enum EngineError {
 pub(crate) struct Engine {
     forwarder: Arc<Forwarder>,
     services: Ipv4Network,
-    /// What the kernel's sets have; unknown after a failure.
+    /// What the kernel's sets have; unknown at first and after a failure.
     elements: Option<Elements>,
     settings: nft::Settings,
     workers: Workers,
@@ -47,7 +47,8 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Opens the sockets, makes the tables and the routes, and accepts. `limit` bounds the
+    /// Opens the sockets, makes the routes, and accepts. The table of an earlier proxy stands
+    /// until the first [`Engine::apply`] puts its own in its place. `limit` bounds the
     /// connections that stand at once, and flows of datagrams too.
     pub(crate) async fn start(
         services: Ipv4Network,
@@ -56,14 +57,14 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         let (listeners, datagrams) = listen().map_err(EngineError::Listener)?;
         let settings = nft::Settings { listener: listeners.address, services, pods, mark: routing::MARK };
-        blocking(move || routing::install(services).and_then(|()| nft::install(&settings))).await?;
+        blocking(move || routing::install(services)).await?;
         let forwarder = Arc::new(Forwarder::new(pods));
         let carried = Arc::clone(&forwarder);
         let workers = tokio::task::spawn_blocking(move || Workers::start(listeners, carried, limit));
         let workers = workers.await?.map_err(EngineError::Listener)?;
         let datagrams = Datagrams::start(datagrams, Arc::clone(&forwarder), limit.min(FLOWS_LIMIT));
         let datagrams = datagrams.map_err(EngineError::Listener)?;
-        Ok(Self { forwarder, services, elements: Some(Elements::default()), settings, workers, datagrams })
+        Ok(Self { forwarder, services, elements: None, settings, workers, datagrams })
     }
 
     /// Takes new routes over. Only what differs is written to the kernel's sets; when that
@@ -83,8 +84,7 @@ impl Engine {
                 Some(Err(error)) => tracing::warn!(%error, "the nftables sets are not as they were left"),
                 None => {}
             }
-            nft::install(&settings)?;
-            nft::change(&Elements::default(), &new)
+            nft::install(&settings, &new)
         })
         .await?;
         self.elements = Some(wanted);

@@ -60,8 +60,9 @@ pub(crate) struct Elements {
     pub(crate) node_ports: BTreeSet<(Protocol, u16)>,
 }
 
-/// Makes the table anew, empty, in one transaction.
-pub(crate) fn install(settings: &Settings) -> Result<(), NetlinkError> {
+/// Makes the table anew with these elements, in one transaction: at no time is a Service
+/// refused that has endpoints.
+pub(crate) fn install(settings: &Settings, elements: &Elements) -> Result<(), NetlinkError> {
     let mut batch = Batch::new();
     let table = || Attributes::default().text(1, TABLE);
     batch.add("make the nftables table", NEW_TABLE, NLM_F_CREATE, &table());
@@ -77,22 +78,14 @@ pub(crate) fn install(settings: &Settings) -> Result<(), NetlinkError> {
         let rule = Attributes::default().text(1, TABLE).text(2, chain).nested(4, &expressions);
         batch.add("make an nftables rule", NEW_RULE, NLM_F_CREATE | NLM_F_APPEND, &rule);
     }
+    batch.change(&Elements::default(), elements);
     batch.commit()
 }
 
 /// Brings the sets from one content to another, in one transaction.
 pub(crate) fn change(from: &Elements, to: &Elements) -> Result<(), NetlinkError> {
     let mut batch = Batch::new();
-    let service = |(protocol, address): &(Protocol, SocketAddrV4)| service_key(*protocol, *address);
-    let port = |(protocol, port): &(Protocol, u16)| port_key(*protocol, *port);
-    let gone = from.services.difference(&to.services).map(service).collect();
-    batch.elements("drop an element of the set of services", DELETE_ELEMENT, SERVICES, gone);
-    let gone = from.node_ports.difference(&to.node_ports).map(port).collect();
-    batch.elements("drop an element of the set of node ports", DELETE_ELEMENT, NODE_PORTS, gone);
-    let new = to.services.difference(&from.services).map(service).collect();
-    batch.elements("add to the set of services", NEW_ELEMENT, SERVICES, new);
-    let new = to.node_ports.difference(&from.node_ports).map(port).collect();
-    batch.elements("add to the set of node ports", NEW_ELEMENT, NODE_PORTS, new);
+    batch.change(from, to);
     batch.commit()
 }
 
@@ -135,6 +128,19 @@ impl Batch {
         self.empty = false;
         let kind = (SUBSYSTEM << 8) | message;
         self.messages.add(what, kind, flags, &frame(NFPROTO_INET, 0), attributes);
+    }
+
+    fn change(&mut self, from: &Elements, to: &Elements) {
+        let service = |(protocol, address): &(Protocol, SocketAddrV4)| service_key(*protocol, *address);
+        let port = |(protocol, port): &(Protocol, u16)| port_key(*protocol, *port);
+        let gone = from.services.difference(&to.services).map(service).collect();
+        self.elements("drop an element of the set of services", DELETE_ELEMENT, SERVICES, gone);
+        let gone = from.node_ports.difference(&to.node_ports).map(port).collect();
+        self.elements("drop an element of the set of node ports", DELETE_ELEMENT, NODE_PORTS, gone);
+        let new = to.services.difference(&from.services).map(service).collect();
+        self.elements("add to the set of services", NEW_ELEMENT, SERVICES, new);
+        let new = to.node_ports.difference(&from.node_ports).map(port).collect();
+        self.elements("add to the set of node ports", NEW_ELEMENT, NODE_PORTS, new);
     }
 
     fn elements(&mut self, what: &'static str, message: u16, set: &str, keys: Vec<Vec<u8>>) {

@@ -107,6 +107,7 @@ fn standing_connections_stay_and_nothing_is_left_behind() {
     let outside = lab.serve("outside", "10.99.0.9:7000");
     let before = lab.state_of_node();
     let engine = lab.engine();
+    engine.apply(&[]);
     assert_eq!(lab.ask("pod2", "10.99.0.9:7000"), "10.99.0.9:7000 from 10.99.0.1");
     engine.apply(&[web(&BOTH[..1])]);
     let mut standing = lab.connect("pod2", "10.43.0.5:80").expect("connected");
