@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::Value;
+use serde_json::{Value, json};
 use xebec_tests::demo::Demo;
 use xebec_tests::waiting::eventually;
 
@@ -66,6 +66,7 @@ fn names_resolve_everywhere_and_outlive_servers_and_masters() {
     });
     every_kind_of_record_is_there(&demo);
     what_is_not_there_is_denied();
+    names_of_others_are_asked_for_elsewhere(&demo);
     short_names_work_in_a_pod(&demo);
     a_name_server_is_killed(&demo);
     every_master_is_killed(&demo);
@@ -121,6 +122,49 @@ fn what_is_not_there_is_denied() {
     );
     let answer = whole(&["MX", "shop.default.svc.cluster.local"]);
     assert!(answer.contains("status: NOERROR") && answer.contains("ANSWER: 0"), "{answer}");
+}
+
+/// A name server of another domain, whose pod has the cluster's own as its resolver.
+fn names_of_others_are_asked_for_elsewhere(demo: &Demo) {
+    let ours = ["get", "deployment", "kube-dns", "-n", "kube-system"];
+    let image = demo.xctl_json(&ours).expect("it is there")["spec"]["template"]["spec"]["containers"][0]["image"].clone();
+    let value = |name: &str, value: &str| json!({"name": name, "value": value});
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "other", "namespace": "kube-system"},
+        "spec": {
+            "serviceAccountName": "kube-dns", "dnsPolicy": "ClusterFirst", "terminationGracePeriodSeconds": 1,
+            "containers": [{
+                "name": "dns", "image": image, "command": ["/xebec", "dns"],
+                "env": [value("XEBEC_CLUSTER_DOMAIN", "other.test"),
+                    value("XEBEC_SERVICE_CIDR", "10.44.0.0/16"), value("XEBEC_POD_CIDR", "10.45.0.0/16")],
+            }],
+        },
+    });
+    let file = demo.dir().join("other.json");
+    fs::write(&file, pod.to_string()).expect("the demo's folder is there");
+    demo.xctl(&["apply", "-f", &file.display().to_string()]).expect("applies");
+    let own = ["A", "kubernetes.default.svc.other.test"];
+    let address = eventually("the other server", SOON, || {
+        let pod = demo.xctl_json(&["get", "pod", "other", "-n", "kube-system"])?;
+        let address = pod["status"]["podIP"].as_str().context("no address yet")?.to_owned();
+        ensure!(ask(&address, "n1", &own)? == "10.43.0.1", "another answer");
+        Ok(address)
+    });
+    for transport in ["+notcp", "+tcp"] {
+        for (question, wanted) in [
+            (["A", "shop.default.svc.cluster.local"], "10.43.7.7"),
+            (["SRV", "_http._tcp.shop.default.svc.cluster.local"], "0 10 80 shop.default.svc.cluster.local."),
+            (["PTR", "7.7.43.10.in-addr.arpa"], "shop.default.svc.cluster.local."),
+            (["A", "alias.default.svc.cluster.local"], "shop.default.svc.cluster.local.\n10.43.7.7"),
+        ] {
+            let found = ask(&address, "n2", &[&[transport], &question[..]].concat()).expect("dig answers");
+            assert_eq!(found, wanted, "{question:?} {transport}");
+        }
+        let nobody = ["+noshort", "+comments", transport, "A", "nobody.default.svc.cluster.local"];
+        let found = ask(&address, "n2", &nobody).expect("dig answers");
+        assert!(found.contains("status: NXDOMAIN"), "{found}");
+    }
+    demo.xctl(&["delete", "pod", "other", "-n", "kube-system"]).expect("deletes");
 }
 
 fn short_names_work_in_a_pod(demo: &Demo) {
@@ -189,10 +233,15 @@ fn servers() -> Vec<i32> {
         .collect()
 }
 
-/// What dig prints on a host, without the newline at its end.
+/// What dig prints on a host when it asks the cluster's name servers.
 fn dig(host: &str, args: &[&str]) -> Result<String> {
+    ask(SERVER, host, args)
+}
+
+/// What dig prints on a host when it asks a server, without the newline at its end.
+fn ask(server: &str, host: &str, args: &[&str]) -> Result<String> {
     let mut command = Command::new("ip");
-    command.args(["netns", "exec", &format!("xeb-{host}"), "dig", &format!("@{SERVER}")]);
+    command.args(["netns", "exec", &format!("xeb-{host}"), "dig", &format!("@{server}")]);
     command.args(["+short", "+time=1", "+tries=5"]).args(args);
     let output = command.output().context("dig (package: dnsutils)")?;
     let text = String::from_utf8(output.stdout)?;

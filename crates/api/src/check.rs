@@ -5,9 +5,12 @@
 //! fields when it is decoded, so that unknown ones are found without a second schema.
 
 mod deserializer;
+mod place;
 
 use k8s_openapi::serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+
+pub use place::{Place, Step};
 
 use crate::error::FieldError;
 use crate::object::Object;

@@ -25,3 +25,4 @@ pub mod table;
 pub mod table_view;
 pub mod taint;
 pub mod time;
+pub mod well_known;

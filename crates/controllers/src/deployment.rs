@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use xebec_api::object::Object;
+use xebec_api::well_known;
 
 use crate::controller::{Controller, ObjectKey};
 use crate::counts;
@@ -159,7 +160,7 @@ fn write(deployment: &Object, sets: &Sets, new: Object, now: Timestamp, plan: &m
     }
     if let Some(revision) = sets.revision() {
         let mut annotated = deployment.clone();
-        annotated.set(&["metadata", "annotations", template::REVISION], revision);
+        annotated.set(&["metadata", "annotations", well_known::REVISION], revision);
         plan.update(deployment, annotated);
     }
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use xebec_api::object::Object;
 use xebec_api::selector::LabelSelector;
+use xebec_api::well_known::SERVICE_NAME;
 
 pub(crate) use endpoint::{of as endpoint_of, ports as ports_of};
 use slices::{Contents, Slices};
@@ -19,8 +20,6 @@ use crate::plan::Plan;
 use crate::resources::{ENDPOINT_SLICES, PODS, SERVICES};
 use crate::view::View;
 
-/// The label that says which Service a slice belongs to.
-pub(crate) const SERVICE_NAME: &str = "kubernetes.io/service-name";
 /// The label that says who keeps a slice.
 pub(crate) const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 const MANAGER: &str = "endpointslice-controller.k8s.io";

@@ -12,6 +12,7 @@ use xebec_api::object::Object;
 use xebec_dataplane::ingress::{Problem, Sources, ingress_table, is_served};
 
 use crate::controller::{Controller, ObjectKey};
+use crate::liveness;
 use crate::plan::Plan;
 use crate::resources::{INGRESS_CLASSES, INGRESSES, NODES, SECRETS, SERVICES};
 use crate::view::View;
@@ -63,16 +64,11 @@ impl Controller for Ingress {
 /// `status.loadBalancer`: every node that is ready, since each has the ingress's node ports.
 fn reached_at(view: &dyn View) -> Value {
     let addresses: BTreeSet<String> =
-        view.list(NODES, None).iter().filter(|node| is_ready(node)).filter_map(internal_address).collect();
+        view.list(NODES, None).iter().filter(|node| liveness::is_ready(node)).filter_map(internal_address).collect();
     if addresses.is_empty() {
         return json!({});
     }
     json!({"ingress": addresses.iter().map(|address| json!({"ip": address})).collect::<Vec<_>>()})
-}
-
-fn is_ready(node: &Object) -> bool {
-    list(node, &["status", "conditions"])
-        .any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }
 
 fn internal_address(node: &Object) -> Option<String> {

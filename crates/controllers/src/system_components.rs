@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use xebec_api::object::Object;
+use xebec_api::well_known::SERVICE_NAME;
 
 use crate::controller::{Controller, ObjectKey};
-use crate::endpoint_slice::SERVICE_NAME;
 use crate::plan::Plan;
 use crate::resources::{DAEMON_SETS, DEPLOYMENTS, ENDPOINT_SLICES, NAMESPACES, SERVICE_ACCOUNTS, SERVICES};
 use crate::view::View;

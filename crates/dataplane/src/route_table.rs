@@ -5,30 +5,19 @@
 //! A ClusterIP belongs to its Service alone, and any other address and port to the first
 //! Service that names it: an external address cannot take another Service's clients.
 
-mod endpoints;
-
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use serde_json::Value;
 use xebec_api::object::Object;
 
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
+use crate::endpoints::{self, Endpoint, Protocol, Slices, protocol};
+use crate::json::{list, number, text};
 
 /// How long a client is remembered when its Service does not say.
 const DEFAULT_AFFINITY_SECONDS: u64 = 10_800;
-
-/// What a port speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Protocol {
-    /// Connections.
-    #[default]
-    Tcp,
-    /// Datagrams.
-    Udp,
-}
 
 /// One port of a Service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,32 +41,17 @@ pub struct ServicePort {
     pub retired: Vec<Endpoint>,
 }
 
-/// Where a connection may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Endpoint {
-    /// The pod's address, and the port there.
-    pub address: SocketAddrV4,
-    /// It is on the node that the table is for.
-    pub local: bool,
-}
-
 /// Every port of every Service that has an address, in the order of the Services, as
 /// the proxy of `node` serves them (with an empty name no endpoint counts as local).
 #[must_use]
 pub fn route_table<O: Borrow<Object>>(services: &[O], slices: &[O], node: &str) -> Vec<ServicePort> {
-    let mut by_service: BTreeMap<(&str, &str), Vec<&Object>> = BTreeMap::new();
-    let slices = slices.iter().map(Borrow::borrow);
-    for slice in slices.filter(|slice: &&Object| slice.text(&["addressType"]) == "IPv4") {
-        let service = slice.text(&["metadata", "labels", SERVICE_NAME]);
-        by_service.entry((slice.namespace(), service)).or_default().push(slice);
-    }
+    let by_service = Slices::new(slices);
     let services = || services.iter().map(Borrow::borrow);
     let own: BTreeSet<Ipv4Addr> = services().flat_map(cluster_addresses).collect();
     let mut taken = BTreeSet::new();
     let mut ports = Vec::new();
     for service in services() {
-        let slices = by_service.get(&(service.namespace(), service.name()));
-        let slices = slices.map(Vec::as_slice).unwrap_or_default();
+        let slices = by_service.of(service.namespace(), service.name());
         let addresses = addresses(service, &own);
         if addresses.is_empty() {
             continue;
@@ -89,27 +63,6 @@ pub fn route_table<O: Borrow<Object>>(services: &[O], slices: &[O], node: &str) 
         }
     }
     ports
-}
-
-fn list<'a>(object: &'a Object, path: &[&str]) -> impl Iterator<Item = &'a Value> + use<'a> {
-    object.get(path).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn number(value: &Value, key: &str) -> Option<u16> {
-    let number = value.get(key)?.as_u64()?;
-    u16::try_from(number).ok().filter(|number| *number > 0)
-}
-
-fn protocol(port: &Value) -> Option<Protocol> {
-    match text(port, "protocol") {
-        "" | "TCP" => Some(Protocol::Tcp),
-        "UDP" => Some(Protocol::Udp),
-        _ => None,
-    }
 }
 
 /// The Service's own addresses; none for a headless one, or a name of something outside.

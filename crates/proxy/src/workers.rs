@@ -43,18 +43,14 @@ pub(crate) struct Workers {
 }
 
 /// A connection with the right to stand.
-struct Accepted {
-    client: TcpStream,
+struct Accepted<S = TcpStream> {
+    client: S,
     peer: SocketAddr,
     slot: OwnedSemaphorePermit,
 }
 
-/// The same on its way to another thread.
-struct HandedOver {
-    client: std::net::TcpStream,
-    peer: SocketAddr,
-    slot: OwnedSemaphorePermit,
-}
+/// The same on its way to another thread: a stream of tokio belongs to its runtime.
+type HandedOver = Accepted<std::net::TcpStream>;
 
 /// What every worker knows of all.
 struct Shared {
@@ -68,6 +64,25 @@ struct Shared {
 struct Desk {
     standing: AtomicUsize,
     inbox: mpsc::Sender<HandedOver>,
+}
+
+/// A connection that counts for its worker until it is dropped.
+struct Standing {
+    shared: Arc<Shared>,
+    number: usize,
+}
+
+impl Standing {
+    fn new(shared: &Arc<Shared>, number: usize) -> Self {
+        shared.desks[number].standing.fetch_add(1, Ordering::Relaxed);
+        Self { shared: Arc::clone(shared), number }
+    }
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        self.shared.desks[self.number].standing.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Listeners {
@@ -184,12 +199,12 @@ fn place(accepted: Accepted, number: usize, shared: &Arc<Shared>) -> io::Result<
         return Ok(());
     };
     let Accepted { client, peer, slot } = accepted;
-    permit.send(HandedOver { client: client.into_std()?, peer, slot });
+    permit.send(Accepted { client: client.into_std()?, peer, slot });
     Ok(())
 }
 
 async fn take_over(number: usize, mut inbox: mpsc::Receiver<HandedOver>, shared: &Arc<Shared>) {
-    while let Some(Some(HandedOver { client, peer, slot })) =
+    while let Some(Some(Accepted { client, peer, slot })) =
         shared.cancel.run_until_cancelled(inbox.recv()).await
     {
         match TcpStream::from_std(client) {
@@ -201,13 +216,11 @@ async fn take_over(number: usize, mut inbox: mpsc::Receiver<HandedOver>, shared:
 
 /// Serves a connection on this thread, which ends it with the worker at the latest.
 fn serve(accepted: Accepted, number: usize, shared: &Arc<Shared>) {
-    let shared = Arc::clone(shared);
-    shared.desks[number].standing.fetch_add(1, Ordering::Relaxed);
+    let standing = Standing::new(shared, number);
     tokio::spawn(async move {
-        let Accepted { client, peer, slot } = accepted;
-        shared.forwarder.serve(client, peer).await;
-        shared.desks[number].standing.fetch_sub(1, Ordering::Relaxed);
-        drop(slot);
+        // The slot is given back last, also when serving panics.
+        let Accepted { client, peer, slot: _slot } = accepted;
+        standing.shared.forwarder.serve(client, peer).await;
     });
 }
 

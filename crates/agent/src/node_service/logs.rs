@@ -12,7 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use xebec_rpc::v1;
 
-use super::{Answers, NodeService, WAITING, bad, named};
+use super::{Answers, Meant, NodeService, WAITING, bad, named};
 use crate::logs;
 use crate::pod::machine::{is_running, run_id};
 use crate::run::Agent;
@@ -22,7 +22,8 @@ impl NodeService {
         &self,
         request: v1::LogsRequest,
     ) -> Result<Answers<v1::LogsResponse>, Status> {
-        let sandbox = self.sandbox(&request.namespace, &request.pod, &request.pod_uid).await?;
+        let pod = Meant { namespace: &request.namespace, name: &request.pod, uid: &request.pod_uid };
+        let sandbox = self.sandbox(pod).await?;
         let container = named(&sandbox, &request.container)?;
         let folder = self.0.config.data_dir.join("logs").join(&sandbox.pod_uid).join(&container);
         let path = logs::file(&folder, request.previous).ok_or_else(|| {

@@ -30,32 +30,37 @@ impl NodeService {
         Self(agent)
     }
 
-    /// A pod's sandbox. The name alone may stand for another pod, one before or after it; a master of an earlier
-    /// version knows no more than that.
-    async fn sandbox(&self, namespace: &str, pod: &str, uid: &str) -> Result<Sandbox, Status> {
+    async fn sandbox(&self, pod: Meant<'_>) -> Result<Sandbox, Status> {
         let all = self.0.runtime.list().await.map_err(|error| refusal(&error))?;
-        let is_meant = |sandbox: &Sandbox| {
-            sandbox.namespace == namespace
-                && sandbox.name == pod
-                && (uid.is_empty() || sandbox.pod_uid == uid)
-        };
-        let found = all.into_iter().filter(is_meant).max_by_key(|sandbox| sandbox.alive);
-        found.ok_or_else(|| bad(format!("pod {pod:?} has not started on this node yet")))
+        let found = all.into_iter().filter(|sandbox| pod.is(sandbox)).max_by_key(|sandbox| sandbox.alive);
+        found.ok_or_else(|| bad(format!("pod {:?} has not started on this node yet", pod.name)))
     }
 
     /// The pod's uid and the running run of a container.
-    async fn running(
-        &self,
-        namespace: &str,
-        pod: &str,
-        uid: &str,
-        container: &str,
-    ) -> Result<(String, String), Status> {
-        let sandbox = self.sandbox(namespace, pod, uid).await?;
+    async fn running(&self, pod: Meant<'_>, container: &str) -> Result<(String, String), Status> {
+        let sandbox = self.sandbox(pod).await?;
         let container = named(&sandbox, container)?;
         let run = newest(Some(&sandbox), &container).filter(|(_, state)| is_running(state));
         let (_, state) = run.ok_or_else(|| bad(format!("container {container:?} does not run")))?;
         Ok((sandbox.pod_uid.clone(), state.id.clone()))
+    }
+}
+
+/// The pod that a request means.
+#[derive(Clone, Copy)]
+struct Meant<'a> {
+    namespace: &'a str,
+    name: &'a str,
+    /// The name alone may stand for another pod, one before or after it. Empty: a master of
+    /// an earlier version knows no more than the name.
+    uid: &'a str,
+}
+
+impl Meant<'_> {
+    fn is(&self, sandbox: &Sandbox) -> bool {
+        sandbox.namespace == self.namespace
+            && sandbox.name == self.name
+            && (self.uid.is_empty() || sandbox.pod_uid == self.uid)
     }
 }
 

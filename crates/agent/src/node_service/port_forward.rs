@@ -11,7 +11,7 @@ use xebec_rpc::v1::port_forward_request::Message as Incoming;
 use xebec_rpc::v1::port_forward_response::Message as Outgoing;
 use xebec_rpc::v1::{PortForwardRequest, PortForwardResponse};
 
-use super::{Answers, NodeService, WAITING, bad, refusal};
+use super::{Answers, Meant, NodeService, WAITING, bad, refusal};
 
 /// What is read from the pod at once.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -30,7 +30,8 @@ impl NodeService {
         let port = u16::try_from(start.port).ok().filter(|port| *port > 0);
         let port =
             port.ok_or_else(|| bad(format!("port: {} is no port: it must be 1 to 65535", start.port)))?;
-        let sandbox = self.sandbox(&start.namespace, &start.pod, &start.pod_uid).await?;
+        let pod = Meant { namespace: &start.namespace, name: &start.pod, uid: &start.pod_uid };
+        let sandbox = self.sandbox(pod).await?;
         let stream = self.0.runtime.connect(&sandbox.pod_uid, port).await;
         let (reader, writer) = stream.map_err(|error| refusal(&error))?.into_split();
         let (answers, receiver) = mpsc::channel(WAITING);

@@ -6,7 +6,7 @@ use tonic::{Status, Streaming};
 use xebec_rpc::v1::{self, attach_request, exec_request, exec_response};
 use xebec_runtime::{ExecEvent, ExecHandle, ExecInput, ExecOptions, TerminalSize};
 
-use super::{Answers, NodeService, bad, refusal};
+use super::{Answers, Meant, NodeService, bad, refusal};
 
 impl NodeService {
     pub(super) async fn run_command(
@@ -17,8 +17,8 @@ impl NodeService {
         let Some(exec_request::Message::Start(start)) = first else {
             return Err(bad("exec opens with start".to_owned()));
         };
-        let (namespace, pod, uid) = (&start.namespace, &start.pod, &start.pod_uid);
-        let (pod_uid, run) = self.running(namespace, pod, uid, &start.container).await?;
+        let pod = Meant { namespace: &start.namespace, name: &start.pod, uid: &start.pod_uid };
+        let (pod_uid, run) = self.running(pod, &start.container).await?;
         let options = ExecOptions { stdin: start.stdin, tty: start.tty, size: start.size.map(size) };
         let handle = self.0.runtime.exec(&pod_uid, &run, start.command, options).await;
         let inputs = requests.map(|request| request.map(|request| request.message.and_then(exec_input)));
@@ -33,8 +33,8 @@ impl NodeService {
         let Some(attach_request::Message::Start(start)) = first else {
             return Err(bad("attach opens with start".to_owned()));
         };
-        let (namespace, pod, uid) = (&start.namespace, &start.pod, &start.pod_uid);
-        let (pod_uid, run) = self.running(namespace, pod, uid, &start.container).await?;
+        let pod = Meant { namespace: &start.namespace, name: &start.pod, uid: &start.pod_uid };
+        let (pod_uid, run) = self.running(pod, &start.container).await?;
         let handle = self.0.runtime.attach(&pod_uid, &run, start.stdin).await;
         let inputs = requests.map(|request| request.map(|request| request.message.and_then(attach_input)));
         Ok(connect(handle.map_err(|error| refusal(&error))?, inputs))

@@ -8,14 +8,14 @@ use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor
 use serde::{Deserializer, de, forward_to_deserialize_any};
 use serde_json::{Map, Value};
 
-use super::Findings;
+use super::{Findings, Place, Step};
 use crate::error::FieldError;
 use crate::quantity::Quantity;
 
 /// Decodes `value` as `T`, dropping the result.
 pub(super) fn walk<T: de::DeserializeOwned>(value: &Value) -> Result<Findings, FieldError> {
     let findings = RefCell::new(Findings::default());
-    let root = Walker { value, place: Place { parent: None, step: Step::Root }, findings: &findings };
+    let root = Walker { value, place: Place::ROOT, findings: &findings };
     match T::deserialize(root) {
         Ok(_) => Ok(findings.into_inner()),
         Err(error) => {
@@ -39,50 +39,6 @@ fn explained(message: String) -> String {
         return "not base64: encode it, or for a Secret write plain text under `stringData`".to_owned();
     }
     message
-}
-
-/// A list on the stack, from the leaf to the root.
-#[derive(Clone, Copy)]
-struct Place<'a> {
-    parent: Option<&'a Place<'a>>,
-    step: Step<'a>,
-}
-
-#[derive(Clone, Copy)]
-enum Step<'a> {
-    Root,
-    Field(&'a str),
-    Key(&'a str),
-    Index(usize),
-}
-
-impl Place<'_> {
-    /// `spec.containers[0].resources.limits[cpu]`.
-    fn path(&self) -> String {
-        let mut path = self.parent.map(Place::path).unwrap_or_default();
-        match self.step {
-            Step::Root => {}
-            Step::Field(name) if path.is_empty() => path.push_str(name),
-            Step::Field(name) => path.extend([".", name]),
-            Step::Key(key) => path.extend(["[", key, "]"]),
-            Step::Index(index) => path.push_str(&format!("[{index}]")),
-        }
-        path
-    }
-
-    /// RFC 6901.
-    fn pointer(&self) -> String {
-        let mut pointer = self.parent.map(Place::pointer).unwrap_or_default();
-        match self.step {
-            Step::Root => {}
-            Step::Field(name) | Step::Key(name) => {
-                pointer.push('/');
-                pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
-            }
-            Step::Index(index) => pointer.push_str(&format!("/{index}")),
-        }
-        pointer
-    }
 }
 
 /// A value that does not fit, and where.
@@ -123,7 +79,7 @@ impl<'a> Walker<'a, '_> {
 
     fn note_unknown(&self, map: &Map<String, Value>, fields: &'static [&'static str]) {
         for key in map.keys().filter(|key| !fields.contains(&key.as_str())) {
-            let place = Place { parent: Some(&self.place), step: Step::Field(key) };
+            let place = self.place.below(Step::Field(key));
             let message = match closest(key, fields) {
                 Some(guess) => format!("unknown field (did you mean {guess:?}?)"),
                 None => "unknown field".to_owned(),
@@ -218,7 +174,7 @@ impl<'a> SeqAccess<'a> for Items<'a, '_> {
 
     fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
         let Some(value) = self.items.get(self.next) else { return Ok(None) };
-        let place = Place { parent: Some(&self.of.place), step: Step::Index(self.next) };
+        let place = self.of.place.below(Step::Index(self.next));
         self.next += 1;
         descend(seed, value, place, self.of.findings).map(Some)
     }
@@ -243,7 +199,7 @@ impl<'a> MapAccess<'a> for Entries<'a, '_> {
     fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
         let (key, value) = self.value.take().ok_or_else(|| de::Error::custom("a value without a key"))?;
         let step = if self.structured { Step::Field(key) } else { Step::Key(key) };
-        let place = Place { parent: Some(&self.of.place), step };
+        let place = self.of.place.below(step);
         descend(seed, value, place, self.of.findings)
     }
 }

@@ -13,8 +13,8 @@ use crate::name;
 use crate::object::Object;
 use crate::pod::list;
 use crate::resource::{Column, Strategy};
+use crate::well_known::SERVICE_NAME;
 
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
 const MAX_ENDPOINTS: usize = 1000;
 /// So many a cell shows before it says how many more there are.
 const SHOWN: usize = 3;

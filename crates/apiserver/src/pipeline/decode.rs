@@ -63,15 +63,18 @@ fn tell(ctx: &RequestContext, row: &Resource, sent: Sent, told: Vec<String>) -> 
 fn strict(row: &Resource, sent: Sent, told: &[String]) -> ApiError {
     let why = format!("strict decoding error: {}", told.join(", "));
     match sent {
-        Sent::Whole => {
-            let (version, kind) = (row.versions[0], row.kind);
-            bad(format!("{kind} in version {version:?} cannot be handled as a {kind}: {why}"))
-        }
+        Sent::Whole => no_object(row, &why),
         Sent::Patch => {
             let cause = FieldError::new("FieldValueInvalid", "patch", format!("Invalid value: {why}"));
             ApiError::invalid(row.group, row.kind, "", vec![cause])
         }
     }
+}
+
+/// A body that is no object of its kind, in Kubernetes' words.
+fn no_object(row: &Resource, why: &str) -> ApiError {
+    let (version, kind) = (row.versions[0], row.kind);
+    bad(format!("{kind} in version {version:?} cannot be handled as a {kind}: {why}"))
 }
 
 /// The fields and the size.
@@ -95,7 +98,10 @@ fn check_fields(
             let told = unknown.iter().map(|error| format!("unknown field {:?}", error.field));
             tell(ctx, row, sent, told.collect())
         }
-        Err(cause) => Err(ApiError::invalid(row.group, row.kind, object.name(), vec![cause])),
+        Err(cause) if explained || sent == Sent::Patch => {
+            Err(ApiError::invalid(row.group, row.kind, object.name(), vec![cause]))
+        }
+        Err(cause) => Err(no_object(row, &format!("{}: {}", cause.field, cause.message))),
     }
 }
 

@@ -12,14 +12,13 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use xebec_api::error::ApiError;
 
+use super::options::MOST_MANAGER_BYTES;
 use super::query::Query;
 use super::{Face, Reply, impersonation};
 use crate::{RequestContext, connection};
 
 /// What everybody may ask, without a user.
 const PUBLIC: [&str; 4] = ["/healthz", "/livez", "/readyz", "/version"];
-/// Names of field managers are this long at most.
-const MOST_MANAGER_BYTES: usize = 128;
 
 /// Lets a request through with its [`RequestContext`] among its extensions.
 pub(super) async fn admit(State(face): State<Arc<Face>>, request: Request, next: Next) -> Response {

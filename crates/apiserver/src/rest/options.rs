@@ -13,7 +13,7 @@ use crate::{ApiServer, DeleteOptions, FieldValidation, ListOptions, RequestConte
 /// spread over the masters again.
 const WATCH_SECONDS: u64 = 1800;
 /// Names of field managers are this long at most.
-const MOST_MANAGER_BYTES: usize = 128;
+pub(super) const MOST_MANAGER_BYTES: usize = 128;
 
 pub(super) fn list(query: &Query) -> Result<ListOptions, ApiError> {
     let resource_version = query.get("resourceVersion");

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use xebec_api::object::Object;
+use xebec_api::well_known::CHANGE_CAUSE;
 
 use super::update::{HASH, hash, hash_of};
 use crate::counts;
@@ -14,7 +15,6 @@ use crate::resources::CONTROLLER_REVISIONS;
 use crate::view::View;
 
 /// What changes with a template and is told of it.
-const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 
 /// Makes sure that the current template has a revision, the newest one, and that no more
 /// than `revisionHistoryLimit` others are kept; those with pods always are. Gives the

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use xebec_api::object::Object;
+use xebec_api::well_known;
 
 use super::{Bounds, COMPONENT, status, template};
 use crate::counts;
@@ -92,7 +93,7 @@ impl Sets {
     /// The current set's revision.
     pub(super) fn revision(&self) -> Option<String> {
         let current = self.current.as_ref()?;
-        current.object.annotation(template::REVISION).map(str::to_owned)
+        current.object.annotation(well_known::REVISION).map(str::to_owned)
     }
 
     /// Makes sure that there is a current set with the newest revision. `false` when its

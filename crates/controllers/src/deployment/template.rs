@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 use xebec_api::object::Object;
+use xebec_api::well_known::REVISION;
 
 use crate::hash::{Fnv, suffix};
 use crate::owner::controller_reference;
 
-pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
 pub(super) const REVISION_HISTORY: &str = "deployment.kubernetes.io/revision-history";
 pub(super) const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
 pub(super) const MOST: &str = "deployment.kubernetes.io/max-replicas";

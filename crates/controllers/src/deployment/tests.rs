@@ -46,7 +46,7 @@ fn sets(world: &World) -> String {
         .iter()
         .map(|set| {
             let image = set.get(&["spec", "template", "spec", "containers"]).expect("containers");
-            let revision = set.annotation(template::REVISION).unwrap_or_default();
+            let revision = set.annotation(well_known::REVISION).unwrap_or_default();
             format!("{} {} revision {revision}\n", image[0]["image"], counts::replicas(set))
         })
         .collect();
@@ -121,7 +121,7 @@ fn an_update_rolls_and_undo_goes_back_to_the_old_set() {
     "#]]
     .assert_eq(&sets(&world));
     let stored = world.get(DEPLOYMENTS, "default", "web").expect("it exists");
-    assert_eq!(stored.annotation(template::REVISION), Some("3"));
+    assert_eq!(stored.annotation(well_known::REVISION), Some("3"));
 }
 
 #[test]

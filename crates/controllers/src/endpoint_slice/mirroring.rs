@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use xebec_api::object::Object;
+use xebec_api::well_known::SERVICE_NAME;
 
 use super::slices::{Contents, Slices};
-use super::{MANAGED_BY, SERVICE_NAME};
+use super::MANAGED_BY;
 use crate::controller::{Controller, ObjectKey};
 use crate::endpoints;
 use crate::plan::Plan;

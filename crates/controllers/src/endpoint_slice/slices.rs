@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use xebec_api::object::Object;
+use xebec_api::well_known::SERVICE_NAME;
 
-use super::{MANAGED_BY, SERVICE_NAME};
+use super::MANAGED_BY;
 use crate::hash::{Fnv, suffix};
 use crate::owner::controller_reference;
 use crate::plan::Plan;

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 use xebec_api::object::Object;
+use xebec_api::well_known::IS_DEFAULT_INGRESS_CLASS;
 use xebec_dataplane::ingress::CONTROLLER;
 
 use super::manifests::SYSTEM;
@@ -44,7 +45,7 @@ pub(super) fn ensure_all(view: &dyn View, masters: &[String], now: Timestamp, pl
 fn class() -> Object {
     object(json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
-        "metadata": {"name": CLASS, "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}},
+        "metadata": {"name": CLASS, "annotations": {IS_DEFAULT_INGRESS_CLASS: "true"}},
         "spec": {"controller": CONTROLLER},
     }))
 }

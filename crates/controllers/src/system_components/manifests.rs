@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use xebec_api::object::Object;
+use xebec_api::well_known::SERVICE_NAME;
 
-use crate::endpoint_slice::{MANAGED_BY, SERVICE_NAME};
+use crate::endpoint_slice::MANAGED_BY;
 use crate::network::Ipv4Network;
 use crate::view::ClusterSettings;
 use crate::wanted::object;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use xebec_api::object::Object;
+use xebec_api::well_known::IS_DEFAULT_INGRESS_CLASS;
 
 use super::explanation::Explanation;
 use super::facts::Facts;
@@ -9,7 +10,6 @@ use super::wording::{count, either, items, items_of, list, named, text, verb};
 use super::{near, service};
 
 /// What makes a class the one of Ingresses that name none.
-const DEFAULT_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
 
 /// Why it is as it is: everything that is wrong with it, as each rule stands for itself.
 pub(super) fn explain(facts: &Facts, ingress: &Object) -> Explanation {
@@ -57,7 +57,7 @@ fn class(facts: &Facts, ingress: &Object) -> Option<Explanation> {
     };
     let wanted = ingress.text(&["spec", "ingressClassName"]);
     if wanted.is_empty() {
-        if facts.all("IngressClass").any(|class| class.annotation(DEFAULT_CLASS) == Some("true")) {
+        if facts.all("IngressClass").any(|class| class.annotation(IS_DEFAULT_INGRESS_CLASS) == Some("true")) {
             return None;
         }
         let said = format!(

@@ -4,6 +4,7 @@ use serde_json::Value;
 use xebec_api::object::Object;
 use xebec_api::pod::{is_ready, is_terminal};
 use xebec_api::selector::LabelSelector;
+use xebec_api::well_known::SERVICE_NAME;
 
 use super::container::{self, port_words, ports};
 use super::explanation::Explanation;
@@ -164,7 +165,7 @@ fn number(port: &Value, field: &str) -> i64 {
 fn endpoints(facts: &Facts, service: &Object) -> usize {
     let of = |slice: &&Object| {
         slice.namespace() == service.namespace()
-            && slice.labels().any(|label| label == ("kubernetes.io/service-name", service.name()))
+            && slice.labels().any(|label| label == (SERVICE_NAME, service.name()))
     };
     let endpoints = facts.all("EndpointSlice").filter(of).flat_map(|slice| items_of(slice, &["endpoints"]));
     endpoints.filter(|endpoint| endpoint.pointer("/conditions/ready") != Some(&Value::Bool(false))).count()
@@ -178,7 +179,7 @@ fn by_hand(facts: &Facts, service: &Object) -> Explanation {
             named(service)
         );
         let fix = format!(
-            "Give it a selector, or make an EndpointSlice with the label kubernetes.io/service-name={}.",
+            "Give it a selector, or make an EndpointSlice with the label {SERVICE_NAME}={}.",
             service.name()
         );
         return Explanation::ill(service, said).fix(fix);

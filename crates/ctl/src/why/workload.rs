@@ -4,6 +4,7 @@
 use serde_json::Value;
 use xebec_api::object::Object;
 use xebec_api::pod::{condition, is_active, is_ready};
+use xebec_api::well_known::REVISION;
 
 use super::explanation::Explanation;
 use super::facts::Facts;
@@ -11,7 +12,6 @@ use super::pod;
 use super::wording::{count, named, quoted, since, text};
 
 /// Which rollout a ReplicaSet belongs to.
-const REVISION: &str = "deployment.kubernetes.io/revision";
 
 /// Why it is as it is.
 pub(super) fn explain(facts: &Facts, object: &Object) -> Explanation {

@@ -4,11 +4,9 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 use xebec_api::object::Object;
+use xebec_api::well_known::SERVICE_NAME;
 
 use super::service::DnsPort;
-
-/// Says which Service a slice belongs to.
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
 /// An EndpointSlice, as far as names go.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,13 +1,14 @@
 //! What a rule leads to: one port of one Service, and the endpoints that are behind it now.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde_json::Value;
 use xebec_api::object::Object;
 
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
+use crate::endpoints::{self, Protocol, Slices, protocol};
+use crate::json::{list, text};
 
 /// One port of one Service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub struct Backend {
 /// The Services of a cluster and their slices, at hand by name.
 pub(super) struct Services<'a> {
     services: BTreeMap<(&'a str, &'a str), &'a Object>,
-    slices: BTreeMap<(&'a str, &'a str), Vec<&'a Object>>,
+    slices: Slices<'a>,
 }
 
 /// Why a backend cannot be found: a reason and what is wrong.
@@ -35,13 +36,7 @@ impl<'a> Services<'a> {
     pub(super) fn new<O: Borrow<Object>>(services: &'a [O], slices: &'a [O]) -> Self {
         let key = |object: &'a Object| (object.namespace(), object.name());
         let services = services.iter().map(Borrow::borrow).map(|service| (key(service), service)).collect();
-        let mut by_service: BTreeMap<_, Vec<&Object>> = BTreeMap::new();
-        let slices = slices.iter().map(Borrow::borrow);
-        for slice in slices.filter(|slice: &&Object| slice.text(&["addressType"]) == "IPv4") {
-            let service = slice.text(&["metadata", "labels", SERVICE_NAME]);
-            by_service.entry((slice.namespace(), service)).or_default().push(slice);
-        }
-        Self { services, slices: by_service }
+        Self { services, slices: Slices::new(slices) }
     }
 
     /// Finds what an Ingress's `backend` names, in its namespace.
@@ -74,24 +69,10 @@ impl<'a> Services<'a> {
         })
     }
 
-    /// The ready endpoints; while there are none, those that leave and still serve.
+    /// As the proxy would choose them, wherever they are.
     fn endpoints(&self, namespace: &str, service: &str, port_name: &str) -> Vec<SocketAddr> {
-        let (mut ready, mut leaving) = (BTreeSet::new(), BTreeSet::new());
-        for slice in self.slices.get(&(namespace, service)).into_iter().flatten() {
-            let port = list(slice, "ports").find(|port| is_tcp(port) && text(port, "name") == port_name);
-            let Some(port) = port.and_then(|port| number(port, "port")) else { continue };
-            for endpoint in list(slice, "endpoints") {
-                let address = endpoint.pointer("/addresses/0").and_then(Value::as_str);
-                let Some(address) = address.and_then(|text| text.parse::<Ipv4Addr>().ok()) else { continue };
-                let condition = |name: &str| endpoint.get("conditions")?.get(name)?.as_bool();
-                if condition("ready").unwrap_or(true) {
-                    ready.insert(SocketAddr::from((address, port)));
-                } else if condition("terminating") == Some(true) && condition("serving") == Some(true) {
-                    leaving.insert(SocketAddr::from((address, port)));
-                }
-            }
-        }
-        if ready.is_empty() { leaving } else { ready }.into_iter().collect()
+        let known = endpoints::of(self.slices.of(namespace, service), port_name, Protocol::Tcp, "");
+        endpoints::choose(&known, false).into_iter().map(|endpoint| endpoint.address.into()).collect()
     }
 }
 
@@ -109,8 +90,7 @@ fn no_port(name: &str, service: &Object, wanted: &Value) -> String {
 }
 
 fn ports(service: &Object) -> impl Iterator<Item = &Value> {
-    let ports = service.get(&["spec", "ports"]).and_then(Value::as_array).into_iter().flatten();
-    ports.filter(|port| is_tcp(port))
+    list(service, &["spec", "ports"]).filter(|port| protocol(port) == Some(Protocol::Tcp))
 }
 
 fn is_wanted(port: &Value, wanted: &Value) -> bool {
@@ -118,21 +98,4 @@ fn is_wanted(port: &Value, wanted: &Value) -> bool {
         Some(number) => port.get("port") == Some(number),
         None => !text(wanted, "name").is_empty() && text(port, "name") == text(wanted, "name"),
     }
-}
-
-fn list<'a>(object: &'a Object, field: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
-    object.get(&[field]).and_then(Value::as_array).into_iter().flatten()
-}
-
-pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn number(value: &Value, key: &str) -> Option<u16> {
-    let number = value.get(key)?.as_u64()?;
-    u16::try_from(number).ok().filter(|number| *number > 0)
-}
-
-fn is_tcp(port: &Value) -> bool {
-    matches!(text(port, "protocol"), "" | "TCP")
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use xebec_api::object::Object;
 
-use super::backend::{Backend, Services, text};
+use super::backend::{Backend, Services};
 use super::class::is_served;
 use super::problem::Problem;
 use super::rules::{PathType, Rules};

@@ -58,6 +58,32 @@ fn connections_reach_endpoints_from_pods_the_host_and_outside() {
     drop((near, far));
 }
 
+/// What the kernel's table of tracked connections would cost, and what its limit would
+/// refuse, is no concern of a Service: only what is masqueraded stands there.
+#[test]
+fn the_kernel_tracks_no_connection_of_the_proxy() {
+    let Some(lab) = Lab::new() else { return };
+    let (near, far) = (lab.serve("pod1", "10.42.0.2:8080"), lab.serve("pod3", "10.42.1.2:8080"));
+    let outside = lab.serve("outside", "10.99.0.9:7000");
+    let engine = lab.engine();
+    let tracked = || {
+        let count = || std::fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_count");
+        lab.within("node", count).expect("the kernel tracks connections").trim().to_owned()
+    };
+    for endpoint in BOTH {
+        engine.apply(&[web(&[endpoint])]);
+        for (from, to) in [("pod2", "10.43.0.5:80"), ("outside", "10.99.0.1:30080"), ("node", "10.43.0.5:80")]
+        {
+            lab.ask(from, to);
+            assert_eq!(tracked(), "0", "{from} to {to}, {endpoint:?}");
+        }
+    }
+    lab.ask("pod2", "10.99.0.9:7000");
+    assert_eq!(tracked(), "1", "a pod's own way out");
+    engine.stop();
+    drop((near, far, outside));
+}
+
 /// What is in the Service range and in no set is refused at once, whatever listens on the host.
 #[test]
 fn what_is_no_service_is_refused() {

@@ -24,13 +24,13 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
 
 /// Connects; with a `source`, from that address and a port of its own.
 pub(super) async fn connect(backend: &Backend, source: Option<Ipv4Addr>) -> io::Result<TcpStream> {
-    let socket = match source.map(transparent) {
+    let socket = match source.map(|address| open(Some(address))) {
         Some(Ok(socket)) => socket,
         Some(Err(error)) => {
             tracing::debug!(%error, "cannot keep the client's address");
-            TcpSocket::new_v4()?
+            open(None)?
         }
-        None => TcpSocket::new_v4()?,
+        None => open(None)?,
     };
     let connecting = socket.connect(SocketAddr::V4(backend.endpoint.address));
     let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.map_err(io::Error::from)??;
@@ -42,11 +42,14 @@ pub(super) async fn connect(backend: &Backend, source: Option<Ipv4Addr>) -> io::
     Ok(stream)
 }
 
-fn transparent(address: Ipv4Addr) -> io::Result<TcpSocket> {
+/// Transparent, so that the kernel does not track it, whatever its address.
+fn open(source: Option<Ipv4Addr>) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     setsockopt(&socket, sockopt::IpTransparent, &true)?;
-    setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
-    socket.bind(SocketAddr::new(address.into(), 0))?;
+    if let Some(address) = source {
+        setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
+        socket.bind(SocketAddr::new(address.into(), 0))?;
+    }
     Ok(socket)
 }
 

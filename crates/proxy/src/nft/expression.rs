@@ -99,6 +99,11 @@ impl Expressions {
         self.push("tproxy", Attributes::default().be32(1, 2).be32(2, address.0).be32(3, port.0))
     }
 
+    /// The kernel does not follow the packet's connection.
+    pub(super) fn notrack(self) -> Self {
+        self.push("notrack", Attributes::default())
+    }
+
     pub(super) fn accept(self) -> Self {
         let verdict = Attributes::default().be32(1, 1);
         let data = Attributes::default().nested(2, &verdict);

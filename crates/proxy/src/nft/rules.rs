@@ -1,14 +1,17 @@
-//! The constant part: two sets, two chains, eight rules. In nft's own words:
+//! The constant part: two sets, three chains, nine rules. In nft's own words, where TAKE is
+//! `notrack meta mark set mark accept`:
 //!
 //! ```text
-//! chain prerouting { type filter hook prerouting priority mangle
-//!   ip daddr . meta l4proto . th dport @services tproxy to LISTENER meta mark set mark accept
-//!   meta l4proto tcp socket transparent 1 meta mark set mark accept
+//! chain prerouting { type filter hook prerouting priority raw
+//!   ip daddr . meta l4proto . th dport @services tproxy to LISTENER TAKE
+//!   meta l4proto tcp socket transparent 1 TAKE
 //!   ip daddr SERVICES meta l4proto tcp reject with tcp reset
 //!   ip daddr SERVICES reject
-//!   fib daddr type local meta l4proto . th dport @nodeports tproxy to LISTENER meta mark set mark accept
-//!   meta l4proto udp socket transparent 1 meta mark set mark accept
-//!   meta l4proto icmp socket transparent 1 meta mark set mark accept }
+//!   fib daddr type local meta l4proto . th dport @nodeports tproxy to LISTENER TAKE
+//!   meta l4proto udp socket transparent 1 TAKE
+//!   meta l4proto icmp socket transparent 1 TAKE }
+//! chain output { type filter hook output priority raw
+//!   socket transparent 1 notrack }
 //! chain postrouting { type nat hook postrouting priority srcnat
 //!   ip saddr PODS ip daddr != PODS masquerade }
 //! ```
@@ -18,6 +21,9 @@
 //! answers of endpoints to a client's own address, and what is said in ICMP instead of an
 //! answer. That of UDP comes late, since the socket that answers in a Service's name is
 //! transparent too and is never to be asked.
+//!
+//! The masquerade has the kernel track connections. Those of the proxy need none of it, so
+//! they take no place in its table, and none of its time.
 
 use super::expression::{Expressions, Header, Meta, R0, R1, R2};
 use super::{ICMP, NODE_PORTS, SERVICES, Settings, TABLE, TCP, UDP, octets};
@@ -58,10 +64,15 @@ pub(super) struct Chain {
 }
 
 const PREROUTING: &str = "prerouting";
+const OUTPUT: &str = "output";
 const POSTROUTING: &str = "postrouting";
 
-pub(super) const CHAINS: [Chain; 2] = [
-    Chain { name: PREROUTING, kind: "filter", hook: 0, priority: -150 },
+/// Before the tracking of connections.
+const RAW: i32 = -300;
+
+pub(super) const CHAINS: [Chain; 3] = [
+    Chain { name: PREROUTING, kind: "filter", hook: 0, priority: RAW },
+    Chain { name: OUTPUT, kind: "filter", hook: 3, priority: RAW },
     Chain { name: POSTROUTING, kind: "nat", hook: 4, priority: 100 },
 ];
 
@@ -74,16 +85,17 @@ impl Chain {
 }
 
 /// Every rule with its chain, in order.
-pub(super) fn rules(settings: &Settings) -> [(&'static str, Attributes); 8] {
+pub(super) fn rules(settings: &Settings) -> [(&'static str, Attributes); 9] {
     let services = settings.services;
     [
         (PREROUTING, redirect(service_key(ipv4()).lookup(SERVICES, SERVICES_SET.id, R0), settings)),
-        (PREROUTING, mark_and_accept(own_socket(speaks(TCP)), settings)),
+        (PREROUTING, take(own_socket(speaks(TCP)), settings)),
         (PREROUTING, destination(speaks(TCP), services).reject_with_reset().into_attributes()),
         (PREROUTING, destination(ipv4(), services).reject_with_icmp().into_attributes()),
         (PREROUTING, redirect(port_key(local(ipv4())).lookup(NODE_PORTS, NODE_PORTS_SET.id, R0), settings)),
-        (PREROUTING, mark_and_accept(own_socket(speaks(UDP)), settings)),
-        (PREROUTING, mark_and_accept(own_socket(speaks(ICMP)), settings)),
+        (PREROUTING, take(own_socket(speaks(UDP)), settings)),
+        (PREROUTING, take(own_socket(speaks(ICMP)), settings)),
+        (OUTPUT, own_socket(ipv4()).notrack().into_attributes()),
         (POSTROUTING, leaves(ipv4(), settings.pods).masquerade().into_attributes()),
     ]
 }
@@ -133,11 +145,11 @@ fn port_key(rule: Expressions) -> Expressions {
 fn redirect(rule: Expressions, settings: &Settings) -> Attributes {
     let address = octets(*settings.listener.ip());
     let rule = rule.load(R0, &address).load(R1, &settings.listener.port().to_be_bytes());
-    mark_and_accept(rule.tproxy(R0, R1), settings)
+    take(rule.tproxy(R0, R1), settings)
 }
 
-fn mark_and_accept(rule: Expressions, settings: &Settings) -> Attributes {
-    let rule = rule.meta(Meta::Mark, R0);
+fn take(rule: Expressions, settings: &Settings) -> Attributes {
+    let rule = rule.notrack().meta(Meta::Mark, R0);
     let rule = rule.bitwise(R0, (!settings.mark).to_ne_bytes(), settings.mark.to_ne_bytes());
     rule.set_mark(R0).accept().into_attributes()
 }

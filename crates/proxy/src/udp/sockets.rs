@@ -38,11 +38,12 @@ pub(super) fn answering(address: SocketAddrV4) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// One that speaks with an endpoint, from the client's address if that is given.
+/// One that speaks with an endpoint, from the client's address if that is given. Always
+/// transparent, so that the kernel does not track it.
 pub(super) fn upstream(endpoint: SocketAddrV4, source: Option<Ipv4Addr>) -> io::Result<OwnedFd> {
     let socket = open()?;
+    setsockopt(&socket, sockopt::IpTransparent, &true)?;
     if let Some(source) = source {
-        setsockopt(&socket, sockopt::IpTransparent, &true)?;
         bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(source, 0)))?;
     }
     connect(socket.as_raw_fd(), &SockaddrIn::from(endpoint))?;

@@ -6,8 +6,8 @@ use crate::at::At;
 use crate::error::FieldError;
 use crate::name;
 use crate::object::Object;
+use crate::well_known::INGRESS_CLASS;
 
-const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
 /// What a path may not have in it, as two parsers could understand it differently.
 const BAD_SEQUENCES: [&str; 5] = ["//", "/./", "/../", "%2f", "%2F"];
 const BAD_ENDS: [&str; 2] = ["/..", "/."];
@@ -47,9 +47,9 @@ pub(super) fn ingress(object: &Object) -> Vec<FieldError> {
 fn class(object: &Object, spec: &At<'_>, errors: &mut Vec<FieldError>) {
     let class = spec.key("ingressClassName");
     class.obeys(name::dns_subdomain, errors);
-    let annotation = object.annotation(CLASS_ANNOTATION);
+    let annotation = object.annotation(INGRESS_CLASS);
     if class.is_set() && annotation.is_some_and(|annotation| annotation != class.text()) {
-        let annotation = At::field(object, "metadata").key("annotations").key(CLASS_ANNOTATION);
+        let annotation = At::field(object, "metadata").key("annotations").key(INGRESS_CLASS);
         errors.push(annotation.invalid("must match `ingressClassName` when both are specified"));
     }
 }

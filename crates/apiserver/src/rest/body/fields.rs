@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use xebec_api::check::{Place, Step};
 
 use super::budget::Budget;
 
@@ -30,37 +31,9 @@ impl Fields {
         budget: &Budget,
     ) -> Result<Self, D::Error> {
         let duplicates = RefCell::default();
-        let place = Place { parent: None, step: Step::Root };
-        let root = Reader { place, duplicates: &duplicates, budget };
+        let root = Reader { place: Place::ROOT, duplicates: &duplicates, budget };
         let value = root.deserialize(deserializer)?;
         Ok(Self { value, duplicates: duplicates.into_inner() })
-    }
-}
-
-/// A list on the stack, from the leaf to the root.
-#[derive(Clone, Copy)]
-struct Place<'a> {
-    parent: Option<&'a Place<'a>>,
-    step: Step<'a>,
-}
-
-#[derive(Clone, Copy)]
-enum Step<'a> {
-    Root,
-    Field(&'a str),
-    Index(usize),
-}
-
-impl Place<'_> {
-    fn path(&self) -> String {
-        let mut path = self.parent.map(Place::path).unwrap_or_default();
-        match self.step {
-            Step::Root => {}
-            Step::Field(name) if path.is_empty() => path.push_str(name),
-            Step::Field(name) => path.extend([".", name]),
-            Step::Index(index) => path.push_str(&format!("[{index}]")),
-        }
-        path
     }
 }
 
@@ -73,8 +46,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn below<'b>(&'b self, step: Step<'b>) -> Reader<'b> {
-        let place = Place { parent: Some(&self.place), step };
-        Reader { place, duplicates: self.duplicates, budget: self.budget }
+        Reader { place: self.place.below(step), duplicates: self.duplicates, budget: self.budget }
     }
 
     /// A number, a switch or nothing.

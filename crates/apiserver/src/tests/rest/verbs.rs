@@ -164,6 +164,23 @@ async fn a_patch_is_as_strict_as_asked_for() {
 }
 
 #[tokio::test]
+async fn what_is_of_another_type_is_told_by_its_path() {
+    let rest = Rest::new().await;
+    let wrong = json!({"metadata": {"name": "a"}, "data": {"a": 1}});
+    for query in ["fieldValidation=Strict", "fieldValidation=Ignore", ""] {
+        expect![[
+            r#"400 BadRequest: ConfigMap in version "v1" cannot be handled as a ConfigMap: data[a]: invalid type: integer `1`, expected a string"#
+        ]]
+        .assert_eq(&rest.send("POST", &format!("{MAPS}?{query}"), &wrong).await.failure());
+    }
+    rest.send("POST", MAPS, &json!({"metadata": {"name": "a"}})).await;
+    let patch = Ask::new("PATCH", &format!("{MAPS}/a"))
+        .body("application/merge-patch+json", r#"{"data": {"a": 1}}"#);
+    expect![[r#"422 Invalid: ConfigMap "a" is invalid: data[a]: invalid type: integer `1`, expected a string"#]]
+        .assert_eq(&rest.ask(patch).await.failure());
+}
+
+#[tokio::test]
 async fn who_wrote_is_the_manager_or_the_program() {
     let rest = Rest::new().await;
     let manager = async |ask: Ask| {

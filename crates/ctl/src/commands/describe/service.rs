@@ -3,6 +3,7 @@
 use anyhow::Result;
 use serde_json::Value;
 use xebec_api::object::Object;
+use xebec_api::well_known::SERVICE_NAME;
 use xebec_client::ListParams;
 
 use super::page::{Page, pairs, scalar};
@@ -11,7 +12,7 @@ use crate::session::Session;
 
 /// Its EndpointSlices.
 pub(super) async fn slices(session: &Session, service: &Object) -> Result<Vec<Object>> {
-    let label_selector = format!("kubernetes.io/service-name={}", service.name());
+    let label_selector = format!("{SERVICE_NAME}={}", service.name());
     let params = ListParams { label_selector, ..ListParams::default() };
     let row = asked::row("endpointslices.discovery.k8s.io")?;
     Ok(session.client.list(row, service.namespace(), &params).await?.items)

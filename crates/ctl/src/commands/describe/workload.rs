@@ -4,6 +4,7 @@
 use anyhow::Result;
 use serde_json::Value;
 use xebec_api::object::Object;
+use xebec_api::well_known::REVISION;
 use xebec_client::ListParams;
 
 use super::page::{Page, pairs, scalar};
@@ -43,7 +44,7 @@ pub(super) fn describe(object: &Object, sets: &[Object], page: &mut Page) {
     let rows: Vec<Vec<String>> = sets
         .iter()
         .map(|set| {
-            let revision = set.annotation("deployment.kubernetes.io/revision").unwrap_or_default();
+            let revision = set.annotation(REVISION).unwrap_or_default();
             let [wanted, ready] =
                 [["spec", "replicas"], ["status", "readyReplicas"]].map(|path| scalar(set.get(&path)));
             let ready = if ready.is_empty() { "0".to_owned() } else { ready };

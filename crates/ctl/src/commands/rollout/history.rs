@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 use xebec_api::object::Object;
 use xebec_api::resource::Resource;
+use xebec_api::well_known::{CHANGE_CAUSE, REVISION};
 use xebec_client::ListParams;
 
 use crate::asked;
@@ -12,7 +13,6 @@ use crate::session::{Session, reference};
 use crate::table;
 
 /// What a change was for, as its maker noted it.
-const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 
 /// Shows them, or one of them whole.
 pub(super) async fn run(
@@ -61,7 +61,7 @@ async fn revisions(session: &Session, row: &'static Resource, object: &Object) -
         session.client.list(asked::row(kind)?, object.namespace(), &ListParams::default()).await?.items;
     let own = kept.into_iter().filter(|kept| kept.controller_uid() == Some(object.uid()));
     let number = |kept: &Object| {
-        let written = kept.annotation(super::undo::REVISION).and_then(|text| text.parse().ok());
+        let written = kept.annotation(REVISION).and_then(|text| text.parse().ok());
         written.or_else(|| kept.get(&["revision"])?.as_i64()).unwrap_or_default()
     };
     let mut revisions: Vec<(i64, Object)> = own.map(|kept| (number(&kept), kept)).collect();

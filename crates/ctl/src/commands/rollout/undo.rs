@@ -4,13 +4,13 @@ use anyhow::{Result, anyhow, bail};
 use serde_json::Value;
 use xebec_api::object::Object;
 use xebec_api::resource::Resource;
+use xebec_api::well_known::REVISION;
 use xebec_client::{ListParams, Reason};
 
 use crate::asked;
 use crate::session::Session;
 
 /// Which rollout a ReplicaSet belongs to.
-pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
 /// What tells ReplicaSets apart, and is no part of the template.
 pub(super) const TEMPLATE_HASH: &str = "pod-template-hash";
 const MOST_CONFLICTS: usize = 5;

@@ -4,17 +4,66 @@
 //! that the last pods of a Service answer to their end. A policy of `Local` narrows the
 //! choice first: the node's own pod on its way out comes before another node's ready one.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
 use serde_json::Value;
 use xebec_api::object::Object;
+use xebec_api::well_known::SERVICE_NAME;
 
-use super::{Endpoint, Protocol, list, number, protocol, text};
+use crate::json::{list, number, text};
+
+/// What a port speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// Connections.
+    #[default]
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
+/// Where a connection may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// The pod's address, and the port there.
+    pub address: SocketAddrV4,
+    /// It is on the node that the table is for.
+    pub local: bool,
+}
+
+/// The slices of IPv4 addresses, by the namespace and the name of their Service.
+pub(crate) struct Slices<'a>(BTreeMap<(&'a str, &'a str), Vec<&'a Object>>);
+
+impl<'a> Slices<'a> {
+    pub(crate) fn new<O: Borrow<Object>>(slices: &'a [O]) -> Self {
+        let mut by_service: BTreeMap<_, Vec<&Object>> = BTreeMap::new();
+        let slices = slices.iter().map(Borrow::borrow);
+        for slice in slices.filter(|slice: &&Object| slice.text(&["addressType"]) == "IPv4") {
+            let service = slice.text(&["metadata", "labels", SERVICE_NAME]);
+            by_service.entry((slice.namespace(), service)).or_default().push(slice);
+        }
+        Self(by_service)
+    }
+
+    pub(crate) fn of(&self, namespace: &str, service: &str) -> &[&'a Object] {
+        self.0.get(&(namespace, service)).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// What a port of a Service or a slice speaks; `None` for what is not served.
+pub(crate) fn protocol(port: &Value) -> Option<Protocol> {
+    match text(port, "protocol") {
+        "" | "TCP" => Some(Protocol::Tcp),
+        "UDP" => Some(Protocol::Udp),
+        _ => None,
+    }
+}
 
 /// What an endpoint is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Use {
+pub(crate) enum Use {
     /// Nothing new.
     Retired,
     /// It serves and is on its way out.
@@ -24,7 +73,7 @@ pub(super) enum Use {
 }
 
 /// Every endpoint that the slices name for a port, in the order of the addresses.
-pub(super) fn of(
+pub(crate) fn of(
     slices: &[&Object],
     port_name: &str,
     speaks: Protocol,
@@ -60,7 +109,7 @@ fn usefulness(endpoint: &Value) -> Use {
 }
 
 /// Those that new connections go to.
-pub(super) fn choose(known: &BTreeMap<Endpoint, Use>, local_only: bool) -> Vec<Endpoint> {
+pub(crate) fn choose(known: &BTreeMap<Endpoint, Use>, local_only: bool) -> Vec<Endpoint> {
     let near = || known.iter().filter(|(endpoint, _)| endpoint.local || !local_only);
     let Some(best) = near().map(|(_, usefulness)| *usefulness).max() else { return Vec::new() };
     let best = near().filter(|(_, usefulness)| **usefulness == best && best != Use::Retired);
