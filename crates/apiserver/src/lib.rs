@@ -50,7 +50,7 @@ pub use request::{
     WatchStream,
 };
 pub use server::ApiServer;
-pub use settings::{Cidr, CidrError, Settings};
+pub use settings::{ServiceRange, ServiceRangeError, Settings};
 pub use store::{Store, StoreError};
 pub use target::Target;
 

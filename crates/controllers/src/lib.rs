@@ -20,7 +20,6 @@ mod hash;
 mod ingress;
 mod liveness;
 mod namespace;
-mod network;
 mod node_ipam;
 mod node_lifecycle;
 mod owner;

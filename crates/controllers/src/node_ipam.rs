@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use xebec_api::object::Object;
 
 use crate::controller::{Controller, ObjectKey};
-use crate::network::Ipv4Network;
 use crate::plan::Plan;
 use crate::resources::NODES;
 use crate::view::View;
@@ -30,12 +30,13 @@ impl Controller for NodeIpam {
     fn reconcile(&self, view: &dyn View, _key: &ObjectKey, _now: Timestamp) -> Plan {
         let mut plan = Plan::nothing();
         let settings = view.settings();
-        let Some(network) = Ipv4Network::parse(&settings.pod_cidr) else { return plan };
+        let Ok(network) = settings.pod_cidr.parse::<Ipv4Net>() else { return plan };
         let nodes = view.list(NODES, None);
         let mut taken: BTreeSet<String> = nodes.iter().flat_map(slices).collect();
         for node in nodes.iter().filter(|node| slices(node).is_empty() && !node.is_terminating()) {
-            let mut free = network.slices(settings.node_prefix);
-            let Some(slice) = free.find(|slice| !taken.contains(slice)) else {
+            // A network that is smaller than a slice has none.
+            let all = network.subnets(settings.node_prefix).into_iter().flatten();
+            let Some(slice) = all.map(|slice| slice.to_string()).find(|slice| !taken.contains(slice)) else {
                 let message = format!("Node {} has no slice left in {}", node.name(), settings.pod_cidr);
                 plan.record(COMPONENT, node, "CIDRNotAvailable", message);
                 continue;

@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::{IpAdd as _, Ipv4Net};
 use xebec_client::{InPod, InPodError};
-use xebec_dataplane::dns::{Name, Network, Settings};
+use xebec_dataplane::dns::{Name, Settings};
 
 /// The host's resolvers, in a pod with `dnsPolicy: Default`.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -78,7 +79,7 @@ impl Config {
         let network = |variable, otherwise| {
             let found = text(variable, otherwise);
             let expected = "an IPv4 network such as 10.43.0.0/16";
-            Network::parse(&found).ok_or(ConfigError::Invalid { variable, expected, found })
+            found.parse::<Ipv4Net>().map_err(|_| ConfigError::Invalid { variable, expected, found })
         };
         let address = |variable, otherwise| {
             let found = text(variable, otherwise);
@@ -88,7 +89,8 @@ impl Config {
         let services = network("XEBEC_SERVICE_CIDR", "10.43.0.0/16")?;
         let pods = network("XEBEC_POD_CIDR", "10.42.0.0/16")?;
         let pod_ip = lookup("POD_IP").and_then(|text| text.parse::<Ipv4Addr>().ok());
-        let own = std::iter::once(services.at(SERVICE_OFFSET)).chain(pod_ip).map(IpAddr::V4).collect();
+        let service_ip = services.network().saturating_add(SERVICE_OFFSET);
+        let own = std::iter::once(service_ip).chain(pod_ip).map(IpAddr::V4).collect();
         Ok(Self {
             api: api(&lookup)?,
             listen: address("XEBEC_DNS_LISTEN", "0.0.0.0:53")?,
@@ -119,7 +121,7 @@ fn api(lookup: &impl Fn(&str) -> Option<String>) -> Result<Api, ConfigError> {
     }
 }
 
-fn zone(domain: String, networks: [Network; 2]) -> Result<Settings, ConfigError> {
+fn zone(domain: String, networks: [Ipv4Net; 2]) -> Result<Settings, ConfigError> {
     let named = || Some((Name::parse(&domain)?, Name::parse(&format!("kube-dns.kube-system.svc.{domain}"))?));
     let variable = "XEBEC_CLUSTER_DOMAIN";
     let expected = "a domain name such as cluster.local";

@@ -1,8 +1,7 @@
 //! What the proxy is told: by its pod's environment and the files of its ServiceAccount.
 
+use ipnet::Ipv4Net;
 use xebec_client::{InPod, InPodError};
-
-use crate::network::{Ipv4Network, NotANetwork};
 
 /// The proxy's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,9 +12,9 @@ pub struct Config {
     /// This node; empty when it is not known, and then no endpoint counts as being here.
     pub node_name: String,
     /// The network of ClusterIPs.
-    pub service_cidr: Ipv4Network,
+    pub service_cidr: Ipv4Net,
     /// The network of pods.
-    pub pod_cidr: Ipv4Network,
+    pub pod_cidr: Ipv4Net,
 }
 
 /// An environment that makes no configuration.
@@ -25,13 +24,12 @@ pub enum ConfigError {
     #[error(transparent)]
     Api(#[from] InPodError),
     /// A network that is none.
-    #[error("{variable}: {source}")]
+    #[error("{variable}: expected an IPv4 network such as 10.43.0.0/16, not {found:?}")]
     Network {
         /// The variable.
         variable: &'static str,
-        /// What is wrong with it.
-        #[source]
-        source: NotANetwork,
+        /// What it is.
+        found: String,
     },
 }
 
@@ -42,21 +40,40 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the variable.
     pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let network = |variable: &'static str, otherwise: &str| {
-            let text = lookup(variable).unwrap_or_else(|| otherwise.to_owned());
-            text.parse().map_err(|source| ConfigError::Network { variable, source })
-        };
         Ok(Self {
             api: InPod::by_masters(&lookup)?,
             node_name: lookup("NODE_NAME").unwrap_or_default(),
-            service_cidr: network("XEBEC_SERVICE_CIDR", "10.43.0.0/16")?,
-            pod_cidr: network("XEBEC_POD_CIDR", "10.42.0.0/16")?,
+            service_cidr: service_cidr(&lookup)?,
+            pod_cidr: network(&lookup, "XEBEC_POD_CIDR", "10.42.0.0/16")?,
         })
+    }
+}
+
+/// The network of ClusterIPs alone, for who takes a proxy's leftovers away.
+///
+/// # Errors
+/// [`ConfigError`] names the variable.
+pub fn service_cidr(lookup: impl Fn(&str) -> Option<String>) -> Result<Ipv4Net, ConfigError> {
+    network(lookup, "XEBEC_SERVICE_CIDR", "10.43.0.0/16")
+}
+
+/// Bits beyond the prefix are dropped.
+fn network(
+    lookup: impl Fn(&str) -> Option<String>,
+    variable: &'static str,
+    otherwise: &str,
+) -> Result<Ipv4Net, ConfigError> {
+    let found = lookup(variable).unwrap_or_else(|| otherwise.to_owned());
+    match found.parse::<Ipv4Net>() {
+        Ok(network) => Ok(network.trunc()),
+        Err(_) => Err(ConfigError::Network { variable, found }),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
@@ -68,7 +85,9 @@ mod tests {
         };
         let config = read(&[("XEBEC_SERVERS", "a:1, b:2,"), ("NODE_NAME", "n1")]).expect("complete");
         assert_eq!((config.api.servers().len(), config.node_name.as_str()), (2, "n1"));
-        assert!(config.service_cidr.contains("10.43.9.9".parse().expect("an address")));
+        assert!(config.service_cidr.contains(&Ipv4Addr::new(10, 43, 9, 9)));
+        let network = service_cidr(|_| Some("10.43.9.9/16".to_owned())).expect("a network");
+        assert_eq!(network.to_string(), "10.43.0.0/16");
         let error = read(&[("XEBEC_SERVERS", "a:1"), ("XEBEC_POD_CIDR", "10/8")]).expect_err("no network");
         assert_eq!(
             error.to_string(),

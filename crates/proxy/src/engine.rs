@@ -5,11 +5,11 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use ipnet::Ipv4Net;
 use xebec_dataplane::ServicePort;
 
 use crate::forward::Forwarder;
 use crate::netlink::NetlinkError;
-use crate::network::Ipv4Network;
 use crate::nft::{self, Elements};
 use crate::routes::Routes;
 use crate::routing;
@@ -38,7 +38,7 @@ pub enum EngineError {
 /// A running engine.
 pub(crate) struct Engine {
     forwarder: Arc<Forwarder>,
-    services: Ipv4Network,
+    services: Ipv4Net,
     /// What the kernel's sets have; unknown at first and after a failure.
     elements: Option<Elements>,
     settings: nft::Settings,
@@ -50,11 +50,7 @@ impl Engine {
     /// Opens the sockets, makes the routes, and accepts. The table of an earlier proxy stands
     /// until the first [`Engine::apply`] puts its own in its place. `limit` bounds the
     /// connections that stand at once, and flows of datagrams too.
-    pub(crate) async fn start(
-        services: Ipv4Network,
-        pods: Ipv4Network,
-        limit: usize,
-    ) -> Result<Self, EngineError> {
+    pub(crate) async fn start(services: Ipv4Net, pods: Ipv4Net, limit: usize) -> Result<Self, EngineError> {
         let (listeners, datagrams) = listen().map_err(EngineError::Listener)?;
         let settings = nft::Settings { listener: listeners.address, services, pods, mark: routing::MARK };
         blocking(move || routing::install(services)).await?;
@@ -109,7 +105,7 @@ impl Engine {
 ///
 /// # Errors
 /// What the kernel refuses.
-pub fn remove_leftovers(service_cidr: Ipv4Network) -> Result<(), NetlinkError> {
+pub fn remove_leftovers(service_cidr: Ipv4Net) -> Result<(), NetlinkError> {
     nft::remove().and(routing::remove(service_cidr))
 }
 

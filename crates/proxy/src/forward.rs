@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::future::{Abortable, Aborted};
+use ipnet::Ipv4Net;
 use nix::sys::socket::{setsockopt, sockopt};
 use rand::Rng as _;
 use tokio::net::TcpStream;
@@ -15,7 +16,6 @@ use tokio::time::Instant;
 use xebec_dataplane::Protocol;
 
 use crate::affinity::Affinities;
-use crate::network::Ipv4Network;
 use crate::pipes::Pipes;
 use crate::relay::relay;
 use crate::routes::{Backend, Counted, Route, Routes};
@@ -29,13 +29,13 @@ const SUSPECT: Duration = Duration::from_secs(5);
 pub(crate) struct Forwarder {
     routes: RwLock<Arc<Routes>>,
     affinities: Mutex<Affinities>,
-    pods: Ipv4Network,
+    pods: Ipv4Net,
     pipes: Pipes,
     started: Instant,
 }
 
 impl Forwarder {
-    pub(crate) fn new(pods: Ipv4Network) -> Self {
+    pub(crate) fn new(pods: Ipv4Net) -> Self {
         Self {
             routes: RwLock::default(),
             affinities: Mutex::default(),
@@ -129,7 +129,7 @@ impl Forwarder {
     /// address, and one from loopback is refused by everybody.
     pub(crate) fn source(&self, backend: &Backend, client: Ipv4Addr) -> Option<Ipv4Addr> {
         let endpoint = *backend.endpoint.address.ip();
-        let possible = self.pods.contains(endpoint) && endpoint != client && !client.is_loopback();
+        let possible = self.pods.contains(&endpoint) && endpoint != client && !client.is_loopback();
         (backend.endpoint.local && possible).then_some(client)
     }
 

@@ -11,7 +11,6 @@ mod config;
 mod engine;
 mod forward;
 mod netlink;
-mod network;
 mod nft;
 mod pipes;
 mod relay;
@@ -21,8 +20,7 @@ mod serve;
 mod udp;
 mod workers;
 
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, service_cidr};
 pub use engine::{EngineError, remove_leftovers};
 pub use netlink::NetlinkError;
-pub use network::{Ipv4Network, NotANetwork};
 pub use serve::{ProxyError, run};

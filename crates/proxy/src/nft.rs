@@ -7,10 +7,10 @@ mod rules;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use ipnet::Ipv4Net;
 use xebec_dataplane::Protocol;
 
 use crate::netlink::{Attributes, Messages, NLM_F_APPEND, NLM_F_CREATE, NetlinkError};
-use crate::network::Ipv4Network;
 
 /// The name of the table.
 pub(crate) const TABLE: &str = "xebec";
@@ -44,9 +44,9 @@ pub(crate) struct Settings {
     /// Where the proxy's transparent sockets are, those for TCP and the one for UDP.
     pub(crate) listener: SocketAddrV4,
     /// What is in it and in no set is rejected.
-    pub(crate) services: Ipv4Network,
+    pub(crate) services: Ipv4Net,
     /// What leaves it is masqueraded.
-    pub(crate) pods: Ipv4Network,
+    pub(crate) pods: Ipv4Net,
     /// The mark that has a packet delivered to this host, whatever its address.
     pub(crate) mark: u32,
 }

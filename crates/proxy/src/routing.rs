@@ -4,8 +4,9 @@
 
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv4Net;
+
 use crate::netlink::{Attributes, Messages, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NetlinkError};
-use crate::network::Ipv4Network;
 
 /// One bit of the packet mark; the others belong to whoever else uses them.
 pub(crate) const MARK: u32 = 0x0010_0000;
@@ -28,7 +29,7 @@ const SCOPE_HOST: u8 = 254;
 const PROTOCOL_STATIC: u8 = 4;
 
 /// Adds the rule and the routes; those that are there stay.
-pub(crate) fn install(services: Ipv4Network) -> Result<(), NetlinkError> {
+pub(crate) fn install(services: Ipv4Net) -> Result<(), NetlinkError> {
     let create = NLM_F_CREATE | NLM_F_REPLACE;
     send("add the route for marked packets", NEW_ROUTE, create, &marked_route())?;
     send("add the route for Services", NEW_ROUTE, create, &service_route(services))?;
@@ -37,7 +38,7 @@ pub(crate) fn install(services: Ipv4Network) -> Result<(), NetlinkError> {
 }
 
 /// Takes them away again; those that are gone are no error.
-pub(crate) fn remove(services: Ipv4Network) -> Result<(), NetlinkError> {
+pub(crate) fn remove(services: Ipv4Net) -> Result<(), NetlinkError> {
     let gone = nix::libc::ESRCH;
     let rule = send("drop the rule for marked packets", DELETE_RULE, 0, &rule());
     let rule = unless(rule, nix::libc::ENOENT);
@@ -69,10 +70,10 @@ fn marked_route() -> Message {
 
 /// `local SERVICES dev lo src 127.0.0.1 table local`. The source is given since an answer
 /// to an address out of the Service range would be rejected.
-fn service_route(services: Ipv4Network) -> Message {
-    let attributes = Attributes::default().bytes(1, &services.base().octets()).ne32(4, LOOPBACK);
+fn service_route(services: Ipv4Net) -> Message {
+    let attributes = Attributes::default().bytes(1, &services.network().octets()).ne32(4, LOOPBACK);
     let attributes = attributes.bytes(7, &Ipv4Addr::LOCALHOST.octets()).ne32(15, LOCAL_TABLE);
-    (route(services.prefix()), attributes)
+    (route(services.prefix_len()), attributes)
 }
 
 /// `struct rtmsg` of a local route; the table stands in an attribute.

@@ -131,6 +131,6 @@ async fn dns(stop: CancellationToken) -> anyhow::Result<()> {
 }
 
 fn clean_up_proxy() -> anyhow::Result<()> {
-    let services = variable("XEBEC_SERVICE_CIDR").unwrap_or_else(|| "10.43.0.0/16".to_owned());
-    Ok(xebec_proxy::remove_leftovers(services.parse()?)?)
+    let services = xebec_proxy::service_cidr(variable)?;
+    Ok(xebec_proxy::remove_leftovers(services)?)
 }

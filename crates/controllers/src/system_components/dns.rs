@@ -1,13 +1,13 @@
 //! The cluster's DNS servers: a Deployment of two pods behind the Service `kube-dns`, at
 //! the tenth address of the Service network, where resolv.conf of every pod points to.
 
+use ipnet::{IpAdd as _, Ipv4Net};
 use jiff::Timestamp;
 use serde_json::json;
 use xebec_api::object::Object;
 
 use super::manifests::SYSTEM;
 use super::parting;
-use crate::network::Ipv4Network;
 use crate::plan::Plan;
 use crate::resources::{DEPLOYMENTS, SERVICE_ACCOUNTS, SERVICES};
 use crate::view::{ClusterSettings, View};
@@ -39,7 +39,8 @@ pub(super) fn ensure_all(view: &dyn View, now: Timestamp, plan: &mut Plan) {
 
 /// `None` when the settings do not parse.
 fn service(settings: &ClusterSettings) -> Option<Object> {
-    let address = Ipv4Network::parse(&settings.service_cidr)?.at(ADDRESS).to_string();
+    let network: Ipv4Net = settings.service_cidr.parse().ok()?;
+    let address = network.network().saturating_add(ADDRESS).to_string();
     Some(object(json!({
         "apiVersion": "v1", "kind": "Service",
         "metadata": {"namespace": SYSTEM, "name": NAME,

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::{IpAdd as _, Ipv4Net};
 use serde_json::{Value, json};
 use xebec_api::object::Object;
 use xebec_api::well_known::SERVICE_NAME;
 
 use crate::endpoint_slice::MANAGED_BY;
-use crate::network::Ipv4Network;
 use crate::view::ClusterSettings;
 use crate::wanted::object;
 
@@ -23,7 +23,8 @@ pub(super) fn namespace(name: &str) -> Object {
 /// `default/kubernetes`, at the first address of the Service network. `None` when the
 /// settings do not parse.
 pub(super) fn kubernetes_service(settings: &ClusterSettings, masters: &[String]) -> Option<Object> {
-    let address = Ipv4Network::parse(&settings.service_cidr)?.first().to_string();
+    let network: Ipv4Net = settings.service_cidr.parse().ok()?;
+    let address = network.network().saturating_add(1).to_string();
     let port = masters.iter().filter_map(|master| split(master)).map(|(_, port)| port).min()?;
     Some(object(json!({
         "apiVersion": "v1", "kind": "Service",

@@ -18,7 +18,6 @@ mod tests;
 
 pub use name::{MOST_NAME_BYTES, Name};
 pub use records::{Addresses, Protocol, ServiceRecords, Srv, Target};
-pub use reverse::Network;
 pub use service::DnsService;
 pub use slice::DnsSlice;
 pub use table::{Family, Lookup, RecordType, Records, SCHEMA_VERSION, Table};

@@ -1,47 +1,33 @@
 //! Names that stand for addresses: `5.1.42.10.in-addr.arpa`, `….ip6.arpa`, and the dashed
 //! ones of pods. And the networks of the cluster, whose reverse zones nobody else knows.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::Ipv4Net;
 
 use super::name::{Labels, Name};
 
-/// An IPv4 network whose addresses are the cluster's own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Network {
-    base: u32,
-    prefix: u8,
-    /// The zone of its whole octets, in which its reverse names are.
-    pub(super) zone: Name,
+/// The reverse zone of a network whose addresses are the cluster's own.
+#[derive(Debug)]
+pub(super) struct ReverseZone {
+    network: Ipv4Net,
+    /// That of the network's whole octets: its addresses' names are in it.
+    pub(super) name: Name,
 }
 
-impl Network {
-    /// Such as `10.42.0.0/16`; `None` for what is no network.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = text.split_once('/')?;
-        let prefix = prefix.parse().ok().filter(|prefix| *prefix <= 32)?;
-        let address: Ipv4Addr = address.parse().ok()?;
-        let octets = address.octets();
-        let whole = octets[..usize::from(prefix / 8)].iter().rev();
+impl ReverseZone {
+    pub(super) fn of(network: Ipv4Net) -> Self {
+        let octets = network.addr().octets();
+        let whole = octets[..usize::from(network.prefix_len() / 8)].iter().rev();
         let labels: Vec<String> = whole.map(ToString::to_string).collect();
         let labels = labels.iter().map(String::as_bytes).chain([&b"in-addr"[..], b"arpa"]);
-        let base = u32::from(address) & mask(prefix);
-        Some(Self { base, prefix, zone: Name::of_labels(labels)? })
-    }
-
-    /// Its address at a distance from the first one.
-    #[must_use]
-    pub fn at(&self, offset: u32) -> Ipv4Addr {
-        Ipv4Addr::from(self.base.wrapping_add(offset))
+        let name = Name::of_labels(labels).expect("six short labels at most");
+        Self { network, name }
     }
 
     pub(super) fn contains(&self, address: IpAddr) -> bool {
-        matches!(address, IpAddr::V4(address) if u32::from(address) & mask(self.prefix) == self.base)
+        matches!(address, IpAddr::V4(address) if self.network.contains(&address))
     }
-}
-
-fn mask(prefix: u8) -> u32 {
-    u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or_default()
 }
 
 /// The address that a reverse name stands for, when it is a whole one.

@@ -8,7 +8,7 @@ use imbl::{HashMap, HashSet};
 
 use super::name::{Labels, Name};
 use super::records::{Addresses, Protocol, ServiceRecords, Srv};
-use super::reverse::{self, Network};
+use super::reverse::{self, ReverseZone};
 
 /// What `dns-version` says.
 pub const SCHEMA_VERSION: &str = "1.1.0";
@@ -115,7 +115,7 @@ pub struct Table {
     pub(super) zone: Name,
     /// The name under which the cluster's DNS servers are found.
     pub(super) server: Name,
-    pub(super) networks: Arc<[Network]>,
+    pub(super) reverse_zones: Arc<[ReverseZone]>,
     /// By the labels `service.namespace`, in wire form.
     pub(super) services: HashMap<Box<[u8]>, Arc<ServiceRecords>>,
     /// By label, in wire form.
@@ -234,11 +234,11 @@ impl Table {
         let address = reverse::address(labels);
         let names = address.and_then(|address| self.pointers.get(&address));
         let zone = || {
-            let ours = |network: &&Network| match address {
-                Some(address) => network.contains(address),
-                None => labels.before(&network.zone).is_some(),
+            let ours = |own: &&ReverseZone| match address {
+                Some(address) => own.contains(address),
+                None => labels.before(&own.name).is_some(),
             };
-            self.networks.iter().find(ours).map(|network| &network.zone)
+            self.reverse_zones.iter().find(ours).map(|own| &own.name)
         };
         match (names, kind) {
             (Some(names), RecordType::Ptr | RecordType::Any) => Lookup::Found(Records::Names(names)),

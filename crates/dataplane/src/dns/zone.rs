@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use ipnet::Ipv4Net;
+
 use super::name::{Name, push_label};
 use super::records::ServiceRecords;
-use super::reverse::Network;
+use super::reverse::ReverseZone;
 use super::service::DnsService;
 use super::slice::DnsSlice;
 use super::table::Table;
@@ -20,7 +22,7 @@ pub struct Settings {
     /// The name of the servers, such as `kube-dns.kube-system.svc.cluster.local`.
     pub server: Name,
     /// The networks of Services and pods: unknown addresses in them have no name anywhere.
-    pub networks: Vec<Network>,
+    pub networks: Vec<Ipv4Net>,
 }
 
 /// The labels `service.namespace`, in wire form.
@@ -52,7 +54,7 @@ impl Zone {
         let table = Table {
             zone: domain,
             server,
-            networks: networks.into(),
+            reverse_zones: networks.into_iter().map(ReverseZone::of).collect(),
             services: imbl::HashMap::default(),
             namespaces: imbl::HashSet::default(),
             pointers: imbl::HashMap::default(),

@@ -12,9 +12,10 @@ use std::sync::{Arc, LazyLock};
 
 use hickory_proto::op::{Edns, Message, Query};
 use hickory_proto::rr::{Name, RecordType};
+use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 use xebec_api::object::Object;
-use xebec_dataplane::dns::{self, DnsService, DnsSlice, Network, Settings, Table, Zone};
+use xebec_dataplane::dns::{self, DnsService, DnsSlice, Settings, Table, Zone};
 
 use crate::forward::Forwarder;
 use crate::resolver::{Resolver, Transport, Verdict};
@@ -25,7 +26,7 @@ fn object(value: &Value) -> Object {
 
 fn settings() -> Settings {
     let name = |text| dns::Name::parse(text).expect("a name");
-    let networks = ["10.43.0.0/16", "10.42.0.0/16"].map(|text| Network::parse(text).expect("a network"));
+    let networks = ["10.43.0.0/16", "10.42.0.0/16"].map(|text| text.parse::<Ipv4Net>().expect("a network"));
     let server = name("kube-dns.kube-system.svc.cluster.local");
     Settings { domain: name("cluster.local"), server, networks: networks.into() }
 }

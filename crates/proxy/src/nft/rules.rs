@@ -25,10 +25,11 @@
 //! The masquerade has the kernel track connections. Those of the proxy need none of it, so
 //! they take no place in its table, and none of its time.
 
+use ipnet::Ipv4Net;
+
 use super::expression::{Expressions, Header, Meta, R0, R1, R2};
 use super::{ICMP, NODE_PORTS, SERVICES, Settings, TABLE, TCP, UDP, octets};
 use crate::netlink::Attributes;
-use crate::network::Ipv4Network;
 
 /// A set of concatenated keys.
 pub(super) struct Set {
@@ -115,17 +116,17 @@ fn own_socket(rule: Expressions) -> Expressions {
 const SOURCE: u32 = 12;
 const DESTINATION: u32 = 16;
 
-fn destination(rule: Expressions, network: Ipv4Network) -> Expressions {
-    masked(rule, DESTINATION, network).equals(R0, &octets(network.base()))
+fn destination(rule: Expressions, network: Ipv4Net) -> Expressions {
+    masked(rule, DESTINATION, network).equals(R0, &octets(network.network()))
 }
 
-fn leaves(rule: Expressions, network: Ipv4Network) -> Expressions {
-    let from = masked(rule, SOURCE, network).equals(R0, &octets(network.base()));
-    masked(from, DESTINATION, network).differs(R0, &octets(network.base()))
+fn leaves(rule: Expressions, network: Ipv4Net) -> Expressions {
+    let from = masked(rule, SOURCE, network).equals(R0, &octets(network.network()));
+    masked(from, DESTINATION, network).differs(R0, &octets(network.network()))
 }
 
-fn masked(rule: Expressions, offset: u32, network: Ipv4Network) -> Expressions {
-    rule.payload(Header::Network, offset, 4, R0).bitwise(R0, octets(network.mask()), [0; 4])
+fn masked(rule: Expressions, offset: u32, network: Ipv4Net) -> Expressions {
+    rule.payload(Header::Network, offset, 4, R0).bitwise(R0, octets(network.netmask()), [0; 4])
 }
 
 /// RTN_LOCAL, in the host's order.

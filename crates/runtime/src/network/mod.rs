@@ -6,7 +6,7 @@
 //! namespace, and everything is found again by its name or its routing protocol number.
 
 mod addresses;
-mod cidr;
+mod range;
 mod routes;
 mod tunnel;
 mod veth;
@@ -15,8 +15,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Mutex;
 
+use ipnet::Ipv4Net;
+
 use self::addresses::Addresses;
-use self::cidr::Cidr;
 use crate::{NodeNetwork, RuntimeError};
 
 /// The node's network, and which pod has which address.
@@ -32,8 +33,8 @@ impl PodNetwork {
 
     /// Takes the node's ranges and its peers', and makes the routes so.
     pub(crate) async fn set(&self, network: &NodeNetwork) -> Result<(), RuntimeError> {
-        let parse = |text: &String| text.parse::<Cidr>().map_err(RuntimeError::Network);
-        let own: Vec<Cidr> = v4(network.pod_cidrs.iter()).map(parse).collect::<Result<_, _>>()?;
+        let parse = |text: &String| range::parse(text).map_err(RuntimeError::Network);
+        let own: Vec<Ipv4Net> = v4(network.pod_cidrs.iter()).map(parse).collect::<Result<_, _>>()?;
         let mut peers = Vec::new();
         for (range, via) in &network.peers {
             if let (false, IpAddr::V4(via)) = (range.contains(':'), via) {

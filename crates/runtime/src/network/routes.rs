@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use futures::TryStreamExt;
+use ipnet::Ipv4Net;
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteType};
 use rtnetlink::RouteMessageBuilder;
 
-use super::cidr::Cidr;
 use super::{connect, errno, failed, tunnel};
 use crate::RuntimeError;
 
@@ -43,7 +43,7 @@ pub(super) fn forward_packets() {
 }
 
 /// Makes the routes so: adds what is missing, changes what differs, removes what is not wanted any more.
-pub(super) async fn set(own: &[Cidr], peers: &[(Cidr, Ipv4Addr)]) -> Result<(), RuntimeError> {
+pub(super) async fn set(own: &[Ipv4Net], peers: &[(Ipv4Net, Ipv4Addr)]) -> Result<(), RuntimeError> {
     let (handle, connection) = connect()?;
     let set = set_with(&handle, own, peers).await;
     connection.abort();
@@ -52,10 +52,11 @@ pub(super) async fn set(own: &[Cidr], peers: &[(Cidr, Ipv4Addr)]) -> Result<(), 
 
 async fn set_with(
     handle: &rtnetlink::Handle,
-    own: &[Cidr],
-    peers: &[(Cidr, Ipv4Addr)],
+    own: &[Ipv4Net],
+    peers: &[(Ipv4Net, Ipv4Addr)],
 ) -> Result<(), RuntimeError> {
-    let mut wanted: BTreeMap<Cidr, Target> = own.iter().map(|range| (*range, Target::Unreachable)).collect();
+    let mut wanted: BTreeMap<Ipv4Net, Target> =
+        own.iter().map(|range| (*range, Target::Unreachable)).collect();
     let mut far = Vec::new();
     for (range, node) in peers.iter().filter(|(range, _)| !own.contains(range)) {
         if !tunnel::is_behind_a_router(handle, *node).await {
@@ -72,7 +73,7 @@ async fn set_with(
 
 async fn apply(
     handle: &rtnetlink::Handle,
-    wanted: &BTreeMap<Cidr, Target>,
+    wanted: &BTreeMap<Ipv4Net, Target>,
     tunnel: Option<u32>,
 ) -> Result<(), RuntimeError> {
     let filter = RouteMessageBuilder::<Ipv4Addr>::new().build();
@@ -82,7 +83,7 @@ async fn apply(
     for route in routes.into_iter().filter(|route| route.header.protocol == PROTOCOL) {
         match describe(&route) {
             // A pod's own route is not ours to judge.
-            Some((range, _)) if range.prefix == 32 => {}
+            Some((range, _)) if range.prefix_len() == 32 => {}
             Some((range, target)) if wanted.get(&range) == Some(&target) => {
                 present.insert(range, target);
             }
@@ -105,21 +106,21 @@ async fn apply(
     first_error.map_or(Ok(()), Err)
 }
 
-fn message(range: Cidr, target: Target, tunnel: Option<u32>) -> RouteMessage {
+fn message(range: Ipv4Net, target: Target, tunnel: Option<u32>) -> RouteMessage {
     let builder = RouteMessageBuilder::<Ipv4Addr>::new()
-        .destination_prefix(range.base, range.prefix)
+        .destination_prefix(range.network(), range.prefix_len())
         .protocol(PROTOCOL);
     match target {
         Target::Via(node) => builder.gateway(node).build(),
         Target::Tunnel => {
             let index = tunnel.expect("there is a tunnel when a range is behind a router");
-            builder.gateway(range.base).output_interface(index).onlink().build()
+            builder.gateway(range.network()).output_interface(index).onlink().build()
         }
         Target::Unreachable => builder.kind(RouteType::Unreachable).build(),
     }
 }
 
-fn describe(route: &RouteMessage) -> Option<(Cidr, Target)> {
+fn describe(route: &RouteMessage) -> Option<(Ipv4Net, Target)> {
     let mut base = None;
     let mut target = (route.header.kind == RouteType::Unreachable).then_some(Target::Unreachable);
     for attribute in &route.attributes {
@@ -129,8 +130,8 @@ fn describe(route: &RouteMessage) -> Option<(Cidr, Target)> {
             _ => {}
         }
     }
-    let range = Cidr { base: base?, prefix: route.header.destination_prefix_length };
-    if target == Some(Target::Via(range.base)) {
+    let range = Ipv4Net::new(base?, route.header.destination_prefix_length).ok()?;
+    if target == Some(Target::Via(range.network())) {
         target = Some(Target::Tunnel);
     }
     // A pod's route has neither: it goes through its link.

@@ -9,12 +9,12 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use futures::TryStreamExt;
+use ipnet::Ipv4Net;
 use netlink_packet_route::link::{InfoVxlan, LinkAttribute};
 use netlink_packet_route::neighbour::NeighbourFlags;
 use netlink_packet_route::route::{RouteAttribute, RouteMessage};
 use rtnetlink::{Handle, LinkVxlan, RouteMessageBuilder};
 
-use super::cidr::Cidr;
 use super::{errno, failed};
 use crate::RuntimeError;
 
@@ -28,7 +28,7 @@ const PORT: u16 = 8472;
 const MTU: u32 = 1450;
 
 /// The other ends: each range, and the node that has it.
-pub(super) type Ends<'a> = &'a [(Cidr, Ipv4Addr)];
+pub(super) type Ends<'a> = &'a [(Ipv4Net, Ipv4Addr)];
 
 /// Whether the kernel sends to this node through a router. One that it cannot reach at all
 /// gets no tunnel: a route through it then fails and says so.
@@ -43,7 +43,7 @@ pub(super) async fn is_behind_a_router(handle: &Handle, node: Ipv4Addr) -> bool 
 /// the device's index; `None` when there is none, as nobody is at the other end.
 pub(super) async fn set(
     handle: &Handle,
-    own: Option<Cidr>,
+    own: Option<Ipv4Net>,
     ends: Ends<'_>,
 ) -> Result<Option<u32>, RuntimeError> {
     let (Some(own), false) = (own, ends.is_empty()) else {
@@ -52,7 +52,8 @@ pub(super) async fn set(
     };
     let index = device(handle, own).await?;
     for (range, node) in ends {
-        let entry = handle.neighbours().add(index, IpAddr::V4(range.base)).link_layer_address(&mac(*range));
+        let end = IpAddr::V4(range.network());
+        let entry = handle.neighbours().add(index, end).link_layer_address(&mac(*range));
         entry.replace().execute().await.map_err(failed("adding a tunnel's neighbour entry"))?;
         let entry = handle.neighbours().add_bridge(index, &mac(*range)).destination(IpAddr::V4(*node));
         let entry = entry.flags(NeighbourFlags::Own).replace().execute();
@@ -62,7 +63,7 @@ pub(super) async fn set(
 }
 
 /// The device as it must be for this range; one that is there for another is replaced.
-async fn device(handle: &Handle, own: Cidr) -> Result<u32, RuntimeError> {
+async fn device(handle: &Handle, own: Ipv4Net) -> Result<u32, RuntimeError> {
     if let Some((index, address)) = find(handle).await {
         if address == mac(own) {
             return Ok(index);
@@ -78,7 +79,7 @@ async fn device(handle: &Handle, own: Cidr) -> Result<u32, RuntimeError> {
         .build();
     handle.link().add(link).execute().await.map_err(failed("making the tunnel"))?;
     let (index, _) = find(handle).await.ok_or_else(|| RuntimeError::Network(format!("finding {NAME}")))?;
-    let address = handle.address().add(index, IpAddr::V4(own.base), 32).execute();
+    let address = handle.address().add(index, IpAddr::V4(own.network()), 32).execute();
     address.await.map_err(failed("adding the tunnel's address"))?;
     Ok(index)
 }
@@ -102,7 +103,7 @@ async fn remove(handle: &Handle) -> Result<(), RuntimeError> {
 }
 
 /// An end's hardware address, locally administered, from its range.
-fn mac(range: Cidr) -> [u8; 6] {
-    let [a, b, c, d] = range.base.octets();
+fn mac(range: Ipv4Net) -> [u8; 6] {
+    let [a, b, c, d] = range.network().octets();
     [0x0a, 0x59, a, b, c, d]
 }

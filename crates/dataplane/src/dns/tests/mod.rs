@@ -17,7 +17,7 @@ fn object(value: &Value) -> Object {
 
 fn zone() -> Zone {
     let name = |text| Name::parse(text).expect("a name");
-    let network = |text| Network::parse(text).expect("a network");
+    let network = |text: &str| text.parse().expect("a network");
     let networks = vec![network("10.43.0.0/16"), network("10.42.0.0/16")];
     let server = name("kube-dns.kube-system.svc.cluster.local");
     let mut zone = Zone::new(Settings { domain: name("cluster.local"), server, networks });
