@@ -127,7 +127,9 @@ fn what_is_not_there_is_denied() {
 /// A name server of another domain, whose pod has the cluster's own as its resolver.
 fn names_of_others_are_asked_for_elsewhere(demo: &Demo) {
     let ours = ["get", "deployment", "kube-dns", "-n", "kube-system"];
-    let image = demo.xctl_json(&ours).expect("it is there")["spec"]["template"]["spec"]["containers"][0]["image"].clone();
+    let image =
+        demo.xctl_json(&ours).expect("it is there")["spec"]["template"]["spec"]["containers"][0]["image"]
+            .clone();
     let value = |name: &str, value: &str| json!({"name": name, "value": value});
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "other", "namespace": "kube-system"},

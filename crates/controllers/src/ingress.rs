@@ -63,8 +63,12 @@ impl Controller for Ingress {
 
 /// `status.loadBalancer`: every node that is ready, since each has the ingress's node ports.
 fn reached_at(view: &dyn View) -> Value {
-    let addresses: BTreeSet<String> =
-        view.list(NODES, None).iter().filter(|node| liveness::is_ready(node)).filter_map(internal_address).collect();
+    let addresses: BTreeSet<String> = view
+        .list(NODES, None)
+        .iter()
+        .filter(|node| liveness::is_ready(node))
+        .filter_map(internal_address)
+        .collect();
     if addresses.is_empty() {
         return json!({});
     }

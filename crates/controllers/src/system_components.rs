@@ -79,9 +79,8 @@ fn is_kubernetes(object: &Object) -> bool {
 /// One slice for each port that masters listen on.
 fn kubernetes_slices(view: &dyn View, masters: &[String], plan: &mut Plan) {
     let mut stale: BTreeMap<String, Object> = view
-        .list(ENDPOINT_SLICES, Some("default"))
+        .slices_of("default", manifests::KUBERNETES)
         .into_iter()
-        .filter(|slice| slice.text(&["metadata", "labels", SERVICE_NAME]) == manifests::KUBERNETES)
         .map(|slice| (slice.name().to_owned(), slice))
         .collect();
     for slice in manifests::kubernetes_slices(masters) {

@@ -25,6 +25,9 @@ pub trait View {
     /// Every EndpointSlice, of any namespace, that names a pod by its uid.
     fn slices_naming(&self, uid: &str) -> Vec<Object>;
 
+    /// Every EndpointSlice whose label says that it belongs to this Service.
+    fn slices_of(&self, namespace: &str, service: &str) -> Vec<Object>;
+
     /// Services of a pod's namespace, all among them that select the pod.
     fn may_select(&self, pod: &Object) -> Vec<Object>;
 

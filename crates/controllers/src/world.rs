@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use xebec_api::object::Object;
 use xebec_api::table;
+use xebec_api::time::rfc3339;
+use xebec_api::well_known::SERVICE_NAME;
 
 use crate::controller::{Controller, ObjectKey};
 use crate::plan::Plan;
@@ -67,7 +69,8 @@ impl World {
     pub(crate) fn put_node(&mut self, name: &str) {
         self.put(json!({
             "apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
-            "spec": {}, "status": {"conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}]},
+            "spec": {}, "status": {"conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady",
+                "lastTransitionTime": rfc3339(self.now)}]},
         }));
         self.seen.insert(name.to_owned(), self.now);
     }
@@ -247,6 +250,11 @@ impl View for World {
             endpoints.iter().any(|endpoint| endpoint.pointer("/targetRef/uid") == Some(&uid.into()))
         };
         self.list(ENDPOINT_SLICES, None).into_iter().filter(targets).collect()
+    }
+
+    fn slices_of(&self, namespace: &str, service: &str) -> Vec<Object> {
+        let of = |slice: &Object| slice.text(&["metadata", "labels", SERVICE_NAME]) == service;
+        self.list(ENDPOINT_SLICES, Some(namespace)).into_iter().filter(of).collect()
     }
 
     fn may_select(&self, pod: &Object) -> Vec<Object> {

@@ -47,7 +47,7 @@ impl<'a> Slices<'a> {
         Self(by_service)
     }
 
-    pub(crate) fn of(&self, namespace: &str, service: &str) -> &[&'a Object] {
+    pub(crate) fn of<'s>(&'s self, namespace: &'s str, service: &'s str) -> &'s [&'s Object] {
         self.0.get(&(namespace, service)).map(Vec::as_slice).unwrap_or_default()
     }
 }

@@ -14,8 +14,6 @@ use crate::plan::Plan;
 use crate::resources::CONTROLLER_REVISIONS;
 use crate::view::View;
 
-/// What changes with a template and is told of it.
-
 /// Makes sure that the current template has a revision, the newest one, and that no more
 /// than `revisionHistoryLimit` others are kept; those with pods always are. Gives the
 /// template's hash; nothing when its revision's name is taken: then the collision count in

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use xebec_api::object::Object;
 use xebec_api::well_known::SERVICE_NAME;
 
-use super::slices::{Contents, Slices};
 use super::MANAGED_BY;
+use super::slices::{Contents, Slices};
 use crate::controller::{Controller, ObjectKey};
 use crate::endpoints;
 use crate::plan::Plan;

@@ -38,14 +38,11 @@ pub(super) struct Slices<'a> {
 impl Slices<'_> {
     /// Creates, updates, and then deletes what is left over.
     pub(super) fn write(&self, view: &dyn View, contents: Contents, plan: &mut Plan) {
-        let owned = view.owned_by(self.owner.uid()).into_iter();
-        let ours = owned.filter(|object| object.kind() == "EndpointSlice" && self.is_ours(object));
+        // By the labels, as everybody reads them: also those of an earlier Service of the name.
+        let all = view.slices_of(self.owner.namespace(), self.service).into_iter();
+        let ours = all.filter(|slice| slice.text(&["metadata", "labels", MANAGED_BY]) == self.manager);
         let mut stored: BTreeMap<String, Object> =
             ours.map(|slice| (slice.name().to_owned(), slice)).collect();
-        let namespace = self.owner.namespace();
-        // One whose owner somebody took away is known by its name.
-        let orphan =
-            |name: &str| view.get(ENDPOINT_SLICES, namespace, name).filter(|slice| self.is_ours(slice));
         for ((family, text), (ports, mut endpoints)) in contents {
             endpoints
                 .sort_by_cached_key(|endpoint| endpoint.pointer("/addresses/0").map(ToString::to_string));
@@ -54,7 +51,7 @@ impl Slices<'_> {
                 if endpoints.is_empty() { vec![empty] } else { endpoints.chunks(CAPACITY).collect() };
             for (index, chunk) in chunks.into_iter().enumerate() {
                 let name = self.name(family, &text, index);
-                let old = stored.remove(&name).or_else(|| orphan(&name));
+                let old = stored.remove(&name);
                 let mut new = self.slice(old.as_ref(), &name);
                 new.set(&["addressType"], family);
                 new.set(&["ports"], ports.clone());
@@ -67,11 +64,6 @@ impl Slices<'_> {
             }
         }
         stored.values().for_each(|stale| plan.delete(ENDPOINT_SLICES, stale));
-    }
-
-    fn is_ours(&self, slice: &Object) -> bool {
-        let label = |key| slice.text(&["metadata", "labels", key]);
-        label(MANAGED_BY) == self.manager && label(SERVICE_NAME) == self.service
     }
 
     fn name(&self, family: &str, ports: &str, index: usize) -> String {

@@ -89,6 +89,22 @@ fn a_named_port_may_differ_between_pods() {
     assert_eq!(world.list(ENDPOINT_SLICES, None).len(), 1);
 }
 
+/// Slices that were left behind by `--cascade=orphan` would be read as the new Service's own.
+#[test]
+fn slices_of_an_earlier_service_of_the_name_go() {
+    let mut world = world(json!(8080));
+    let old = world.list(ENDPOINT_SLICES, None).remove(0);
+    world.poke(ENDPOINT_SLICES, "default", old.name(), |slice| {
+        slice.remove(&["metadata", "ownerReferences"]);
+    });
+    world.delete(SERVICES, "default", "web", Some(0));
+    world.put(service(json!(8080)));
+    world.settle(&[&EndpointSlice]);
+    let names: Vec<String> =
+        world.list(ENDPOINT_SLICES, None).iter().map(|slice| slice.name().to_owned()).collect();
+    assert!(names.len() == 1 && names[0] != old.name(), "{names:?} after {}", old.name());
+}
+
 #[test]
 fn a_service_without_pods_has_an_empty_slice_and_one_without_selector_none() {
     let mut world = World::new();

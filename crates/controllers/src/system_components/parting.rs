@@ -2,7 +2,8 @@
 //!
 //! The scheduler spreads them where it can. But the first node of a cluster gets all of them,
 //! and would take all of them with it: once there is another node one has to go, and the
-//! scheduler puts its successor there.
+//! scheduler puts its successor there. A successor that it puts beside the others again
+//! stays, since the other node was there for it to choose and had no room.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::manifests::SYSTEM;
 use crate::plan::Plan;
 use crate::resources::{NODES, PODS};
 use crate::view::View;
-use crate::{liveness, pods};
+use crate::{conditions, liveness, pods};
 
 /// The label that tells whose a pod is.
 const APP: &str = "k8s-app";
@@ -45,9 +46,16 @@ fn misplaced(view: &dyn View, now: Timestamp, app: &str, replicas: u32) -> Optio
     if !complete || all.iter().any(|pod| place(pod) != node) {
         return None;
     }
+    let made = |pod: &Object| pod.text(&["metadata", "creationTimestamp"]).parse::<Timestamp>().ok();
+    let pod = all.into_iter().max_by_key(made)?;
+    let made = made(&pod)?;
+    let came_later = |other: &Object| {
+        let since = conditions::text(other, "Ready", "lastTransitionTime").parse::<Timestamp>();
+        since.is_ok_and(|since| since > made)
+    };
     let free = |other: &Object| {
         let taints = other.get(&["spec", "taints"]).and_then(Value::as_array);
         other.name() != node && liveness::is_ready(other) && taints.is_none_or(Vec::is_empty)
     };
-    if view.list(NODES, None).iter().any(free) { all.into_iter().next_back() } else { None }
+    view.list(NODES, None).iter().any(|other| free(other) && came_later(other)).then_some(pod)
 }

@@ -4,6 +4,7 @@ use expect_test::expect;
 use serde_json::json;
 
 use super::*;
+use crate::resources::{NODES, PODS};
 use crate::world::World;
 
 #[test]
@@ -103,6 +104,13 @@ fn pods_that_share_a_node_are_parted_once_there_is_another() {
         |app: &str| written.lines().filter(|line| line.starts_with(&format!("delete Pod {app}-"))).count();
     let each = ["kube-dns", "ingress"].map(deleted);
     assert_eq!((each, written.lines().count()), ([1, 1], 2), "{written}");
+    // Their successors find no room there, and stay beside the others.
+    world.settle(&all);
+    for pod in world.pods_on("n2") {
+        world.poke(PODS, pod.namespace(), pod.name(), |pod| pod.set(&["spec", "nodeName"], "n1"));
+    }
+    world.advance(60);
+    assert_eq!(world.writes(&[&SystemComponents]), "", "they are not asked to move again");
 }
 
 #[test]
@@ -112,7 +120,7 @@ fn a_tainted_node_is_nowhere_to_go() {
     world.settle(&[&SystemComponents, &crate::deployment::Deployment, &crate::replica_set::ReplicaSet]);
     world.advance(60);
     world.put_node("n2");
-    world.edit(crate::resources::NODES, "", "n2", |node| {
+    world.edit(NODES, "", "n2", |node| {
         node.set(&["spec", "taints"], json!([{"key": "own", "effect": "NoSchedule"}]));
     });
     assert_eq!(world.writes(&[&SystemComponents]), "");

@@ -9,8 +9,6 @@ use super::facts::Facts;
 use super::wording::{count, either, items, items_of, list, named, text, verb};
 use super::{near, service};
 
-/// What makes a class the one of Ingresses that name none.
-
 /// Why it is as it is: everything that is wrong with it, as each rule stands for itself.
 pub(super) fn explain(facts: &Facts, ingress: &Object) -> Explanation {
     let mut faults: Vec<Explanation> = class(facts, ingress).into_iter().collect();

@@ -11,8 +11,6 @@ use super::facts::Facts;
 use super::pod;
 use super::wording::{count, named, quoted, since, text};
 
-/// Which rollout a ReplicaSet belongs to.
-
 /// Why it is as it is.
 pub(super) fn explain(facts: &Facts, object: &Object) -> Explanation {
     if number(object, &["status", "observedGeneration"]) < object.generation() {

@@ -12,6 +12,7 @@ use super::class::is_served;
 use super::problem::Problem;
 use super::rules::{PathType, Rules};
 use super::table::{IngressTable, SecretName};
+use crate::json::text;
 
 /// Seconds that an endpoint may be silent before its request is answered 504.
 const READ_TIMEOUT_ANNOTATION: &str = "ingress.xebec.io/read-timeout-seconds";

@@ -9,7 +9,6 @@ use xebec_api::well_known::{INGRESS_CLASS, IS_DEFAULT_INGRESS_CLASS};
 pub const CONTROLLER: &str = "xebec.io/ingress-controller";
 /// The class that every cluster has.
 const CLASS: &str = "xebec";
-/// How a class was named before there were IngressClasses.
 
 /// Whether an Ingress is served here: by its class, by the old annotation, or, when it has
 /// neither, because the default class is ours.

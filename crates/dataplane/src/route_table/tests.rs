@@ -4,6 +4,8 @@ use expect_test::expect;
 use proptest::prelude::*;
 use serde_json::json;
 
+use xebec_api::well_known::SERVICE_NAME;
+
 use super::*;
 
 fn object(value: Value) -> Object {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use xebec_api::object::Object;
+use xebec_api::well_known::SERVICE_NAME;
 use xebec_state::{Key, State};
 
 use crate::leader::feed::{self, Change};
@@ -19,6 +20,8 @@ enum Trait {
     Node(String),
     /// The uid of a pod that a slice names.
     Target(String),
+    /// The namespace and the name of the Service that a slice belongs to.
+    Behind([String; 2]),
     /// The namespace of a Service, and the first label that it selects.
     Selects([String; 3]),
 }
@@ -68,6 +71,11 @@ impl Index {
     /// The keys of the EndpointSlices that name a pod by its uid.
     pub(crate) fn slices_naming(&self, uid: &str) -> impl Iterator<Item = &Key> {
         self.found(&Trait::Target(uid.to_owned()))
+    }
+
+    /// The keys of the EndpointSlices that belong to a Service.
+    pub(crate) fn slices_of(&self, namespace: &str, service: &str) -> impl Iterator<Item = &Key> {
+        self.found(&Trait::Behind([namespace, service].map(str::to_owned)))
     }
 
     /// The keys of the Services that select one of a pod's labels: all that select it are among them.
@@ -122,6 +130,8 @@ fn traits(resource: &str, object: &Object) -> Vec<Trait> {
         "discovery.k8s.io/endpointslices" => {
             let uids = list(&["endpoints"]).filter_map(|endpoint| text(endpoint.pointer("/targetRef/uid")));
             traits.extend(uids.map(Trait::Target));
+            let service = object.text(&["metadata", "labels", SERVICE_NAME]);
+            traits.push(Trait::Behind([object.namespace(), service].map(str::to_owned)));
         }
         "services" => {
             let selector = object.get(&["spec", "selector"]).and_then(Value::as_object);
@@ -176,7 +186,8 @@ mod tests {
         };
         let slice = |uids: &[&str]| {
             let endpoints: Vec<Value> = uids.iter().map(|uid| json!({"targetRef": {"uid": uid}})).collect();
-            let slice = json!({"metadata": {"namespace": "a", "name": "s"}, "endpoints": endpoints});
+            let metadata = json!({"namespace": "a", "name": "s", "labels": {SERVICE_NAME: "web"}});
+            let slice = json!({"metadata": metadata, "endpoints": endpoints});
             change("discovery.k8s.io/endpointslices", slice)
         };
         let service = |namespace: &str, name: &str, selector: Value| {
@@ -187,6 +198,8 @@ mod tests {
         index.follow(&slice(&["u2"]));
         let naming = |uid| index.slices_naming(uid).count();
         assert_eq!((naming("u1"), naming("u2")), (0, 1));
+        let behind = |namespace, service| index.slices_of(namespace, service).count();
+        assert_eq!((behind("a", "web"), behind("a", "other"), behind("b", "web")), (1, 0, 0));
         index.follow(&service("a", "web", json!({"app": "web"})));
         index.follow(&service("a", "both", json!({"app": "web", "tier": "front"})));
         index.follow(&service("a", "other", json!({"app": "other"})));

@@ -48,6 +48,10 @@ impl View for StateView {
         self.index.slices_naming(uid).filter_map(|key| self.read(key)).collect()
     }
 
+    fn slices_of(&self, namespace: &str, service: &str) -> Vec<Object> {
+        self.index.slices_of(namespace, service).filter_map(|key| self.read(key)).collect()
+    }
+
     fn may_select(&self, pod: &Object) -> Vec<Object> {
         self.index.may_select(pod).filter_map(|key| self.read(key)).collect()
     }

@@ -23,7 +23,8 @@
 //! transparent too and is never to be asked.
 //!
 //! The masquerade has the kernel track connections. Those of the proxy need none of it, so
-//! they take no place in its table, and none of its time.
+//! they take no place in its table, and none of its time; but for those of clients on the
+//! node itself, which are met only once they have left their socket.
 
 use ipnet::Ipv4Net;
 

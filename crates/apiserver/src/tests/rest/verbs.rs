@@ -174,10 +174,12 @@ async fn what_is_of_another_type_is_told_by_its_path() {
         .assert_eq(&rest.send("POST", &format!("{MAPS}?{query}"), &wrong).await.failure());
     }
     rest.send("POST", MAPS, &json!({"metadata": {"name": "a"}})).await;
-    let patch = Ask::new("PATCH", &format!("{MAPS}/a"))
-        .body("application/merge-patch+json", r#"{"data": {"a": 1}}"#);
-    expect![[r#"422 Invalid: ConfigMap "a" is invalid: data[a]: invalid type: integer `1`, expected a string"#]]
-        .assert_eq(&rest.ask(patch).await.failure());
+    let patch =
+        Ask::new("PATCH", &format!("{MAPS}/a")).body("application/merge-patch+json", r#"{"data": {"a": 1}}"#);
+    expect![[
+        r#"422 Invalid: ConfigMap "a" is invalid: data[a]: invalid type: integer `1`, expected a string"#
+    ]]
+    .assert_eq(&rest.ask(patch).await.failure());
 }
 
 #[tokio::test]

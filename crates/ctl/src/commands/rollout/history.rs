@@ -12,8 +12,6 @@ use crate::output::Out;
 use crate::session::{Session, reference};
 use crate::table;
 
-/// What a change was for, as its maker noted it.
-
 /// Shows them, or one of them whole.
 pub(super) async fn run(
     session: &Session,

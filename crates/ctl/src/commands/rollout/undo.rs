@@ -10,7 +10,6 @@ use xebec_client::{ListParams, Reason};
 use crate::asked;
 use crate::session::Session;
 
-/// Which rollout a ReplicaSet belongs to.
 /// What tells ReplicaSets apart, and is no part of the template.
 pub(super) const TEMPLATE_HASH: &str = "pod-template-hash";
 const MOST_CONFLICTS: usize = 5;
