@@ -11,9 +11,9 @@ use super::{FORGIVEN_AFTER, LOOK_FOR_IT_EVERY, after, backoff, parse_run};
 /// What the worker remembers between two looks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
-    /// When the first SIGTERM of the pod's end was sent.
+    /// When the first run was asked for the pod's end.
     pub(crate) terminating_since: Option<Timestamp>,
-    /// Runs that were sent one for the pod's end.
+    /// Runs that were asked for it; one that was condemned before had its SIGTERM then.
     pub(crate) asked: BTreeSet<String>,
     /// Runs that a liveness or startup probe condemned, by their id.
     pub(crate) condemned: BTreeMap<String, Condemned>,

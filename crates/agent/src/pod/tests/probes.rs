@@ -61,6 +61,37 @@ async fn liveness_restarts_after_its_own_grace() {
     world.stop().await;
 }
 
+/// What a run was sent, and its hooks, in their order.
+fn ends(world: &World) -> Vec<String> {
+    let calls = world.runtime.take_calls().into_iter();
+    calls.filter(|call| call.starts_with("signal_container") || call.ends_with("drain")).collect()
+}
+
+/// Its condemnation says nothing of its pod, which has a grace of its own.
+#[tokio::test(start_paused = true)]
+async fn a_condemned_run_is_asked_once_and_forced_when_its_pod_is_deleted() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::IgnoreSignals);
+    let probe = json!({"exec": {"command": ["alive"]}, "periodSeconds": 1, "failureThreshold": 1});
+    let hook = json!({"preStop": {"exec": {"command": ["drain"]}}});
+    world.bind("a", probed(json!({"livenessProbe": probe, "lifecycle": hook})));
+    world.until_running("a").await;
+    world.runtime.on_exec("alive", 1, "dead");
+    world.until_event("1 Normal Killing Container web failed liveness probe, will be restarted").await;
+    world.pass(1).await;
+    world.change("a", |pod| {
+        pod.set(&["metadata", "deletionTimestamp"], "2026-01-01T00:00:30Z");
+        pod.set(&["metadata", "deletionGracePeriodSeconds"], 30);
+    });
+    world.pass(25).await;
+    assert!(world.pod("a").is_some(), "it has thirty seconds");
+    world.until("gone", |world| world.pod("a").is_none()).await;
+    let wanted =
+        ["exec uid-1 web.0: drain", "signal_container uid-1 web.0 15", "signal_container uid-1 web.0 9"];
+    assert_eq!(ends(&world), wanted);
+    world.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn startup_holds_the_others_back() {
     let world = World::start().await;
