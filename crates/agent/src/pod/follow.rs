@@ -53,7 +53,8 @@ impl Worker {
             let unprobed = container.readiness_probe.is_none() && container.startup_probe.is_none();
             let told = bound.and_then(|bound| told(&bound.pod, &self.uid, &state.id));
             let started = told.is_some_and(|told| told.started == Some(true));
-            let ready = started && told.is_some_and(|told| told.ready);
+            let ready =
+                started && (container.readiness_probe.is_none() || told.is_some_and(|told| told.ready));
             self.readiness.insert(state.id.clone(), unprobed || ready);
             if container.startup_probe.is_none() || started {
                 self.memory.started.insert(state.id.clone());

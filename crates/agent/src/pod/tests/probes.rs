@@ -148,6 +148,26 @@ async fn an_agent_that_is_restarted_goes_on_with_what_was_told() {
     world.stop().await;
 }
 
+/// An agent that was killed after it had told that a container has started, and before it
+/// told that this makes it ready.
+#[tokio::test(start_paused = true)]
+async fn what_has_started_is_ready_where_no_probe_says_otherwise() {
+    let mut world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    world.bind("a", probed(json!({"startupProbe": {"exec": {"command": ["up"]}, "periodSeconds": 1}})));
+    world.until("ready", |world| world.condition("a", "Ready") == "True").await;
+    let half_told = |world: &World| {
+        world.change("a", |pod| {
+            let mut statuses = pod.get(&["status", "containerStatuses"]).cloned().expect("statuses");
+            statuses[0]["ready"] = false.into();
+            pod.set(&["status", "containerStatuses"], statuses);
+        });
+    };
+    world.restart_after(half_told).await;
+    world.until("ready again", |world| world.container("a")["ready"] == true).await;
+    world.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_command_is_run_once_a_period_also_while_its_successes_are_counted() {
     let world = World::start().await;
