@@ -1,6 +1,8 @@
 //! What a worker learns of its pod before it decides: which containers run and are probed,
 //! how others ended, whether the pod's time is over, and what probes and volumes say.
 
+use std::collections::btree_map::Entry;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use xebec_runtime::{ContainerState, Sandbox};
@@ -160,12 +162,14 @@ impl Worker {
                 }
             }
             Verdict::Condemned { run, failed, grace_seconds } => {
+                // One that ends for another reason already has been asked, and has its grace.
+                let Entry::Vacant(entry) = self.memory.condemned.entry(run) else { return };
+                let name = container(entry.key());
+                entry.insert(Condemned { grace_seconds, asked: None });
                 if let Some(bound) = bound {
-                    let name = container(&run);
                     let message = format!("Container {name} failed {failed}, will be restarted");
                     self.agent.events.normal(&bound.object, &name, "Killing", message);
                 }
-                self.memory.condemned.insert(run, Condemned { grace_seconds, asked: None });
             }
             Verdict::Evicted { message } => {
                 if let Some(bound) = bound {

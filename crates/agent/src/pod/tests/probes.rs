@@ -93,6 +93,30 @@ async fn a_condemned_run_is_asked_once_and_forced_when_its_pod_is_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_is_replaced_is_not_condemned_again() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::IgnoreSignals);
+    world.runtime.add_image("two", Behaviour::Run);
+    let probe = json!({"exec": {"command": ["alive"]}, "periodSeconds": 1, "failureThreshold": 1});
+    world.bind("a", probed(json!({"livenessProbe": probe})));
+    world.until_running("a").await;
+    world.change("a", |pod| {
+        let mut containers = pod.get(&["spec", "containers"]).cloned().expect("containers");
+        containers[0]["image"] = "two".into();
+        pod.set(&["spec", "containers"], containers);
+    });
+    world.until_event("1 Normal Killing Container web definition changed, will be restarted").await;
+    world.runtime.on_exec("alive", 1, "dead");
+    world.until_event("1 Warning Unhealthy Liveness probe failed: dead").await;
+    world.runtime.on_exec("alive", 0, "");
+    world.until("the new one", |world| world.container("a")["image"] == "two").await;
+    assert_eq!(ends(&world), ["signal_container uid-1 web.0 15", "signal_container uid-1 web.0 9"]);
+    let events = world.events();
+    assert!(!events.iter().any(|event| event.contains("failed liveness probe")), "{events:?}");
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn startup_holds_the_others_back() {
     let world = World::start().await;
     world.runtime.add_image("nginx", Behaviour::Run);
