@@ -99,7 +99,8 @@ impl Worker {
     pub(super) fn follow_definition(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
         let (Some(bound), Some(sandbox)) = (bound, sandbox.filter(|sandbox| sandbox.alive)) else { return };
         let Some(spec) = &bound.pod.spec else { return };
-        if self.memory.failure.is_some() || bound.object.is_terminating() {
+        let is_over = self.memory.failure.is_some() || status::in_last_phase(&bound.pod);
+        if is_over || bound.object.is_terminating() {
             return;
         }
         let sidecars = spec.init_containers.iter().flatten().filter(|container| is_sidecar(container));
@@ -122,10 +123,7 @@ impl Worker {
     /// A pod that is over its `activeDeadlineSeconds` fails.
     pub(super) fn follow_deadline(&mut self, bound: Option<&Bound>, now: Timestamp) {
         let Some(bound) = bound.filter(|_| self.memory.failure.is_none()) else { return };
-        let final_phase = bound.pod.status.as_ref().and_then(|status| status.phase.as_deref());
-        if final_phase.is_some_and(status::is_final)
-            || machine::deadline(&bound.pod).is_none_or(|end| now < end)
-        {
+        if status::in_last_phase(&bound.pod) || machine::deadline(&bound.pod).is_none_or(|end| now < end) {
             return;
         }
         let message = "Pod was active on the node longer than the specified deadline".to_owned();

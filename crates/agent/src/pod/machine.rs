@@ -12,7 +12,7 @@ use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
 pub(crate) use self::memory::{Condemned, FailedStart, Failure, Memory};
 use self::stopping::stopping;
-use crate::pod::status::is_final;
+use crate::pod::status::{in_last_phase, is_final};
 
 /// The first pause before a restart, and the longest.
 const FIRST_BACKOFF: Duration = Duration::from_secs(10);
@@ -101,8 +101,7 @@ fn ending(pod: Option<&Pod>, grace: i64, sandbox: Option<&Sandbox>, memory: &Mem
 
 fn running(pod: &Pod, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp) -> Next {
     let Some(spec) = &pod.spec else { return Next::default() };
-    let said = pod.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(is_final);
-    if said || memory.failure.is_some() {
+    if in_last_phase(pod) || memory.failure.is_some() {
         // Whoever said so: nothing starts again.
         return sandbox.map_or_else(Next::default, |sandbox| over(pod, sandbox, memory, now));
     }

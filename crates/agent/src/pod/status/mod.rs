@@ -67,6 +67,11 @@ pub(crate) fn is_final(phase: &str) -> bool {
     matches!(phase, "Succeeded" | "Failed")
 }
 
+/// Whether the API has the pod's last phase: nothing in it starts again.
+pub(crate) fn in_last_phase(pod: &Pod) -> bool {
+    pod.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(is_final)
+}
+
 /// A run as the API names it.
 pub(crate) fn container_id(uid: &str, run: &str) -> String {
     format!("xebec://{uid}/{run}")
