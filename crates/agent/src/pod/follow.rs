@@ -19,13 +19,8 @@ const EVICTION_GRACE_SECONDS: i64 = 1;
 /// What the API has of a run, if it has this one: an agent that was restarted goes on from
 /// there, and no pod loses its place in a Service by it.
 fn told<'a>(pod: &'a Pod, uid: &str, run: &str) -> Option<&'a ContainerStatus> {
-    let status = pod.status.as_ref()?;
-    let mut all = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
     let id = status::container_id(uid, run);
-    all.find(|status| {
-        let runs = status.state.as_ref().is_some_and(|state| state.running.is_some());
-        runs && status.container_id.as_deref() == Some(&id)
-    })
+    status::statuses(pod).find(|it| status::says_running(it) && it.container_id.as_deref() == Some(&id))
 }
 
 impl Worker {

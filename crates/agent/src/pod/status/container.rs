@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use xebec_api::time::rfc3339;
 use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
-use super::{Facts, container_id, in_last_phase};
+use super::{Facts, container_id, in_last_phase, statuses};
 use crate::pod::machine::{self, FailedStart, backoff, is_past, is_running, is_sidecar, newest, parse_run};
 
 /// What is said of a run that nobody saw the end of.
@@ -93,10 +93,8 @@ fn value(facts: &Facts<'_>, container: &Container, init: bool) -> Value {
 
 /// What the API has of a container that ran in an earlier sandbox.
 fn earlier<'a>(facts: &Facts<'a>, name: &str) -> Option<&'a ContainerStatus> {
-    let status = facts.pod.status.as_ref()?;
-    let init = status.init_container_statuses.iter().flatten();
-    let mut all = init.chain(status.container_statuses.iter().flatten());
-    all.find(|status| status.name == name && (status.container_id.is_some() || status.last_state.is_some()))
+    let has_run = |status: &ContainerStatus| status.container_id.is_some() || status.last_state.is_some();
+    statuses(facts.pod).find(|status| status.name == name && has_run(status))
 }
 
 type Run<'a> = Option<(u32, &'a ContainerState)>;
