@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use xebec_api::name;
 
 use crate::error::AgentError;
 
@@ -45,10 +46,14 @@ impl Config {
     fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
         let text = expand(text, lookup)?;
         let config: Self = toml::from_str(&text).map_err(|error| mistake(&text, &error))?;
-        xebec_api::name::dns_subdomain(&config.name)
-            .map_err(|why| format!("name = {:?}: {why}", config.name))?;
+        name::dns_subdomain(&config.name).map_err(|why| format!("name = {:?}: {why}", config.name))?;
         if config.masters.is_empty() {
             return Err("masters: name at least one, such as [\"10.0.0.1:6443\"]".into());
+        }
+        // The API would refuse them, each time anew.
+        for (key, value) in &config.labels {
+            name::qualified(key).map_err(|why| format!("labels: {key:?} is no key of a label: {why}"))?;
+            name::label_value(value).map_err(|why| format!("labels: {key:?} = {value:?}: {why}"))?;
         }
         Ok(config)
     }
@@ -99,6 +104,8 @@ mod tests {
             (format!("{good}lables = {{}}\n"), "unknown field `lables`"),
             (good.replace("\"10.0.0.2:6443\"", ""), "masters: name at least one"),
             (good.replace("n1", "N 1"), "name = \"N 1\""),
+            (format!("{good}labels = {{ \"my zone\" = \"a\" }}\n"), "\"my zone\" is no key of a label"),
+            (format!("{good}labels = {{ zone = \"a b\" }}\n"), "\"zone\" = \"a b\": a valid label must"),
         ] {
             let error = Config::parse(&text, &|_| None).expect_err(wanted);
             assert!(error.contains(wanted), "{error}");

@@ -53,8 +53,14 @@ async fn report(agent: &Agent) -> Result<(), xebec_client::ApiError> {
     let outdated = outdated(&present, labels(agent));
     if !outdated.is_empty() {
         let patch = Patch::Merge(json!({"metadata": {"labels": outdated}}));
-        agent.client.patch(row, "", name, &patch).await?;
-        tracing::info!(node = name, labels = ?outdated, "the node's labels are told");
+        match agent.client.patch(row, "", name, &patch).await {
+            Ok(_) => tracing::info!(node = name, labels = ?outdated, "the node's labels are told"),
+            // The status does not depend on them.
+            Err(error) if matches!(error.reason, Reason::Forbidden | Reason::Invalid) => {
+                tracing::warn!(node = name, labels = ?outdated, %error, "labels of the configuration are refused");
+            }
+            Err(error) => return Err(error),
+        }
     }
     let wanted = status(agent, &present, agent.clock.now());
     if is_current(&present, &wanted) {

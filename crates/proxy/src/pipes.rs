@@ -9,8 +9,10 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
 use std::os::fd::AsRawFd;
 
-/// Pipes that are kept when nobody uses them.
-const KEPT: usize = 64;
+/// Pipes that are kept when nobody uses them. They count for root on the whole host, who may
+/// have 64 MiB of them by default (`fs.pipe-user-pages-soft`): beyond that others without
+/// `CAP_SYS_RESOURCE` get pipes of a page.
+const KEPT: usize = 16;
 /// What one splice can move at once.
 pub(crate) const PIPE_BYTES: usize = 1024 * 1024;
 
@@ -70,5 +72,19 @@ impl Drop for Pipe {
         if kept.len() < KEPT {
             kept.push(ends);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_of_what_a_host_permits_is_kept_at_most() {
+        let pool = Pipes::default();
+        let taken: Vec<Pipe> = (0..KEPT + 4).map(|_| pool.take().expect("a pipe")).collect();
+        drop(taken);
+        let kept = pool.0.lock().unwrap_or_else(PoisonError::into_inner).len();
+        assert_eq!((kept, kept * PIPE_BYTES), (KEPT, 16 << 20));
     }
 }

@@ -49,8 +49,9 @@ struct Accepted<S = TcpStream> {
     slot: OwnedSemaphorePermit,
 }
 
-/// The same on its way to another thread: a stream of tokio belongs to its runtime.
-type HandedOver = Accepted<std::net::TcpStream>;
+/// The same on its way to another thread: a stream of tokio belongs to its runtime. It
+/// counts there already, so that a burst spreads over more than one.
+type HandedOver = (Accepted<std::net::TcpStream>, Standing);
 
 /// What every worker knows of all.
 struct Shared {
@@ -62,26 +63,23 @@ struct Shared {
 
 /// Where others see how much a worker has, and leave it more.
 struct Desk {
-    standing: AtomicUsize,
+    standing: Arc<AtomicUsize>,
     inbox: mpsc::Sender<HandedOver>,
 }
 
-/// A connection that counts for its worker until it is dropped.
-struct Standing {
-    shared: Arc<Shared>,
-    number: usize,
-}
+/// A connection that counts for its worker until it is dropped, wherever that is.
+struct Standing(Arc<AtomicUsize>);
 
-impl Standing {
-    fn new(shared: &Arc<Shared>, number: usize) -> Self {
-        shared.desks[number].standing.fetch_add(1, Ordering::Relaxed);
-        Self { shared: Arc::clone(shared), number }
+impl Desk {
+    fn count(&self) -> Standing {
+        self.standing.fetch_add(1, Ordering::Relaxed);
+        Standing(Arc::clone(&self.standing))
     }
 }
 
 impl Drop for Standing {
     fn drop(&mut self) {
-        self.shared.desks[self.number].standing.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -155,7 +153,7 @@ impl Drop for Workers {
 
 fn desk() -> (Desk, mpsc::Receiver<HandedOver>) {
     let (inbox, outbox) = mpsc::channel(HANDED_OVER);
-    (Desk { standing: AtomicUsize::new(0), inbox }, outbox)
+    (Desk { standing: Arc::default(), inbox }, outbox)
 }
 
 /// A worker's life. What still stands at its end is dropped with the runtime.
@@ -164,14 +162,14 @@ fn work(
     number: usize,
     listener: TcpListener,
     inbox: mpsc::Receiver<HandedOver>,
-    shared: &Arc<Shared>,
+    shared: &Shared,
 ) {
     runtime.block_on(async {
-        tokio::join!(accept(number, listener, shared), take_over(number, inbox, shared));
+        tokio::join!(accept(number, listener, shared), take_over(inbox, shared));
     });
 }
 
-async fn accept(number: usize, listener: TcpListener, shared: &Arc<Shared>) {
+async fn accept(number: usize, listener: TcpListener, shared: &Shared) {
     let next = async || {
         let slot = Arc::clone(&shared.slots).acquire_owned().await.map_err(io::Error::other)?;
         let (client, peer) = listener.accept().await?;
@@ -189,38 +187,40 @@ async fn accept(number: usize, listener: TcpListener, shared: &Arc<Shared>) {
 }
 
 /// Serves a connection here, or hands it over to a worker that has clearly less.
-fn place(accepted: Accepted, number: usize, shared: &Arc<Shared>) -> io::Result<()> {
+fn place(accepted: Accepted, number: usize, shared: &Shared) -> io::Result<()> {
     let standing = |desk: &Desk| desk.standing.load(Ordering::Relaxed);
-    let own = standing(&shared.desks[number]);
-    let other =
-        shared.desks.iter().min_by_key(|desk| standing(desk)).filter(|desk| standing(desk) + AHEAD < own);
-    let Some(permit) = other.and_then(|desk| desk.inbox.try_reserve().ok()) else {
-        serve(accepted, number, shared);
+    let own = &shared.desks[number];
+    let other = shared.desks.iter().min_by_key(|desk| standing(desk));
+    let other = other.filter(|desk| standing(desk) + AHEAD < standing(own));
+    let Some((desk, permit)) = other.and_then(|desk| Some((desk, desk.inbox.try_reserve().ok()?))) else {
+        serve(accepted, own.count(), shared);
         return Ok(());
     };
     let Accepted { client, peer, slot } = accepted;
-    permit.send(Accepted { client: client.into_std()?, peer, slot });
+    let client = client.into_std()?;
+    permit.send((Accepted { client, peer, slot }, desk.count()));
     Ok(())
 }
 
-async fn take_over(number: usize, mut inbox: mpsc::Receiver<HandedOver>, shared: &Arc<Shared>) {
-    while let Some(Some(Accepted { client, peer, slot })) =
+async fn take_over(mut inbox: mpsc::Receiver<HandedOver>, shared: &Shared) {
+    while let Some(Some((Accepted { client, peer, slot }, standing))) =
         shared.cancel.run_until_cancelled(inbox.recv()).await
     {
         match TcpStream::from_std(client) {
-            Ok(client) => serve(Accepted { client, peer, slot }, number, shared),
+            Ok(client) => serve(Accepted { client, peer, slot }, standing, shared),
             Err(error) => tracing::warn!(%error, "cannot take a connection over"),
         }
     }
 }
 
 /// Serves a connection on this thread, which ends it with the worker at the latest.
-fn serve(accepted: Accepted, number: usize, shared: &Arc<Shared>) {
-    let standing = Standing::new(shared, number);
+fn serve(accepted: Accepted, standing: Standing, shared: &Shared) {
+    let forwarder = Arc::clone(&shared.forwarder);
     tokio::spawn(async move {
         // The slot is given back last, also when serving panics.
         let Accepted { client, peer, slot: _slot } = accepted;
-        standing.shared.forwarder.serve(client, peer).await;
+        let _standing = standing;
+        forwarder.serve(client, peer).await;
     });
 }
 
@@ -229,6 +229,10 @@ mod tests {
     use tokio::io::AsyncReadExt as _;
 
     use super::*;
+
+    fn standing(shared: &Shared) -> Vec<usize> {
+        shared.desks.iter().map(|desk| desk.standing.load(Ordering::Relaxed)).collect()
+    }
 
     /// A connection that a worker with more than others accepts is served by another one:
     /// here reset, since no route leads from it.
@@ -248,15 +252,40 @@ mod tests {
         let slot = Arc::clone(&shared.slots).acquire_owned().await.expect("free");
         place(Accepted { client, peer, slot }, 0, &shared).expect("placed");
         assert_eq!(inboxes.iter().map(mpsc::Receiver::len).collect::<Vec<_>>(), [0, 0, 1]);
+        assert_eq!(standing(&shared), [9, 5, 5]);
         let taking = {
             let (inbox, shared) = (inboxes.pop().expect("the third"), Arc::clone(&shared));
-            tokio::spawn(async move { take_over(2, inbox, &shared).await })
+            tokio::spawn(async move { take_over(inbox, &shared).await })
         };
         let error = near.read(&mut [0]).await.expect_err("no route leads on");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
         assert_eq!(shared.slots.available_permits(), 9, "its slot is free again");
+        assert_eq!(standing(&shared), [9, 5, 4]);
         cancel.cancel();
         taking.await.expect("it ends when it is told to");
+    }
+
+    /// What is on its way counts: a burst is handed to more than one, before any of them
+    /// looks.
+    #[tokio::test]
+    async fn a_burst_is_handed_to_more_than_one() {
+        let (desks, inboxes): (Vec<_>, Vec<_>) = (0..3).map(|_| desk()).unzip();
+        let forwarder = Arc::new(Forwarder::new("10.42.0.0/16".parse().expect("a network")));
+        let (cancel, slots) = (CancellationToken::new(), Arc::new(Semaphore::new(9)));
+        let shared = Shared { forwarder, cancel, slots, desks };
+        shared.desks[0].standing.store(9, Ordering::Relaxed);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+        for _ in 0..3 {
+            let _near = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connected");
+            let (client, peer) = listener.accept().await.expect("accepted");
+            let slot = Arc::clone(&shared.slots).acquire_owned().await.expect("free");
+            place(Accepted { client, peer, slot }, 0, &shared).expect("placed");
+        }
+        assert_eq!(inboxes.iter().map(mpsc::Receiver::len).collect::<Vec<_>>(), [0, 2, 1]);
+        assert_eq!(standing(&shared), [9, 2, 1]);
+        drop(inboxes);
+        assert_eq!(standing(&shared), [9, 0, 0], "what nobody takes over counts no more");
+        assert_eq!(shared.slots.available_permits(), 9);
     }
 
     /// One that is not clearly ahead keeps what it accepts.

@@ -147,10 +147,15 @@ impl Hierarchies {
                 None => return 0,
             },
         };
-        let text = fs::read_to_string(file).unwrap_or_default();
-        let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
-        count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+        field(&file, "oom_kill").unwrap_or(0)
     }
+}
+
+/// A number behind its name, in a cgroup's file of `name number` lines.
+pub(crate) fn field(file: &Path, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+    lines.find(|(key, _)| *key == name)?.1.trim().parse().ok()
 }
 
 fn look(root: &Path) -> Option<Hierarchies> {

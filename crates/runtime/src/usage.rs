@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::cgroup::Hierarchies;
+use crate::cgroup::{Hierarchies, field};
 
 /// One look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,13 +52,6 @@ fn legacy(cpu: &Path, memory: &Path) -> Option<Usage> {
 
 fn number(file: &Path) -> Option<u64> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
-}
-
-/// A number behind its name, in a file of `name number` lines.
-fn field(file: &Path, name: &str) -> Option<u64> {
-    let text = fs::read_to_string(file).ok()?;
-    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
-    lines.find(|(key, _)| *key == name)?.1.trim().parse().ok()
 }
 
 #[cfg(test)]

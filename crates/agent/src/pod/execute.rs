@@ -50,8 +50,9 @@ impl Worker {
             }
             (Step::Start { container, attempt }, Some(bound)) => self.start(bound, container, *attempt).await,
             (Step::Terminate { id }, _) => {
-                self.note_end(bound, id);
-                self.terminate(bound, id).await?;
+                if self.note_end(bound, id) {
+                    self.terminate(bound, id).await?;
+                }
             }
             (Step::Kill { id }, _) => self.signal(id, libc::SIGKILL).await?,
             (Step::StopSandbox, _) => {
@@ -72,12 +73,15 @@ impl Worker {
         Ok(false)
     }
 
-    /// Remembers when a run, or the whole pod, was asked to end.
-    fn note_end(&mut self, bound: Option<&Bound>, id: &str) {
+    /// Remembers when a run, or the whole pod, was asked to end. Whether the run is to be
+    /// asked now: one that was condemned before its pod's end has been asked already.
+    fn note_end(&mut self, bound: Option<&Bound>, id: &str) -> bool {
         let now = self.agent.clock.now();
-        if let Some(condemned) = self.memory.condemned.get_mut(id) {
-            condemned.asked.get_or_insert(now);
-            return;
+        let condemned = self.memory.condemned.get_mut(id);
+        let is_asked = condemned.as_ref().is_some_and(|condemned| condemned.asked.is_some());
+        if let Some(condemned) = condemned.filter(|_| !is_asked) {
+            condemned.asked = Some(now);
+            return true;
         }
         self.memory.terminating_since.get_or_insert(now);
         self.memory.asked.insert(id.to_owned());
@@ -85,6 +89,7 @@ impl Worker {
             let message = format!("Stopping container {container}");
             self.agent.events.normal(&bound.object, container, "Killing", message);
         }
+        !is_asked
     }
 
     async fn signal(&self, id: &str, number: i32) -> Result<(), RuntimeError> {

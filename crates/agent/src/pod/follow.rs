@@ -1,6 +1,8 @@
 //! What a worker learns of its pod before it decides: which containers run and are probed,
 //! how others ended, whether the pod's time is over, and what probes and volumes say.
 
+use std::collections::btree_map::Entry;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use xebec_runtime::{ContainerState, Sandbox};
@@ -17,13 +19,8 @@ const EVICTION_GRACE_SECONDS: i64 = 1;
 /// What the API has of a run, if it has this one: an agent that was restarted goes on from
 /// there, and no pod loses its place in a Service by it.
 fn told<'a>(pod: &'a Pod, uid: &str, run: &str) -> Option<&'a ContainerStatus> {
-    let status = pod.status.as_ref()?;
-    let mut all = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
     let id = status::container_id(uid, run);
-    all.find(|status| {
-        let runs = status.state.as_ref().is_some_and(|state| state.running.is_some());
-        runs && status.container_id.as_deref() == Some(&id)
-    })
+    status::statuses(pod).find(|it| status::says_running(it) && it.container_id.as_deref() == Some(&id))
 }
 
 impl Worker {
@@ -53,7 +50,8 @@ impl Worker {
             let unprobed = container.readiness_probe.is_none() && container.startup_probe.is_none();
             let told = bound.and_then(|bound| told(&bound.pod, &self.uid, &state.id));
             let started = told.is_some_and(|told| told.started == Some(true));
-            let ready = started && told.is_some_and(|told| told.ready);
+            let ready =
+                started && (container.readiness_probe.is_none() || told.is_some_and(|told| told.ready));
             self.readiness.insert(state.id.clone(), unprobed || ready);
             if container.startup_probe.is_none() || started {
                 self.memory.started.insert(state.id.clone());
@@ -96,7 +94,8 @@ impl Worker {
     pub(super) fn follow_definition(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
         let (Some(bound), Some(sandbox)) = (bound, sandbox.filter(|sandbox| sandbox.alive)) else { return };
         let Some(spec) = &bound.pod.spec else { return };
-        if self.memory.failure.is_some() || bound.object.is_terminating() {
+        let is_over = self.memory.failure.is_some() || status::in_last_phase(&bound.pod);
+        if is_over || bound.object.is_terminating() {
             return;
         }
         let sidecars = spec.init_containers.iter().flatten().filter(|container| is_sidecar(container));
@@ -119,10 +118,7 @@ impl Worker {
     /// A pod that is over its `activeDeadlineSeconds` fails.
     pub(super) fn follow_deadline(&mut self, bound: Option<&Bound>, now: Timestamp) {
         let Some(bound) = bound.filter(|_| self.memory.failure.is_none()) else { return };
-        let final_phase = bound.pod.status.as_ref().and_then(|status| status.phase.as_deref());
-        if final_phase.is_some_and(status::is_final)
-            || machine::deadline(&bound.pod).is_none_or(|end| now < end)
-        {
+        if status::in_last_phase(&bound.pod) || machine::deadline(&bound.pod).is_none_or(|end| now < end) {
             return;
         }
         let message = "Pod was active on the node longer than the specified deadline".to_owned();
@@ -159,12 +155,14 @@ impl Worker {
                 }
             }
             Verdict::Condemned { run, failed, grace_seconds } => {
+                // One that ends for another reason already has been asked, and has its grace.
+                let Entry::Vacant(entry) = self.memory.condemned.entry(run) else { return };
+                let name = container(entry.key());
+                entry.insert(Condemned { grace_seconds, asked: None });
                 if let Some(bound) = bound {
-                    let name = container(&run);
                     let message = format!("Container {name} failed {failed}, will be restarted");
                     self.agent.events.normal(&bound.object, &name, "Killing", message);
                 }
-                self.memory.condemned.insert(run, Condemned { grace_seconds, asked: None });
             }
             Verdict::Evicted { message } => {
                 if let Some(bound) = bound {

@@ -7,12 +7,12 @@ mod stopping;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
 pub(crate) use self::memory::{Condemned, FailedStart, Failure, Memory};
 use self::stopping::stopping;
-use crate::pod::status::is_final;
+use crate::pod::status::{in_last_phase, says_running, statuses};
 
 /// The first pause before a restart, and the longest.
 const FIRST_BACKOFF: Duration = Duration::from_secs(10);
@@ -101,8 +101,7 @@ fn ending(pod: Option<&Pod>, grace: i64, sandbox: Option<&Sandbox>, memory: &Mem
 
 fn running(pod: &Pod, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp) -> Next {
     let Some(spec) = &pod.spec else { return Next::default() };
-    let said = pod.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(is_final);
-    if said || memory.failure.is_some() {
+    if in_last_phase(pod) || memory.failure.is_some() {
         // Whoever said so: nothing starts again.
         return sandbox.map_or_else(Next::default, |sandbox| over(pod, sandbox, memory, now));
     }
@@ -225,20 +224,13 @@ fn over(pod: &Pod, sandbox: &Sandbox, memory: &Memory, now: Timestamp) -> Next {
 /// Whether the API has the pod's last phase, and of no container that it runs: after a
 /// restart of the agent it would say what nobody else knows any more.
 pub(crate) fn is_told(pod: &Pod) -> bool {
-    let Some(status) = &pod.status else { return false };
-    let mut all = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
-    let runs = |status: &ContainerStatus| status.state.as_ref().is_some_and(|state| state.running.is_some());
-    status.phase.as_deref().is_some_and(is_final) && !all.any(runs)
+    in_last_phase(pod) && !statuses(pod).any(says_running)
 }
 
 /// The number of a container's first run in a sandbox: one that was made anew goes on
 /// where the last one ended, so that restarts are not forgotten with it.
 fn first_attempt(pod: &Pod, memory: &Memory, container: &str) -> u32 {
-    let status = pod.status.iter();
-    let mut all = status.flat_map(|status| {
-        status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten())
-    });
-    let known = all.find(|status| status.name == container && status.container_id.is_some());
+    let known = statuses(pod).find(|status| status.name == container && status.container_id.is_some());
     let told = known.map(|status| u32::try_from(status.restart_count).unwrap_or_default());
     told.max(memory.newest.get(container).copied()).map_or(0, |last| last.saturating_add(1))
 }

@@ -200,8 +200,7 @@ impl Worker {
     /// Says the status, and tells of containers that wait for their next try.
     fn report(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
         let Some(bound) = bound else { return };
-        let phase = bound.pod.status.as_ref().and_then(|status| status.phase.as_deref());
-        if sandbox.is_none_or(|sandbox| !sandbox.alive) && phase.is_some_and(status::is_final) {
+        if sandbox.is_none_or(|sandbox| !sandbox.alive) && status::in_last_phase(&bound.pod) {
             // Nothing is left that could say more.
             return;
         }

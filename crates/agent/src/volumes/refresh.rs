@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::{atomic, contents, path, service_account, usage, volumes, write};
-use crate::pod::status::is_final;
+use crate::pod::status::in_last_phase;
 use crate::pod::worker::{self, Bound, Wanted};
 use crate::probe::Verdict;
 use crate::run::Agent;
@@ -26,8 +26,7 @@ pub(crate) async fn keep(
     loop {
         let bound = worker::bound(&wanted.borrow_and_update().clone());
         let Ok(Some(bound)) = bound else { return };
-        let phase = bound.pod.status.as_ref().and_then(|status| status.phase.as_deref());
-        if phase.is_some_and(is_final) {
+        if in_last_phase(&bound.pod) {
             return;
         }
         refresh(&agent, &bound).await;

@@ -1,6 +1,6 @@
 //! File operations below a folder that cannot leave it: whatever a symbolic link inside says, it is resolved as if the
 //! folder were the root (`openat2` with `RESOLVE_IN_ROOT`).
-#![allow(unsafe_code, reason = "openat2, lsetxattr and fchown by descriptor have no safe wrapper here")]
+#![allow(unsafe_code, reason = "openat2 and lsetxattr have no safe wrapper here")]
 
 use std::ffi::{CString, OsStr};
 use std::fs::File;
@@ -8,6 +8,9 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::stat::{Mode, mkdirat};
 
 /// How many dangling links are followed one after another.
 const LINK_DEPTH: usize = 8;
@@ -47,19 +50,15 @@ impl RootedDir {
             opened => return opened,
         }
         let (parent, name) = self.parent(&clean)?;
-        // SAFETY: the descriptor and the string live through the call.
-        let made = unsafe { libc::mkdirat(parent.as_raw_fd(), name.as_ptr(), 0o755) };
-        if made == 0 {
-            return self.openat2(&clean, libc::O_PATH | libc::O_DIRECTORY);
-        }
-        match io::Error::last_os_error() {
+        match mkdirat(Some(parent.as_raw_fd()), name.as_c_str(), Mode::from_bits_truncate(0o755)) {
+            Ok(()) => self.openat2(&clean, libc::O_PATH | libc::O_DIRECTORY),
             // A link to a folder that this tree does not have yet: make that one.
-            error if error.kind() == io::ErrorKind::AlreadyExists && links > 0 => {
+            Err(Errno::EEXIST) if links > 0 => {
                 let target = nix::fcntl::readlinkat(Some(parent.as_raw_fd()), name.as_c_str())?;
                 let base = clean.parent().unwrap_or(Path::new(""));
                 self.dir_through(&base.join(target), links - 1)
             }
-            error => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 

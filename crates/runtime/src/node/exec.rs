@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::NodeRuntime;
 use super::client::{Channel, Receiver, Sender};
-use super::sandboxes::live_identity;
 use crate::shim::frame::{Frame, Kind};
 use crate::shim::protocol::{Request, Response};
 use crate::{ExecEvent, ExecHandle, ExecInput, ExecOptions, RuntimeError, TerminalSize};
@@ -47,13 +46,9 @@ impl NodeRuntime {
         stdin: bool,
     ) -> Result<ExecHandle, RuntimeError> {
         let request = Request::Attach { id: id.to_owned(), stdin };
-        // A shim speaks as it did when its pod was started.
-        let version = live_identity(&self.run_dir(uid)).map_or(0, |shim| shim.version);
-        if version < request.since() {
-            let message = "it is of an older version, which nobody can attach to: delete the pod, so that a new one \
-                           takes its place, or use `logs -f`";
-            return Err(RuntimeError::Shim { pod_uid: uid.to_owned(), message: message.to_owned() });
-        }
+        let lack =
+            "nobody can attach to: delete the pod, so that a new one takes its place, or use `logs -f`";
+        self.check_version(uid, &request, lack)?;
         self.open_streams(uid, &request).await.map_err(|error| error.about(id))
     }
 

@@ -81,8 +81,12 @@ impl NodeRuntime {
             layers: image.layers,
             process: image.config.config.unwrap_or_default(),
         };
-        let started =
-            self.ask(uid, Request::Start(Box::new(request))).await.map_err(|error| error.about(&id));
+        let request = Request::Start(Box::new(request));
+        let lack = "knows no subPath: delete the pod, so that a new one takes its place";
+        let started = match self.check_version(uid, &request, lack) {
+            Ok(()) => self.ask(uid, request).await.map_err(|error| error.about(&id)),
+            too_old => too_old,
+        };
         // One that is there already keeps its lease and its files.
         if !matches!(started, Ok(()) | Err(RuntimeError::Exists { .. })) {
             // The start's own error is the one to tell; the sandbox's removal takes what is left.

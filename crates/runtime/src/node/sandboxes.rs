@@ -184,6 +184,18 @@ impl NodeRuntime {
     pub(super) fn require(&self, uid: &str) -> Result<Sandbox, RuntimeError> {
         self.sandbox(uid).ok_or_else(|| RuntimeError::NoSandbox { pod_uid: uid.to_owned() })
     }
+
+    /// Fails where the pod's shim is older than a request, since it speaks as it did when its pod was started; `lack`
+    /// says what such a version cannot do, and what the user can.
+    pub(super) fn check_version(&self, uid: &str, request: &Request, lack: &str) -> Result<(), RuntimeError> {
+        let shim = live_identity(&self.run_dir(uid));
+        // One that is gone is for the connection to tell.
+        if shim.is_none_or(|shim| shim.version >= request.since()) {
+            return Ok(());
+        }
+        let message = format!("it is of an older version, which {lack}");
+        Err(RuntimeError::Shim { pod_uid: uid.to_owned(), message })
+    }
 }
 
 /// The shim of a folder, if the process that wrote it is still that process.

@@ -11,9 +11,9 @@ use super::{FORGIVEN_AFTER, LOOK_FOR_IT_EVERY, after, backoff, parse_run};
 /// What the worker remembers between two looks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
-    /// When the first SIGTERM of the pod's end was sent.
+    /// When the first run was asked for the pod's end.
     pub(crate) terminating_since: Option<Timestamp>,
-    /// Runs that were sent one for the pod's end.
+    /// Runs that were asked for it; one that was condemned before had its SIGTERM then.
     pub(crate) asked: BTreeSet<String>,
     /// Runs that a liveness or startup probe condemned, by their id.
     pub(crate) condemned: BTreeMap<String, Condemned>,
@@ -34,7 +34,7 @@ pub(crate) struct Memory {
     pub(crate) failure: Option<Failure>,
 }
 
-/// Runs that ended too early, one after another.
+/// Runs that ended too early, one after another; a long one before them is the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ShortRuns {
     /// The last run that was counted.
@@ -56,8 +56,12 @@ impl Memory {
                 continue;
             }
             let ran = finished_at.duration_since(state.started_at).unsigned_abs();
-            let forgiven = ran >= FORGIVEN_AFTER || self.replaced.contains(&state.id);
-            let in_a_row = if forgiven { 0 } else { known.map_or(0, |known| known.in_a_row) + 1 };
+            let in_a_row = match known {
+                // Another container follows: its first end is the first.
+                _ if self.replaced.contains(&state.id) => 0,
+                Some(known) if ran < FORGIVEN_AFTER => known.in_a_row + 1,
+                _ => 1,
+            };
             self.short_runs.insert(container.to_owned(), ShortRuns { attempt, in_a_row });
         }
     }

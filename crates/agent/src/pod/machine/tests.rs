@@ -85,8 +85,11 @@ fn pauses_begin_anew_after_a_long_run() {
     // Each begins at 100: the fourth runs for ten minutes.
     let ends = [110, 110, 110, 700, 110, 110, 110];
     let pauses: Vec<u32> = (0..).zip(ends).map(|(attempt, end)| after(attempt, end)).collect();
-    assert_eq!(pauses, [0, 1, 2, 0, 0, 1, 2]);
+    assert_eq!(pauses, [0, 1, 2, 0, 1, 2, 3], "the long run is followed at once, as a first one is");
     assert_eq!(memory.pauses("other"), 0);
+    memory.replaced.insert(run_id("web", 7));
+    memory.count_ends(Some(&sandbox(&[(7, exited(143, 110)), (8, exited(1, 110))])));
+    assert_eq!(memory.pauses("web"), 0, "of its new image it was the first run");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use xebec_api::time::rfc3339;
 use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
-use super::{Facts, container_id};
+use super::{Facts, container_id, in_last_phase, statuses};
 use crate::pod::machine::{self, FailedStart, backoff, is_past, is_running, is_sidecar, newest, parse_run};
 
 /// What is said of a run that nobody saw the end of.
@@ -93,10 +93,8 @@ fn value(facts: &Facts<'_>, container: &Container, init: bool) -> Value {
 
 /// What the API has of a container that ran in an earlier sandbox.
 fn earlier<'a>(facts: &Facts<'a>, name: &str) -> Option<&'a ContainerStatus> {
-    let status = facts.pod.status.as_ref()?;
-    let init = status.init_container_statuses.iter().flatten();
-    let mut all = init.chain(status.container_statuses.iter().flatten());
-    all.find(|status| status.name == name && (status.container_id.is_some() || status.last_state.is_some()))
+    let has_run = |status: &ContainerStatus| status.container_id.is_some() || status.last_state.is_some();
+    statuses(facts.pod).find(|status| status.name == name && has_run(status))
 }
 
 type Run<'a> = Option<(u32, &'a ContainerState)>;
@@ -192,8 +190,13 @@ fn is_repeated(facts: &Facts<'_>, container: &Container, code: i32, init: bool) 
         "Always" if init => "OnFailure",
         policy => container.restart_policy.as_deref().unwrap_or(policy),
     };
-    let goes_on = facts.pod.metadata.deletion_timestamp.is_none() && facts.memory.failure.is_none();
-    machine::is_repeated(policy, code) && goes_on
+    machine::is_repeated(policy, code) && goes_on(facts)
+}
+
+/// Whether anything in the pod starts again.
+fn goes_on(facts: &Facts<'_>) -> bool {
+    let is_leaving = facts.pod.metadata.deletion_timestamp.is_some();
+    !is_leaving && facts.memory.failure.is_none() && !in_last_phase(facts.pod)
 }
 
 fn failed_state(facts: &Facts<'_>, container: &Container, failed: &FailedStart, init: bool) -> Value {
@@ -233,7 +236,7 @@ fn run_state(facts: &Facts<'_>, container: &Container, state: &ContainerState, i
     let ContainerPhase::Exited { code, .. } = state.phase else {
         return json!({"running": {"startedAt": rfc3339(state.started_at)}});
     };
-    if facts.memory.replaced.contains(&state.id) && facts.pod.metadata.deletion_timestamp.is_none() {
+    if facts.memory.replaced.contains(&state.id) && goes_on(facts) {
         return json!({"waiting": {"reason": "ContainerCreating"}});
     }
     let pauses = facts.memory.pauses(&container.name);

@@ -7,7 +7,7 @@ mod merge;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use serde_json::{Value, json};
 use xebec_api::object::Object;
 use xebec_runtime::Sandbox;
@@ -65,6 +65,24 @@ pub(crate) fn of(facts: &Facts<'_>) -> Value {
 /// Whether a phase is a pod's last.
 pub(crate) fn is_final(phase: &str) -> bool {
     matches!(phase, "Succeeded" | "Failed")
+}
+
+/// Whether the API has the pod's last phase: nothing in it starts again.
+pub(crate) fn in_last_phase(pod: &Pod) -> bool {
+    pod.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(is_final)
+}
+
+/// What the API has of the pod's containers, the init ones first.
+pub(crate) fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
+    pod.status.iter().flat_map(|status| {
+        let init = status.init_container_statuses.iter().flatten();
+        init.chain(status.container_statuses.iter().flatten())
+    })
+}
+
+/// Whether the API has a container as one that runs.
+pub(crate) fn says_running(status: &ContainerStatus) -> bool {
+    status.state.as_ref().is_some_and(|state| state.running.is_some())
 }
 
 /// A run as the API names it.

@@ -30,6 +30,39 @@ async fn a_pod_over_its_deadline_fails() {
     world.stop().await;
 }
 
+/// The agent that failed it knows why; one after it knows of its phase alone.
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_fails_while_its_image_is_changed_says_how_its_container_ended() {
+    for is_restarted in [false, true] {
+        let mut world = World::start().await;
+        world.runtime.add_image("deaf", Behaviour::IgnoreSignals);
+        world.runtime.add_image("two", Behaviour::Run);
+        let change = |world: &World, image: &str| {
+            let containers = json!([{"name": "web", "image": image}]);
+            world.change("a", |pod| pod.set(&["spec", "containers"], containers));
+        };
+        let mut spec = one("deaf", "Always");
+        spec["activeDeadlineSeconds"] = 60.into();
+        world.bind("a", spec);
+        world.until_running("a").await;
+        world.pass(50).await;
+        change(&world, "two");
+        world.until("failed", |world| world.status("a")["phase"] == "Failed").await;
+        if is_restarted {
+            world.restart().await;
+            change(&world, "three");
+        }
+        world.until("ended", |world| world.container("a")["state"]["terminated"]["exitCode"] == 137).await;
+        world.pass(60).await;
+        let container = world.container("a");
+        assert_eq!((&container["image"], &container["restartCount"]), (&json!("deaf"), &json!(0)));
+        let changes = world.events().into_iter().filter(|event| event.contains("definition changed"));
+        let wanted = "1 Normal Killing Container web definition changed, will be restarted";
+        assert_eq!(changes.collect::<Vec<_>>(), [wanted], "restarted: {is_restarted}");
+        world.stop().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_volume_over_its_limit_evicts_its_pod() {
     let world = World::start().await;

@@ -61,6 +61,61 @@ async fn liveness_restarts_after_its_own_grace() {
     world.stop().await;
 }
 
+/// What a run was sent, and its hooks, in their order.
+fn ends(world: &World) -> Vec<String> {
+    let calls = world.runtime.take_calls().into_iter();
+    calls.filter(|call| call.starts_with("signal_container") || call.ends_with("drain")).collect()
+}
+
+/// Its condemnation says nothing of its pod, which has a grace of its own.
+#[tokio::test(start_paused = true)]
+async fn a_condemned_run_is_asked_once_and_forced_when_its_pod_is_deleted() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::IgnoreSignals);
+    let probe = json!({"exec": {"command": ["alive"]}, "periodSeconds": 1, "failureThreshold": 1});
+    let hook = json!({"preStop": {"exec": {"command": ["drain"]}}});
+    world.bind("a", probed(json!({"livenessProbe": probe, "lifecycle": hook})));
+    world.until_running("a").await;
+    world.runtime.on_exec("alive", 1, "dead");
+    world.until_event("1 Normal Killing Container web failed liveness probe, will be restarted").await;
+    world.pass(1).await;
+    world.change("a", |pod| {
+        pod.set(&["metadata", "deletionTimestamp"], "2026-01-01T00:00:30Z");
+        pod.set(&["metadata", "deletionGracePeriodSeconds"], 30);
+    });
+    world.pass(25).await;
+    assert!(world.pod("a").is_some(), "it has thirty seconds");
+    world.until("gone", |world| world.pod("a").is_none()).await;
+    let wanted =
+        ["exec uid-1 web.0: drain", "signal_container uid-1 web.0 15", "signal_container uid-1 web.0 9"];
+    assert_eq!(ends(&world), wanted);
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_replaced_is_not_condemned_again() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::IgnoreSignals);
+    world.runtime.add_image("two", Behaviour::Run);
+    let probe = json!({"exec": {"command": ["alive"]}, "periodSeconds": 1, "failureThreshold": 1});
+    world.bind("a", probed(json!({"livenessProbe": probe})));
+    world.until_running("a").await;
+    world.change("a", |pod| {
+        let mut containers = pod.get(&["spec", "containers"]).cloned().expect("containers");
+        containers[0]["image"] = "two".into();
+        pod.set(&["spec", "containers"], containers);
+    });
+    world.until_event("1 Normal Killing Container web definition changed, will be restarted").await;
+    world.runtime.on_exec("alive", 1, "dead");
+    world.until_event("1 Warning Unhealthy Liveness probe failed: dead").await;
+    world.runtime.on_exec("alive", 0, "");
+    world.until("the new one", |world| world.container("a")["image"] == "two").await;
+    assert_eq!(ends(&world), ["signal_container uid-1 web.0 15", "signal_container uid-1 web.0 9"]);
+    let events = world.events();
+    assert!(!events.iter().any(|event| event.contains("failed liveness probe")), "{events:?}");
+    world.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn startup_holds_the_others_back() {
     let world = World::start().await;
@@ -114,6 +169,26 @@ async fn an_agent_that_is_restarted_goes_on_with_what_was_told() {
     assert_eq!(world.container("a")["started"], true);
     world.runtime.on_exec("check", 0, "");
     world.until("ready", |world| world.condition("a", "Ready") == "True").await;
+    world.stop().await;
+}
+
+/// An agent that was killed after it had told that a container has started, and before it
+/// told that this makes it ready.
+#[tokio::test(start_paused = true)]
+async fn what_has_started_is_ready_where_no_probe_says_otherwise() {
+    let mut world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    world.bind("a", probed(json!({"startupProbe": {"exec": {"command": ["up"]}, "periodSeconds": 1}})));
+    world.until("ready", |world| world.condition("a", "Ready") == "True").await;
+    let half_told = |world: &World| {
+        world.change("a", |pod| {
+            let mut statuses = pod.get(&["status", "containerStatuses"]).cloned().expect("statuses");
+            statuses[0]["ready"] = false.into();
+            pod.set(&["status", "containerStatuses"], statuses);
+        });
+    };
+    world.restart_after(half_told).await;
+    world.until("ready again", |world| world.container("a")["ready"] == true).await;
     world.stop().await;
 }
 

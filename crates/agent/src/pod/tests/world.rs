@@ -62,10 +62,16 @@ impl World {
     /// Ends the agent and runs another, which knows nothing but what lies in its folder, in
     /// the runtime and in the API.
     pub(super) async fn restart(&mut self) {
+        self.restart_after(|_| ()).await;
+    }
+
+    /// The same, with something that happens between the two.
+    pub(super) async fn restart_after(&mut self, meanwhile: impl FnOnce(&Self)) {
         self.agent.stop.cancel();
         while let Some(ended) = self.tasks.join_next().await {
             ended.expect("no task panics");
         }
+        meanwhile(self);
         let (config, clock) = (self.agent.config.clone(), self.agent.clock.clone());
         (self.agent, self.tasks) = run(config, client_of(&[&self.fake]), self.runtime.clone(), clock);
     }

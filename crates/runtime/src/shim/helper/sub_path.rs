@@ -1,14 +1,17 @@
 //! Finds a part of a volume by descriptors, and makes it where it is not there. Every step is resolved by the kernel
 //! below the volume's folder, so that no link that a container makes, at whatever moment, leads out of it.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Component, Path, PathBuf};
 
-use crate::image::{c_string, openat2};
+use nix::errno::Errno;
+use nix::sys::stat::{Mode, mkdirat};
+
+use crate::image::openat2;
 
 /// Links inside of the volume are followed; out of it leads none, nor those of /proc that are no paths.
 const RESOLVE: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS;
@@ -65,37 +68,21 @@ pub(super) fn open(volume: &Path, path: &Path) -> Result<OwnedFd, Refusal> {
 
 /// Makes a folder like the volume's own.
 fn make(root: &OwnedFd, parent: &OwnedFd, name: &OsStr, at: &Path) -> io::Result<OwnedFd> {
-    let name = c_string(name)?;
-    if let Err(error) = mkdirat(parent, &name) {
+    match mkdirat(Some(parent.as_raw_fd()), name, Mode::S_IRWXU) {
+        Ok(()) => {}
         // Another container's start was quicker, or a link leads to nothing.
-        let quicker = error.kind() == io::ErrorKind::AlreadyExists;
-        return if quicker { openat2(root, at, libc::O_PATH, RESOLVE) } else { Err(error) };
+        Err(Errno::EEXIST) => return openat2(root, at, libc::O_PATH, RESOLVE),
+        Err(error) => return Err(error.into()),
     }
-    let made = openat(parent, &name)?;
+    // The folder itself, not what a link in its place leads to.
+    let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+    let made = File::from(openat2(parent, Path::new(name), flags, RESOLVE)?);
     let like = fs::metadata(format!("/proc/self/fd/{}", root.as_raw_fd()))?;
     if like.mode() & SET_GROUP_ID != 0 {
         fchown(&made, None, Some(like.gid()))?;
     }
     made.set_permissions(fs::Permissions::from_mode(like.mode() & 0o7777))?;
     Ok(made.into())
-}
-
-fn mkdirat(parent: &OwnedFd, name: &CStr) -> io::Result<()> {
-    // SAFETY: the descriptor and the string live through the call.
-    let made = unsafe { libc::mkdirat(parent.as_raw_fd(), name.as_ptr(), 0o700) };
-    if made == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// The folder itself, not what a link in its place leads to.
-fn openat(parent: &OwnedFd, name: &CStr) -> io::Result<File> {
-    let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
-    // SAFETY: the descriptor and the string live through the call.
-    let fd = unsafe { libc::openat(parent.as_raw_fd(), name.as_ptr(), flags) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has just made this descriptor for us.
-    Ok(unsafe { File::from_raw_fd(fd) })
 }
 
 #[cfg(test)]

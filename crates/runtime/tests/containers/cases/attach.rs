@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use xebec_runtime::{ExecEvent, ExecHandle, ExecInput, Runtime, TerminalSize};
+use xebec_runtime::{ExecEvent, ExecHandle, ExecInput, Mount, MountSource, Runtime, TerminalSize};
 
 use crate::world::{World, eventually};
 
@@ -90,6 +90,14 @@ pub(super) async fn older_shims() {
     fs::write(&identity, text).expect("writes");
     let error = world.node.attach("u1", "a-0", false).await.expect_err("too old").to_string();
     assert!(error.contains("older version") && error.contains("logs -f"), "{error}");
+    let mut part = world.container("b-0", "exec sleep 1000");
+    let (volume, written) = (world.dir.clone(), "logs".to_owned());
+    let source = MountSource::Below { volume, path: "logs".into(), written };
+    part.mounts.push(Mount { source, target: "/v".into(), read_only: false, propagate: false });
+    let error = world.node.start_container("u1", part).await.expect_err("too old").to_string();
+    assert!(error.contains("older version") && error.contains("delete the pod"), "{error}");
+    let whole = world.container("b-0", "exec sleep 1000");
+    world.node.start_container("u1", whole).await.expect("what it knows it starts, under the same name");
     assert_eq!(world.exec("u1", "a-0", "echo still").await, (0, "still\n".into()));
     world.node.remove_sandbox("u1").await.expect("removes");
 }

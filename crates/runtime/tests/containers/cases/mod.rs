@@ -27,7 +27,7 @@ pub(crate) fn all() -> Vec<(&'static str, Case)> {
         ("attach", || Box::pin(attach::attach())),
         ("attach_to_a_terminal", || Box::pin(attach::attach_to_a_terminal())),
         ("stdin_ends_with_the_first_where_it_is_opened_once", || Box::pin(attach::stdin_once())),
-        ("older_shims_are_not_attached_to", || Box::pin(attach::older_shims())),
+        ("older_shims_say_what_they_cannot_do", || Box::pin(attach::older_shims())),
         ("connect", || Box::pin(network::connect())),
         ("containers_share_an_address", || Box::pin(network::containers_share_an_address())),
         ("identity_and_rights", || Box::pin(containers::identity_and_rights())),
