@@ -19,6 +19,8 @@ const MOST_NAMED: usize = 10;
 pub(super) fn pack(from: &Path, name: &Path, to: impl Write) -> Result<()> {
     let mut archive = Builder::new(BufWriter::with_capacity(CHUNK_BYTES, to));
     archive.follow_symlinks(false);
+    // busybox's `tar` knows no entries with holes.
+    archive.sparse(false);
     let read = || format!("cannot copy {}", from.display());
     if fs::metadata(from).with_context(read)?.is_dir() {
         archive.append_dir_all(name, from).with_context(read)?;
@@ -121,7 +123,7 @@ fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
     use tar::Header;
 
     fn packed(from: &Path, name: &str) -> Vec<u8> {
@@ -163,6 +165,19 @@ mod tests {
         assert_eq!(fs::read_to_string(to.join("deep/run")).expect("there"), "text");
         let mode = fs::metadata(to.join("deep/run")).expect("there").permissions().mode();
         assert_eq!((mode & 0o777, to.join("link").exists()), (0o750, false));
+    }
+
+    #[test]
+    fn a_file_with_holes_is_packed_as_any_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("holes");
+        fs::File::create(&path).and_then(|file| file.write_all_at(b"end", 1 << 20)).expect("written");
+        let (bytes, mut text) = (packed(&path, "holes"), Vec::new());
+        let mut archive = Archive::new(&bytes[..]);
+        let mut entry = archive.entries().expect("entries").next().expect("one").expect("whole");
+        assert_eq!(entry.header().entry_type(), EntryType::Regular);
+        entry.read_to_end(&mut text).expect("whole");
+        assert!(text.len() == (1 << 20) + 3 && text.ends_with(b"\0end"), "{} bytes", text.len());
     }
 
     #[test]
