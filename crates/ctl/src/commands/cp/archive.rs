@@ -134,7 +134,12 @@ fn write(
             let first = entry.link_name()?.and_then(|name| names(&name));
             let first = first.and_then(|name| Some(to.join(name.strip_prefix(root).ok()?)));
             match first.filter(|first| first.is_file()) {
-                Some(first) => fs::copy(first, place).map(drop)?,
+                Some(first) if first == place => {}
+                // What is there may be a link, through which a copy would write.
+                Some(first) => match fs::remove_file(place) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                    _ => fs::copy(first, place).map(drop)?,
+                },
                 None => left_out.add(format!("link: {}", path.display())),
             }
             Ok(())
@@ -239,6 +244,20 @@ mod tests {
         let to = folder.path().join("d");
         unpack(&linked[..], Path::new("d"), &to).expect("unpacked");
         assert_eq!(fs::read_to_string(to.join("b")).expect("there"), "text");
+    }
+
+    #[test]
+    fn another_name_of_a_file_is_written_through_no_link() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let (to, beside) = (scratch.path().join("d"), scratch.path().join("beside"));
+        fs::create_dir(&to).expect("made");
+        fs::write(&beside, "ours").expect("written");
+        symlink(&beside, to.join("b")).expect("made");
+        let (folder, file, link) = (EntryType::Directory, EntryType::Regular, EntryType::Link);
+        let entries = [("d", folder, ""), ("d/a", file, "text"), ("d/b", link, "d/a"), ("d/a", link, "d/a")];
+        unpack(&sent(&entries)[..], Path::new("d"), &to).expect("unpacked");
+        let read = |path: &Path| fs::read_to_string(path).expect("there");
+        assert_eq!([read(&beside), read(&to.join("a")), read(&to.join("b"))], ["ours", "text", "text"]);
     }
 
     #[test]
