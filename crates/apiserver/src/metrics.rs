@@ -70,25 +70,27 @@ impl ApiServer {
         let mut nodes: Vec<&str> = running.clone().filter_map(node_name).collect();
         nodes.sort_unstable();
         nodes.dedup();
-        let answers = join_all(nodes.into_iter().map(|node| usage_of(agents, node, false))).await;
+        let answers = join_all(nodes.iter().map(|node| usage_of(agents, node, false))).await;
         let mut errors = Vec::new();
-        let mut used: BTreeMap<(String, String), Vec<pod_metrics_response::Container>> = BTreeMap::new();
-        for answer in answers {
+        // By their node too: one of that name that ran elsewhere before is not the pod.
+        let mut used: BTreeMap<(&str, String, String), Vec<pod_metrics_response::Container>> =
+            BTreeMap::new();
+        for (&node, answer) in nodes.iter().zip(answers) {
             match answer {
                 Ok(answer) => {
                     for it in answer.containers {
                         let container =
                             pod_metrics_response::Container { name: it.container, usage: it.usage };
-                        used.entry((it.namespace, it.pod)).or_default().push(container);
+                        used.entry((node, it.namespace, it.pod)).or_default().push(container);
                     }
                 }
                 Err(why) => errors.push(why),
             }
         }
         let measured = running.filter_map(|pod| {
-            let key = (pod.namespace().to_owned(), pod.name().to_owned());
+            let key = (node_name(pod)?, pod.namespace().to_owned(), pod.name().to_owned());
             let containers = used.remove(&key)?;
-            Some(pod_metrics_response::Pod { namespace: key.0, name: key.1, containers })
+            Some(pod_metrics_response::Pod { namespace: key.1, name: key.2, containers })
         });
         Ok((measured.collect(), errors))
     }
@@ -131,13 +133,13 @@ mod tests {
     use super::*;
     use crate::testing::Fixture;
 
-    /// `n1` answers, every other node does not.
+    /// `n1` answers, and `n3` with pods that are not its own; every other node does not.
     struct Agents;
 
     #[tonic::async_trait]
     impl NodeUsage for Agents {
         async fn usage(&self, node: &str, node_only: bool) -> Result<UsageResponse, String> {
-            if node != "n1" {
+            if !matches!(node, "n1" | "n3") {
                 return Err(format!("node {node} is away"));
             }
             let usage = Some(Usage { cpu_nanocores: 7, memory_working_set_bytes: 9 });
@@ -165,7 +167,7 @@ mod tests {
         for name in ["n1", "n2"] {
             make(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})).await;
         }
-        for (name, node) in [("web", "n1"), ("db", "n2")] {
+        for (name, node) in [("web", "n1"), ("db", "n2"), ("other", "n3")] {
             make(
                 json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"},
                 "spec": {"nodeName": node, "containers": [{"name": "a", "image": "x"}]}}),
