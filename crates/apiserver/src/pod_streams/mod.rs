@@ -123,7 +123,8 @@ impl ApiServer {
         Ok(outputs(opened(ctx, node.attach(requests)).await?))
     }
 
-    /// The way to a pod's ports, for as many connections as are wanted.
+    /// The way to a pod's ports, for as many connections as are wanted. Of whichever pod has the name, where no uid
+    /// is given.
     ///
     /// # Errors
     /// As [`ApiServer::pod_exec`].
@@ -133,8 +134,10 @@ impl ApiServer {
         verb: &str,
         namespace: &str,
         name: &str,
+        pod_uid: &str,
     ) -> Result<Ports, ApiError> {
         let pod = self.streaming_pod(ctx, verb, namespace, name, "portforward").await?;
+        pod::uid(&pod, pod_uid)?;
         if xebec_api::pod::phase(&pod) != "Running" {
             let phase = xebec_api::pod::phase(&pod);
             let why = format!("unable to forward port because pod is not running. Current status={phase}");

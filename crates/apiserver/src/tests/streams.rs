@@ -199,17 +199,24 @@ async fn a_stream_reaches_the_pods_node_and_comes_back() {
 #[tokio::test]
 async fn ports_are_connected_to_one_at_a_time() {
     let (api, agent) = cluster().await;
-    let ports = api.0.pod_ports(&admin(), "create", "default", "web").await.expect("a running pod");
+    let pod_ports = async |name: &str, uid: &str| {
+        let ctx = admin();
+        api.0.pod_ports(&ctx, "create", "default", name, uid).await
+    };
+    let ports = pod_ports("web", "").await.expect("a running pod");
     let connect = async |port| match ports.connect(port, stream::empty().boxed()).await {
         Ok(mut answers) => format!("{:?}", answers.next().await),
         Err(error) => error.message,
     };
     assert_eq!(connect(80).await, "Some(Ok(Connected(true)))");
     let uid = api.0.get(&admin(), &target("pods", "web")).await.expect("a pod").uid().to_owned();
-    assert_eq!(agent.take_uids(), [uid]);
+    assert_eq!(agent.take_uids(), [uid.clone()]);
+    assert!(pod_ports("web", &uid).await.is_ok());
+    let another = pod_ports("web", "another").await.err().expect("refused");
+    assert_eq!(another.reason, Reason::Conflict, "{}", another.message);
     assert_eq!(connect(81).await, "connection refused");
     assert_eq!(connect(65536).await, "port: 65536 must be 1 to 65535");
-    let not_running = api.0.pod_ports(&admin(), "create", "default", "new").await.err().expect("refused");
+    let not_running = pod_ports("new", "").await.err().expect("refused");
     let why = "unable to forward port because pod is not running. Current status=Pending";
     assert_eq!(not_running.message, why);
 }
