@@ -20,10 +20,10 @@ use crate::resource::Resource;
 /// What [`inspect`] found in an object that decodes.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// One error per field that the type does not have:
+    /// One error per field that the type does not have, of the first hundred:
     /// `spec.replcas: unknown field (did you mean "replicas"?)`.
     pub unknown: Vec<FieldError>,
-    /// JSON pointers of those fields.
+    /// JSON pointers of those fields, of all of them.
     unknown_pointers: Vec<String>,
     /// JSON pointers of all quantities.
     quantities: Vec<String>,
@@ -172,6 +172,18 @@ mod tests {
         let left = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"},
             "spec": {"containers": [{"name": "a"}]}});
         assert_eq!(pod.into_value(), left);
+    }
+
+    #[test]
+    fn of_very_many_unknown_fields_some_are_told_of_and_all_are_dropped() {
+        let fields = (0..1000).map(|number| format!("name{number}")).chain(["metadata".repeat(100_000)]);
+        let more: Map<String, Value> = fields.map(|field| (field, json!(1))).collect();
+        let mut value = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
+        value.as_object_mut().expect("a map").extend(more);
+        let mut map = Object::from_json(value.to_string().as_bytes()).expect("an object");
+        let row = table::by_kind("v1", "ConfigMap").expect("a row");
+        assert_eq!(decode_known(row, &mut map).expect("nothing else is wrong").len(), 100);
+        assert_eq!(map.as_map().len(), 3);
     }
 
     #[test]

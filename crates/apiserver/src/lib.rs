@@ -1,7 +1,7 @@
 //! The apiserver: one pipeline for every request, whatever face it came through.
 //!
 //! ```text
-//!  grpc/ and rest/     ─► authentication ─► flow control ─► authorisation ─► verb
+//!  grpc/ and rest/     ─► authentication ─► authorisation ─► flow control ─► verb
 //!                                                                            │
 //!    ┌───────────────────────────────────────────────────────────────────────┘
 //!    ▼   writes                                                    reads: State

@@ -1,12 +1,14 @@
 //! What nodes and pods use now, asked of the nodes' agents: for `xebec.v1.Metrics`, and for
-//! `metrics.k8s.io` once that is served. Nothing is kept: each question is one to every node
-//! that it concerns, all at once, and a node that does not answer spoils no other's answer.
+//! `metrics.k8s.io` once that is served. A question goes to every node that it concerns, all
+//! at once, and a node that does not answer spoils no other's answer. However many ask, a node
+//! measures once at a time: who asks meanwhile, or a moment later, is told the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use xebec_api::error::ApiError;
 use xebec_api::object::Object;
 use xebec_api::pod::{is_terminal, node_name};
@@ -18,6 +20,8 @@ use crate::{ApiServer, ListOptions, RequestContext, Target};
 
 /// How long one node may take; its measuring takes a second of it.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// For how long what was measured is told again.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// The way to what an agent measures.
 #[tonic::async_trait]
@@ -27,6 +31,46 @@ pub trait NodeUsage: Send + Sync {
     /// # Errors
     /// Why it does not answer.
     async fn usage(&self, node: &str, node_only: bool) -> Result<UsageResponse, String>;
+}
+
+type Answer = Result<Arc<UsageResponse>, String>;
+/// What a node answered last, and when. Locked while it is asked.
+type Last = Option<(Instant, Answer)>;
+
+/// What nodes answered, by their name and whether they alone were asked about.
+#[derive(Default)]
+pub(crate) struct Measurements(Mutex<Slots>);
+
+type Slots = HashMap<(String, bool), Arc<tokio::sync::Mutex<Last>>>;
+
+impl Measurements {
+    async fn of_all(&self, agents: &dyn NodeUsage, nodes: &[&str], node_only: bool) -> Vec<Answer> {
+        // What somebody waits for stays.
+        self.slots().retain(|_, slot| Arc::get_mut(slot).is_none_or(|last| fresh(last.get_mut()).is_some()));
+        join_all(nodes.iter().map(|node| self.of(agents, node, node_only))).await
+    }
+
+    async fn of(&self, agents: &dyn NodeUsage, node: &str, node_only: bool) -> Answer {
+        let slot = self.slots().entry((node.to_owned(), node_only)).or_default().clone();
+        let mut last = slot.lock().await;
+        if let Some(answer) = fresh(&last) {
+            return answer.clone();
+        }
+        let answer = match timeout(PATIENCE, agents.usage(node, node_only)).await {
+            Ok(answer) => answer.map(Arc::new),
+            Err(_) => Err(format!("node {node}: no answer within {PATIENCE:?}")),
+        };
+        *last = Some((Instant::now(), answer.clone()));
+        answer
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn fresh(last: &Last) -> Option<&Answer> {
+    last.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, answer)| answer)
 }
 
 impl ApiServer {
@@ -41,15 +85,16 @@ impl ApiServer {
         name: &str,
     ) -> Result<Vec<node_metrics_response::Node>, ApiError> {
         let nodes = self.measured(ctx, "nodes", "", name, "").await?;
-        let asked = nodes.iter().map(|node| async {
-            let answer = usage_of(agents, node.name(), true).await;
+        let names: Vec<&str> = nodes.iter().map(Object::name).collect();
+        let answers = self.measurements().of_all(agents, &names, true).await;
+        let told = names.into_iter().zip(answers).map(|(name, answer)| {
             let (usage, error) = match answer {
                 Ok(answer) => (answer.node, String::new()),
                 Err(why) => (None, why),
             };
-            node_metrics_response::Node { name: node.name().to_owned(), usage, error }
+            node_metrics_response::Node { name: name.to_owned(), usage, error }
         });
-        Ok(join_all(asked).await)
+        Ok(told.collect())
     }
 
     /// What the containers of running pods use, sorted by namespace and name, and which nodes
@@ -70,25 +115,26 @@ impl ApiServer {
         let mut nodes: Vec<&str> = running.clone().filter_map(node_name).collect();
         nodes.sort_unstable();
         nodes.dedup();
-        let answers = join_all(nodes.into_iter().map(|node| usage_of(agents, node, false))).await;
+        let answers = self.measurements().of_all(agents, &nodes, false).await;
         let mut errors = Vec::new();
-        let mut used: BTreeMap<(String, String), Vec<pod_metrics_response::Container>> = BTreeMap::new();
-        for answer in answers {
+        // By their node too: one of that name that ran elsewhere before is not the pod.
+        let mut used: BTreeMap<(&str, &str, &str), Vec<pod_metrics_response::Container>> = BTreeMap::new();
+        for (&node, answer) in nodes.iter().zip(&answers) {
             match answer {
                 Ok(answer) => {
-                    for it in answer.containers {
-                        let container =
-                            pod_metrics_response::Container { name: it.container, usage: it.usage };
-                        used.entry((it.namespace, it.pod)).or_default().push(container);
+                    for it in &answer.containers {
+                        let (name, usage) = (it.container.clone(), it.usage);
+                        let of_pod = used.entry((node, it.namespace.as_str(), it.pod.as_str())).or_default();
+                        of_pod.push(pod_metrics_response::Container { name, usage });
                     }
                 }
-                Err(why) => errors.push(why),
+                Err(why) => errors.push(why.clone()),
             }
         }
         let measured = running.filter_map(|pod| {
-            let key = (pod.namespace().to_owned(), pod.name().to_owned());
-            let containers = used.remove(&key)?;
-            Some(pod_metrics_response::Pod { namespace: key.0, name: key.1, containers })
+            let containers = used.remove(&(node_name(pod)?, pod.namespace(), pod.name()))?;
+            let (namespace, name) = (pod.namespace().to_owned(), pod.name().to_owned());
+            Some(pod_metrics_response::Pod { namespace, name, containers })
         });
         Ok((measured.collect(), errors))
     }
@@ -117,13 +163,10 @@ impl ApiServer {
     }
 }
 
-async fn usage_of(agents: &dyn NodeUsage, node: &str, node_only: bool) -> Result<UsageResponse, String> {
-    let answer = timeout(PATIENCE, agents.usage(node, node_only)).await;
-    answer.unwrap_or_else(|_| Err(format!("node {node}: no answer within {PATIENCE:?}")))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use serde_json::json;
     use xebec_rpc::node::v1::usage_response;
     use xebec_rpc::v1::Usage;
@@ -131,13 +174,13 @@ mod tests {
     use super::*;
     use crate::testing::Fixture;
 
-    /// `n1` answers, every other node does not.
+    /// `n1` answers, and `n3` with pods that are not its own; every other node does not.
     struct Agents;
 
     #[tonic::async_trait]
     impl NodeUsage for Agents {
         async fn usage(&self, node: &str, node_only: bool) -> Result<UsageResponse, String> {
-            if node != "n1" {
+            if !matches!(node, "n1" | "n3") {
                 return Err(format!("node {node} is away"));
             }
             let usage = Some(Usage { cpu_nanocores: 7, memory_working_set_bytes: 9 });
@@ -165,7 +208,7 @@ mod tests {
         for name in ["n1", "n2"] {
             make(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})).await;
         }
-        for (name, node) in [("web", "n1"), ("db", "n2")] {
+        for (name, node) in [("web", "n1"), ("db", "n2"), ("other", "n3")] {
             make(
                 json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"},
                 "spec": {"nodeName": node, "containers": [{"name": "a", "image": "x"}]}}),
@@ -185,5 +228,34 @@ mod tests {
         let missing =
             server.pod_metrics(&admin, &Agents, "default", "none", "").await.expect_err("not there");
         assert_eq!(missing.to_string(), "pods \"none\" not found");
+    }
+
+    /// Measures for a second, as agents do, and counts how often.
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    #[tonic::async_trait]
+    impl NodeUsage for Counting {
+        async fn usage(&self, _node: &str, _node_only: bool) -> Result<UsageResponse, String> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok(UsageResponse::default())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn however_many_ask_a_node_measures_once_at_a_time() {
+        let (agents, measurements) = (Counting::default(), Measurements::default());
+        let ask = async |node: &str| measurements.of_all(&agents, &[node], true).await;
+        let measured = || agents.0.swap(0, Ordering::Relaxed);
+        timeout(Duration::from_millis(10), ask("n1")).await.expect_err("who asked is gone");
+        assert_eq!(measured(), 1);
+        let answers = join_all((0..100).map(|_| ask("n1"))).await;
+        assert!(answers.iter().flatten().all(Result::is_ok));
+        ask("n1").await;
+        assert_eq!(measured(), 1);
+        tokio::time::advance(FRESH).await;
+        ask("n2").await;
+        assert_eq!((measured(), measurements.slots().len()), (1, 1), "what is old is forgotten");
     }
 }

@@ -8,6 +8,7 @@ use xebec_state::State;
 
 use crate::authorizer::Authorizer;
 use crate::history::History;
+use crate::metrics::Measurements;
 use crate::pipeline::FlowControl;
 use crate::pod_streams::NodeDialer;
 use crate::service_account::TokenKeys;
@@ -20,6 +21,7 @@ pub struct ApiServer {
     authorizer: Authorizer,
     flow: FlowControl,
     history: History,
+    measurements: Measurements,
     token_keys: ArcSwapOption<TokenKeys>,
     dialer: OnceLock<Arc<dyn NodeDialer>>,
 }
@@ -31,9 +33,10 @@ impl ApiServer {
     pub fn new(store: Arc<dyn Store>, mut settings: Settings) -> Self {
         let flow = FlowControl::new(settings.max_in_flight);
         let (authorizer, history) = (Authorizer::default(), History::default());
+        let measurements = Measurements::default();
         let token_keys = ArcSwapOption::new(settings.token_keys.take().map(Arc::new));
         let dialer = OnceLock::new();
-        Self { store, settings, authorizer, flow, history, token_keys, dialer }
+        Self { store, settings, authorizer, flow, history, measurements, token_keys, dialer }
     }
 
     /// Gives the keys that sign and verify ServiceAccount tokens.
@@ -71,6 +74,10 @@ impl ApiServer {
 
     pub(crate) fn history(&self) -> &History {
         &self.history
+    }
+
+    pub(crate) fn measurements(&self) -> &Measurements {
+        &self.measurements
     }
 
     pub(crate) fn dialer_slot(&self) -> &OnceLock<Arc<dyn NodeDialer>> {

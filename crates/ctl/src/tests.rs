@@ -2,6 +2,7 @@
 
 mod real;
 mod shown;
+mod streams;
 mod verbs;
 
 use std::io::Write;
@@ -48,7 +49,10 @@ async fn xctl(fake: &Fake, words: &str) -> String {
 }
 
 async fn typed(client: Client, words: &str) -> String {
-    let sink = Sink::default();
+    typed_to(&Sink::default(), client, words).await
+}
+
+async fn typed_to(sink: &Sink, client: Client, words: &str) -> String {
     let mut out = Out::to(Box::new(sink.clone()), Box::new(sink.clone()));
     let cli =
         Cli::try_parse_from(std::iter::once("xctl").chain(words.split_whitespace())).expect("a command");

@@ -12,6 +12,11 @@ use super::{Findings, Place, Step};
 use crate::error::FieldError;
 use crate::quantity::Quantity;
 
+/// Unknown fields that are told of, as Kubernetes has it: a body has room for very many.
+const MOST_UNKNOWN: usize = 100;
+/// No field of any kind has a longer name, so that nothing longer is one mistyped.
+const LONGEST_FIELD: usize = 64;
+
 /// Decodes `value` as `T`, dropping the result.
 pub(super) fn walk<T: de::DeserializeOwned>(value: &Value) -> Result<Findings, FieldError> {
     let findings = RefCell::new(Findings::default());
@@ -80,13 +85,16 @@ impl<'a> Walker<'a, '_> {
     fn note_unknown(&self, map: &Map<String, Value>, fields: &'static [&'static str]) {
         for key in map.keys().filter(|key| !fields.contains(&key.as_str())) {
             let place = self.place.below(Step::Field(key));
+            let mut findings = self.findings.borrow_mut();
+            findings.unknown_pointers.push(place.pointer());
+            if findings.unknown.len() == MOST_UNKNOWN {
+                continue;
+            }
             let message = match closest(key, fields) {
                 Some(guess) => format!("unknown field (did you mean {guess:?}?)"),
                 None => "unknown field".to_owned(),
             };
-            let mut findings = self.findings.borrow_mut();
             findings.unknown.push(FieldError::invalid(place.path(), message));
-            findings.unknown_pointers.push(place.pointer());
         }
     }
 
@@ -215,6 +223,9 @@ fn descend<'a, S: DeserializeSeed<'a>>(
 
 /// The field that was probably meant, if one is near enough.
 fn closest(key: &str, fields: &'static [&'static str]) -> Option<&'static str> {
+    if key.len() > LONGEST_FIELD {
+        return None;
+    }
     let lower = key.to_lowercase();
     let distance = |field: &str| strsim::damerau_levenshtein(&lower, &field.to_lowercase());
     let best = fields.iter().copied().min_by_key(|field| distance(field))?;

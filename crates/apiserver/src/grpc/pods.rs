@@ -112,7 +112,8 @@ impl v1::pods_server::Pods for PodsService {
         };
         let input = rest(requests, |request| request.message);
         let answers = async {
-            let ports = self.server.pod_ports(&ctx, VERB, &start.namespace, &start.pod).await?;
+            let port_forward_request::Start { namespace, pod, pod_uid, .. } = &start;
+            let ports = self.server.pod_ports(&ctx, VERB, namespace, pod, pod_uid).await?;
             ports.connect(start.port, input).await
         };
         let answers = answers.await.map_err(|error| to_status(&error))?.map(|answer| match answer {

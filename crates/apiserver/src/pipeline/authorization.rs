@@ -1,4 +1,4 @@
-//! Stage 3: may this user do this. Decided from the applied state, which may be behind:
+//! Stage 2: may this user do this. Decided from the applied state, which may be behind:
 //! so a refusal is decided a second time behind a barrier.
 
 use xebec_api::error::{ApiError, Reason};

@@ -1,8 +1,11 @@
-//! Stage 2: a bound on what is in work at once, apart for reads and writes, so that
-//! neither starves the other. The cluster's own components pass: refusing them would
-//! stop the cluster from healing the overload.
+//! Stage 3: a bound on what is in work at once, apart for reads and writes, so that
+//! neither starves the other; and before it one on the bodies that are on their way, of
+//! which each user has a share, so that who sends slowly keeps nobody else waiting. The
+//! cluster's own components pass: refusing them would stop the cluster from healing the
+//! overload.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -13,37 +16,74 @@ use crate::{MASTERS_GROUP, NODES_GROUP, RequestContext, Verb};
 /// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Two bounds.
+/// A user's bodies are a quarter of those that may be on their way, at most.
+const SHARES: usize = 4;
+
+/// The bounds.
 pub(crate) struct FlowControl {
     reads: Arc<Semaphore>,
     writes: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+    /// Places among the bodies that one user may hold.
+    share: usize,
+    /// Those places, of each user who holds or wants one.
+    shares: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl FlowControl {
     pub(crate) fn new(max_in_flight: usize) -> Self {
-        let bound = || Arc::new(Semaphore::new(max_in_flight.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { reads: bound(), writes: bound() }
+        let places = max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
+        let bound = || Arc::new(Semaphore::new(places));
+        let share = places.div_ceil(SHARES);
+        Self { reads: bound(), writes: bound(), bodies: bound(), share, shares: Mutex::default() }
     }
 
-    /// A place, or `TooManyRequests` when none came free in time. A watch gives its
+    /// A place in work, or `TooManyRequests` when none came free in time. A watch gives its
     /// place back once it is open.
     pub(crate) async fn enter(
         &self,
         ctx: &RequestContext,
         verb: Verb,
     ) -> Result<Option<OwnedSemaphorePermit>, ApiError> {
-        if ctx.user.is_in(MASTERS_GROUP) || ctx.user.is_in(NODES_GROUP) {
+        if passes(ctx) {
             return Ok(None);
         }
         let bound = if verb.is_read() { &self.reads } else { &self.writes };
-        match tokio::time::timeout(PATIENCE, bound.clone().acquire_owned()).await {
-            Ok(permit) => Ok(permit.ok()),
-            Err(_) => {
-                let message = "too many requests are in work on this master: try again, or another master";
-                Err(ApiError::new(Reason::TooManyRequests, message))
-            }
-        }
+        in_time(async { bound.clone().acquire_owned().await.ok() }).await
     }
+
+    /// A place for the body of a write, from before it is waited for until the write is in
+    /// work, or `TooManyRequests` when none came free in time.
+    pub(crate) async fn receive(
+        &self,
+        ctx: &RequestContext,
+        verb: Verb,
+    ) -> Result<Option<[OwnedSemaphorePermit; 2]>, ApiError> {
+        if passes(ctx) || verb.is_read() {
+            return Ok(None);
+        }
+        let own = self.share_of(&ctx.user.name);
+        let all = self.bodies.clone();
+        // The user's own first: who waits for it keeps nobody else waiting.
+        in_time(async { Some([own.acquire_owned().await.ok()?, all.acquire_owned().await.ok()?]) }).await
+    }
+
+    fn share_of(&self, user: &str) -> Arc<Semaphore> {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        shares.retain(|_, share| Arc::strong_count(share) > 1);
+        shares.entry(user.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(self.share))).clone()
+    }
+}
+
+fn passes(ctx: &RequestContext) -> bool {
+    ctx.user.is_in(MASTERS_GROUP) || ctx.user.is_in(NODES_GROUP)
+}
+
+async fn in_time<T>(place: impl Future<Output = Option<T>>) -> Result<Option<T>, ApiError> {
+    tokio::time::timeout(PATIENCE, place).await.map_err(|_| {
+        let message = "too many requests are in work on this master: try again, or another master";
+        ApiError::new(Reason::TooManyRequests, message)
+    })
 }
 
 #[cfg(test)]
@@ -51,10 +91,14 @@ mod tests {
     use super::*;
     use crate::User;
 
+    fn named(name: &str) -> RequestContext {
+        RequestContext::new(User { name: name.into(), ..User::default() }, "a".into())
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_bound_holds_for_users_and_not_for_the_system() {
         let flow = FlowControl::new(1);
-        let user = RequestContext::new(User { name: "jane".into(), ..User::default() }, "a".into());
+        let user = named("jane");
         let held = flow.enter(&user, Verb::Get).await.expect("the first place");
         let refused = flow.enter(&user, Verb::List).await.expect_err("no second place");
         assert_eq!(refused.reason, Reason::TooManyRequests);
@@ -62,5 +106,24 @@ mod tests {
         assert!(flow.enter(&RequestContext::internal("test"), Verb::Get).await.is_ok());
         drop(held);
         assert!(flow.enter(&user, Verb::Get).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_user_has_a_share_of_the_bodies_on_their_way() {
+        let flow = FlowControl::new(8);
+        let mut held = Vec::new();
+        for name in ["a", "a", "b", "b", "c", "c", "d"] {
+            held.push(flow.receive(&named(name), Verb::Create).await.expect("a place of its share"));
+        }
+        let refused = flow.receive(&named("a"), Verb::Create).await.expect_err("a quarter is its share");
+        assert_eq!(refused.reason, Reason::TooManyRequests);
+        held.push(flow.receive(&named("e"), Verb::Create).await.expect("the last place"));
+        flow.receive(&named("d"), Verb::Create).await.expect_err("all places are held");
+        assert!(flow.receive(&RequestContext::internal("test"), Verb::Create).await.is_ok());
+        assert!(flow.receive(&named("a"), Verb::Get).await.is_ok(), "what is read comes without a body");
+        assert!(flow.enter(&named("a"), Verb::Create).await.is_ok(), "nothing is in work");
+        held.clear();
+        assert!(flow.receive(&named("a"), Verb::Create).await.is_ok());
+        assert_eq!(flow.shares.lock().expect("not poisoned").len(), 1, "who sends nothing is forgotten");
     }
 }

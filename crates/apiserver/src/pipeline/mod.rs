@@ -13,6 +13,7 @@ mod propose;
 mod quota;
 mod validation;
 
+use std::future::ready;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -62,7 +63,7 @@ pub(crate) fn admit(work: &Work<'_>, new: &mut Object, old: Option<&Object>) -> 
 }
 
 impl ApiServer {
-    /// Takes a request through flow control and authorisation to its verb, within its
+    /// Takes a request through authorisation and flow control to its verb, within its
     /// timeout, and records how it ended.
     pub(crate) async fn run<T>(
         &self,
@@ -72,13 +73,33 @@ impl ApiServer {
         selectors: Selectors<'_>,
         work: impl Future<Output = Result<T, ApiError>>,
     ) -> Result<T, ApiError> {
+        self.run_on(ctx, verb, target, selectors, ready(Ok(())), |()| work).await
+    }
+
+    /// As [`ApiServer::run`], for work on a body: that is waited for and decoded only for who
+    /// may send it, and holds no place of what is in work until it is there.
+    pub(crate) async fn run_on<B, T, W>(
+        &self,
+        ctx: &RequestContext,
+        verb: Verb,
+        target: &Target,
+        selectors: Selectors<'_>,
+        body: impl Future<Output = Result<B, ApiError>>,
+        work: impl FnOnce(B) -> W,
+    ) -> Result<T, ApiError>
+    where
+        W: Future<Output = Result<T, ApiError>>,
+    {
         let request = async {
             if table::is_review(target.row) && verb != Verb::Create {
                 return Err(only_asked(target, verb));
             }
-            let _permit = self.flow().enter(ctx, verb).await?;
             self.authorize_request(ctx, verb, target, selectors).await?;
-            work.await
+            let on_its_way = self.flow().receive(ctx, verb).await?;
+            let body = body.await?;
+            let _in_work = self.flow().enter(ctx, verb).await?;
+            drop(on_its_way);
+            work(body).await
         };
         let outcome = match tokio::time::timeout(ctx.timeout, request).await {
             Ok(outcome) => outcome,

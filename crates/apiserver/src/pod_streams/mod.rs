@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use jiff::Timestamp;
 use tonic::transport::Channel;
 use tonic::{Response, Status, Streaming};
 use xebec_api::error::{ApiError, Reason};
@@ -59,10 +60,15 @@ impl ApiServer {
         let container = pod::container(&pod, &request.container)?;
         request.container.clone_from(&container);
         request.pod_uid = pod::uid(&pod, &request.pod_uid)?;
+        if !request.since_time.is_empty() && request.since_time.parse::<Timestamp>().is_err() {
+            let why = format!("sinceTime: {:?} is no time in RFC 3339", request.since_time);
+            return Err(ApiError::new(Reason::BadRequest, why));
+        }
         let mut node = self.node_of(&pod).await?;
         let previous = request.previous;
         let pieces = match opened(ctx, node.logs(request)).await {
-            Err(error) if !previous => {
+            // What is left for an agent to refuse is a log that is not there.
+            Err(error) if !previous && error.reason == Reason::BadRequest => {
                 return Err(pod::check_started(&pod, &container).err().unwrap_or(error));
             }
             pieces => pieces?,
@@ -123,7 +129,8 @@ impl ApiServer {
         Ok(outputs(opened(ctx, node.attach(requests)).await?))
     }
 
-    /// The way to a pod's ports, for as many connections as are wanted.
+    /// The way to a pod's ports, for as many connections as are wanted. Of whichever pod has the name, where no uid
+    /// is given.
     ///
     /// # Errors
     /// As [`ApiServer::pod_exec`].
@@ -133,8 +140,10 @@ impl ApiServer {
         verb: &str,
         namespace: &str,
         name: &str,
+        pod_uid: &str,
     ) -> Result<Ports, ApiError> {
         let pod = self.streaming_pod(ctx, verb, namespace, name, "portforward").await?;
+        pod::uid(&pod, pod_uid)?;
         if xebec_api::pod::phase(&pod) != "Running" {
             let phase = xebec_api::pod::phase(&pod);
             let why = format!("unable to forward port because pod is not running. Current status={phase}");

@@ -23,7 +23,7 @@ type Answers<T> = BoxStream<'static, Result<T, Status>>;
 
 /// An agent that notes what it is asked, and says back what it is told.
 #[derive(Clone, Default)]
-pub(super) struct Agent(Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>);
+pub(super) struct Agent(Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>, Arc<Mutex<Option<Reason>>>);
 
 impl Agent {
     fn note(&self, what: String) {
@@ -57,6 +57,9 @@ impl Node for Agent {
         let request = request.into_inner();
         self.note(format!("logs of {}/{} {}", request.namespace, request.pod, request.container));
         self.heard_uid(request.pod_uid);
+        if let Some(reason) = *self.2.lock().expect("not poisoned") {
+            return Err(to_status(&ApiError::new(reason, "no log")));
+        }
         let line = Ok(v1::LogsResponse { data: "a line\n".into() });
         let broken = Err(to_status(&ApiError::new(Reason::InternalError, "the disk is gone")));
         Ok(Response::new(stream::iter([line, broken]).boxed()))
@@ -199,17 +202,24 @@ async fn a_stream_reaches_the_pods_node_and_comes_back() {
 #[tokio::test]
 async fn ports_are_connected_to_one_at_a_time() {
     let (api, agent) = cluster().await;
-    let ports = api.0.pod_ports(&admin(), "create", "default", "web").await.expect("a running pod");
+    let pod_ports = async |name: &str, uid: &str| {
+        let ctx = admin();
+        api.0.pod_ports(&ctx, "create", "default", name, uid).await
+    };
+    let ports = pod_ports("web", "").await.expect("a running pod");
     let connect = async |port| match ports.connect(port, stream::empty().boxed()).await {
         Ok(mut answers) => format!("{:?}", answers.next().await),
         Err(error) => error.message,
     };
     assert_eq!(connect(80).await, "Some(Ok(Connected(true)))");
     let uid = api.0.get(&admin(), &target("pods", "web")).await.expect("a pod").uid().to_owned();
-    assert_eq!(agent.take_uids(), [uid]);
+    assert_eq!(agent.take_uids(), std::slice::from_ref(&uid));
+    assert!(pod_ports("web", &uid).await.is_ok());
+    let another = pod_ports("web", "another").await.err().expect("refused");
+    assert_eq!(another.reason, Reason::Conflict, "{}", another.message);
     assert_eq!(connect(81).await, "connection refused");
     assert_eq!(connect(65536).await, "port: 65536 must be 1 to 65535");
-    let not_running = api.0.pod_ports(&admin(), "create", "default", "new").await.err().expect("refused");
+    let not_running = pod_ports("new", "").await.err().expect("refused");
     let why = "unable to forward port because pod is not running. Current status=Pending";
     assert_eq!(not_running.message, why);
 }
@@ -251,4 +261,32 @@ async fn a_server_without_a_way_to_nodes_says_so() {
     api.create("pods", pod).await;
     let why = refused(&api, &admin(), "create", exec("web", "")).await;
     assert_eq!(why, "this server has no way to the nodes");
+}
+
+#[tokio::test]
+async fn what_a_container_waits_for_explains_that_its_log_is_not_there_and_nothing_else() {
+    let (api, agent) = cluster().await;
+    let waiting = json!({"name": "a", "image": "b", "imageID": "", "ready": false, "restartCount": 0,
+        "state": {"waiting": {"reason": "ContainerCreating"}}});
+    let status = json!({"status": {"containerStatuses": [waiting]}});
+    api.patch(&target("pods", "web").subresource("status"), status).await;
+    let told = async |reason: Reason, since_time: &str, previous: bool| {
+        *agent.2.lock().expect("not poisoned") = Some(reason);
+        let (namespace, pod, container) = ("default".into(), "web".into(), "a".into());
+        let since_time = since_time.to_owned();
+        let request =
+            v1::LogsRequest { namespace, pod, container, previous, since_time, ..v1::LogsRequest::default() };
+        let refused = api.0.pod_logs(&admin(), request).await.err().expect("refused");
+        (refused.reason, refused.message)
+    };
+    let waits = "container \"a\" in pod \"web\" is waiting to start: ContainerCreating".to_owned();
+    assert_eq!(told(Reason::BadRequest, "", false).await, (Reason::BadRequest, waits.clone()));
+    assert_eq!(told(Reason::BadRequest, "2026-11-24T10:00:00Z", false).await, (Reason::BadRequest, waits));
+    for (reason, previous) in
+        [(Reason::BadRequest, true), (Reason::Timeout, false), (Reason::ServiceUnavailable, false)]
+    {
+        assert_eq!(told(reason, "", previous).await, (reason, "no log".to_owned()));
+    }
+    let no_time = "sinceTime: \"yesterday\" is no time in RFC 3339".to_owned();
+    assert_eq!(told(Reason::BadRequest, "yesterday", false).await, (Reason::BadRequest, no_time));
 }

@@ -34,34 +34,34 @@ impl ApiServer {
         target: &Target,
         body: impl Future<Output = Result<Object, ApiError>>,
     ) -> Result<Object, ApiError> {
-        // RBAC's resourceNames do not see the names in bodies, as in Kubernetes.
-        let asked = target;
-        let mut target = asked.clone();
-        let work = async {
+        let body = async {
             target.check_scope(true)?;
-            let object = body.await?;
+            body.await
+        };
+        let work = move |object: Object| async move {
             match target.subresource.as_str() {
-                "" if table::is_review(target.row) => self.review(ctx, &target, object).await,
-                "" => self.create_object(ctx, &mut target, object).await,
-                "binding" => self.create_binding(ctx, &target, &object).await,
-                "eviction" => self.create_eviction(ctx, &target, &object).await,
-                "token" => self.create_token(ctx, &target, &object).await,
-                _ => Err(method_not_allowed(&target, "create")),
+                "" if table::is_review(target.row) => self.review(ctx, target, object).await,
+                "" => self.create_object(ctx, target.clone(), object).await,
+                "binding" => self.create_binding(ctx, target, &object).await,
+                "eviction" => self.create_eviction(ctx, target, &object).await,
+                "token" => self.create_token(ctx, target, &object).await,
+                _ => Err(method_not_allowed(target, "create")),
             }
         };
-        self.run(ctx, Verb::Create, asked, Selectors::default(), work).await
+        // RBAC's resourceNames do not see the names in bodies, as in Kubernetes.
+        self.run_on(ctx, Verb::Create, target, Selectors::default(), body, work).await
     }
 
     async fn create_object(
         &self,
         ctx: &RequestContext,
-        target: &mut Target,
+        mut target: Target,
         mut object: Object,
     ) -> Result<Object, ApiError> {
-        decode::run(ctx, &mut object, target, decode::Sent::Whole)?;
+        decode::run(ctx, &mut object, &target, decode::Sent::Whole)?;
         object.name().clone_into(&mut target.name);
         self.commit(ctx, |state| {
-            let work = Work::new(self, ctx, target, state);
+            let work = Work::new(self, ctx, &target, state);
             decide(&work, object.clone())
         })
         .await

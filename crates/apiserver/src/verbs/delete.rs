@@ -43,12 +43,11 @@ impl ApiServer {
         target: &Target,
         asked: impl Future<Output = Result<(DeleteOptions, bool), ApiError>>,
     ) -> Result<Object, ApiError> {
-        let work = async {
-            let (options, dry_run) = asked.await?;
+        let work = move |(options, dry_run): (DeleteOptions, bool)| async move {
             let ctx = RequestContext { dry_run, ..ctx.clone() };
             self.delete_object(&ctx, target, &options).await
         };
-        self.run(ctx, Verb::Delete, target, Selectors::default(), work).await
+        self.run_on(ctx, Verb::Delete, target, Selectors::default(), asked, work).await
     }
 
     /// As [`ApiServer::delete`], for who was already let through (an eviction).

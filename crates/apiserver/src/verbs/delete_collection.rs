@@ -28,13 +28,15 @@ impl ApiServer {
         asked: impl Future<Output = Result<(DeleteOptions, bool), ApiError>>,
     ) -> Result<Page, ApiError> {
         let selectors = Selectors { field: &which.field_selector };
-        let work = async {
+        let asked = async {
             target.check_scope(true)?;
             if !target.subresource.is_empty() || !target.name.is_empty() {
                 return Err(method_not_allowed(target, "deletecollection"));
             }
             let matcher = Matcher::parse(target, &which.label_selector, &which.field_selector)?;
-            let (options, dry_run) = asked.await?;
+            Ok((matcher, asked.await?))
+        };
+        let work = move |(matcher, (options, dry_run)): (Matcher, (DeleteOptions, bool))| async move {
             let ctx = &RequestContext { dry_run, ..ctx.clone() };
             self.barrier().await?;
             let page = list::page(&self.state(), target, &matcher, None, which.limit)?;
@@ -46,7 +48,7 @@ impl ApiServer {
             }
             Ok(Page { items, ..page })
         };
-        self.run(ctx, Verb::DeleteCollection, target, selectors, work).await
+        self.run_on(ctx, Verb::DeleteCollection, target, selectors, asked, work).await
     }
 
     async fn delete_member(

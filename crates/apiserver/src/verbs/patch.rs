@@ -37,10 +37,12 @@ impl ApiServer {
         target: &Target,
         body: impl Future<Output = Result<P, ApiError>>,
     ) -> Result<Object, ApiError> {
-        let work = async {
+        let body = async {
             target.check_scope(true)?;
             target.check_name()?;
-            let patch = body.await?;
+            body.await
+        };
+        let work = move |patch: P| async move {
             self.commit(ctx, |state| {
                 let work = Work::new(self, ctx, target, state);
                 let old = read(state, target)?;
@@ -51,7 +53,7 @@ impl ApiServer {
             })
             .await
         };
-        self.run(ctx, Verb::Patch, target, Selectors::default(), work).await
+        self.run_on(ctx, Verb::Patch, target, Selectors::default(), body, work).await
     }
 }
 

@@ -34,10 +34,12 @@ impl ApiServer {
         target: &Target,
         body: impl Future<Output = Result<Object, ApiError>>,
     ) -> Result<Object, ApiError> {
-        let work = async {
+        let body = async {
             target.check_scope(true)?;
             target.check_name()?;
-            let mut object = body.await?;
+            body.await
+        };
+        let work = move |mut object: Object| async move {
             check_body(ctx, &mut object, target, Sent::Whole)?;
             self.commit(ctx, |state| {
                 let work = Work::new(self, ctx, target, state);
@@ -46,7 +48,7 @@ impl ApiServer {
             })
             .await
         };
-        self.run(ctx, Verb::Update, target, Selectors::default(), work).await
+        self.run_on(ctx, Verb::Update, target, Selectors::default(), body, work).await
     }
 }
 

@@ -24,23 +24,23 @@ pub(crate) async fn run(session: &Session, args: &ProcessArgs, out: &mut Out) ->
         out.note(format!("Unable to use a TTY - container {container} did not allocate one"))?;
     }
     let given = Given::asked(args.stdin && has("stdin"), args.tty && has("tty"), out)?;
-    attach(session, pod.name(), &container, given, out).await.map(drop)
+    attach(session, &pod, &container, given, out).await.map(drop)
 }
 
 /// Follows a container's streams: its exit code, where it ended meanwhile.
 pub(crate) async fn attach(
     session: &Session,
-    pod: &str,
+    pod: &Object,
     container: &str,
     given: Given,
     out: &mut Out,
 ) -> Result<Option<i32>> {
     let start = attach_request::Start {
         namespace: session.namespace.clone(),
-        pod: pod.to_owned(),
+        pod: pod.name().to_owned(),
         container: container.to_owned(),
         stdin: given.stdin,
-        ..attach_request::Start::default()
+        pod_uid: pod.uid().to_owned(),
     };
     let first = AttachRequest { message: Some(attach_request::Message::Start(start)) };
     let (sender, requests) = process::requests(first);

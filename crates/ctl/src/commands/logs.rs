@@ -77,7 +77,8 @@ pub(crate) async fn run(session: &Session, args: &LogsArgs, out: &mut Out) -> Re
     }
     let mut streams = Vec::new();
     for (pod, container) in all {
-        streams.push(open(session, args, &pod, &container).await.with_context(|| format!("logs of {pod}"))?);
+        let stream = open(session, args, pod, &container).await;
+        streams.push(stream.with_context(|| format!("logs of {}", pod.name()))?);
     }
     let mut chunks = if args.follow {
         stream::select_all(streams).boxed()
@@ -99,20 +100,19 @@ async fn pods(session: &Session, args: &LogsArgs) -> Result<Vec<Object>> {
 }
 
 /// Pod and container, for each that is meant.
-fn sources(args: &LogsArgs, pod: &Object, out: &mut Out) -> Result<Vec<(String, String)>> {
-    let named = |container: String| (pod.name().to_owned(), container);
+fn sources<'a>(args: &LogsArgs, pod: &'a Object, out: &mut Out) -> Result<Vec<(&'a Object, String)>> {
     if args.all_containers {
         let containers = pod.get(&["spec", "containers"]).and_then(Value::as_array);
         let names = containers.into_iter().flatten().filter_map(|container| container["name"].as_str());
-        return Ok(names.map(|name| named(name.to_owned())).collect());
+        return Ok(names.map(|name| (pod, name.to_owned())).collect());
     }
-    Ok(vec![named(pod_of::container(pod, &args.container, out)?)])
+    Ok(vec![(pod, pod_of::container(pod, &args.container, out)?)])
 }
 
 async fn open(
     session: &Session,
     args: &LogsArgs,
-    pod: &str,
+    pod: &Object,
     container: &str,
 ) -> Result<BoxStream<'static, Chunk>, ApiError> {
     let many = args.selector.is_some();
@@ -120,7 +120,7 @@ async fn open(
     let seconds = args.since.map(|since| u32::try_from(since.as_secs().max(1)).unwrap_or(u32::MAX));
     let request = LogsRequest {
         namespace: session.namespace.clone(),
-        pod: pod.to_owned(),
+        pod: pod.name().to_owned(),
         container: container.to_owned(),
         follow: args.follow,
         previous: args.previous,
@@ -129,14 +129,14 @@ async fn open(
         timestamps: args.timestamps,
         limit_bytes: args.limit_bytes,
         since_time: args.since_time.clone().unwrap_or_default(),
-        ..LogsRequest::default()
+        pod_uid: pod.uid().to_owned(),
     };
     let answer = session.client.ask(true, |channel| {
         let request = request.clone();
         async move { Ok(PodsClient::new(channel).logs(request).await?.into_inner()) }
     });
     let answer = answer.await?;
-    let prefix = if args.prefix { format!("[pod/{pod}/{container}] ") } else { String::new() };
+    let prefix = if args.prefix { format!("[pod/{}/{container}] ", pod.name()) } else { String::new() };
     Ok(answer
         .map(move |chunk| {
             let chunk = chunk.map_err(|status| from_status(&status))?;

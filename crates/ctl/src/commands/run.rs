@@ -105,7 +105,7 @@ async fn follow(session: &Session, name: &str, given: Given, out: &mut Out) -> R
     loop {
         let pod = session.client.get(pods, &session.namespace, name).await?;
         match phase(&pod) {
-            "Running" => return attach(session, name, name, given, out).await,
+            "Running" => return attach(session, &pod, name, given, out).await,
             // It was faster than we are.
             "Succeeded" | "Failed" => {
                 out.note(format!("pod {name} has ended already: `xctl logs {name}` shows what it said"))?;

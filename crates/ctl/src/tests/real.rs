@@ -10,8 +10,10 @@ use tonic::transport::{CertificateDer, Server as TonicServer};
 use xebec_apiserver::grpc::{PeerCertificates, ResourcesService};
 use xebec_apiserver::testing::Fixture;
 use xebec_client::{Client, Credentials, Identity, Trust};
+use xebec_rpc::v1::pods_server::PodsServer;
 use xebec_rpc::v1::resources_server::ResourcesServer;
 
+use super::streams::Agent;
 use super::typed;
 
 const GUESTBOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/guestbook");
@@ -26,6 +28,11 @@ fn admin() -> CertificateDer<'static> {
 
 /// A client of an API that takes everybody for the administrator.
 pub(super) async fn cluster() -> Client {
+    cluster_with(None).await
+}
+
+/// The same with somebody who serves the streams of pods.
+pub(super) async fn cluster_with(agent: Option<Agent>) -> Client {
     let fixture = Fixture::new().await;
     let chain: PeerCertificates = Arc::new(vec![admin()]);
     let service = ResourcesServer::with_interceptor(
@@ -37,9 +44,9 @@ pub(super) async fn cluster() -> Client {
     );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let server = format!("http://{}", listener.local_addr().expect("bound")).parse().expect("a server");
-    tokio::spawn(
-        TonicServer::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)),
-    );
+    let services =
+        TonicServer::builder().add_service(service).add_optional_service(agent.map(PodsServer::new));
+    tokio::spawn(services.serve_with_incoming(TcpListenerStream::new(listener)));
     let nobody = Credentials { trust: Trust::Nobody, identity: Identity::Anonymous };
     Client::new(vec![server], &nobody).expect("usable")
 }

@@ -1,7 +1,7 @@
 //! JSON or YAML as a value, and the fields that it names twice, of which the last one counts, as for every client and
 //! server in Go.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -10,8 +10,8 @@ use xebec_api::check::{Place, Step};
 
 use super::budget::Budget;
 
-/// Fields that are named; what is more says nothing new.
-const MOST_NAMED: usize = 32;
+/// Fields that stand there again and are looked at; what is more says nothing new.
+const MOST_NOTED: usize = 32;
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -30,23 +30,30 @@ impl Fields {
         deserializer: D,
         budget: &Budget,
     ) -> Result<Self, D::Error> {
-        let duplicates = RefCell::default();
-        let root = Reader { place: Place::ROOT, duplicates: &duplicates, budget };
+        let twice = Twice::default();
+        let root = Reader { place: Place::ROOT, twice: &twice, budget };
         let value = root.deserialize(deserializer)?;
-        Ok(Self { value, duplicates: duplicates.into_inner() })
+        Ok(Self { value, duplicates: twice.named.into_inner() })
     }
+}
+
+/// What stands there twice, each path once.
+#[derive(Default)]
+struct Twice {
+    noted: Cell<usize>,
+    named: RefCell<Vec<String>>,
 }
 
 /// Reads the value at a place.
 struct Reader<'a> {
     place: Place<'a>,
-    duplicates: &'a RefCell<Vec<String>>,
+    twice: &'a Twice,
     budget: &'a Budget,
 }
 
 impl Reader<'_> {
     fn below<'b>(&'b self, step: Step<'b>) -> Reader<'b> {
-        Reader { place: self.place.below(step), duplicates: self.duplicates, budget: self.budget }
+        Reader { place: self.place.below(step), twice: self.twice, budget: self.budget }
     }
 
     /// A number, a switch or nothing.
@@ -55,12 +62,15 @@ impl Reader<'_> {
         Ok(value.into())
     }
 
+    /// A body may say one field twice many thousand times: a path is made for the first few of them only.
     fn note_twice(&self, field: &str) {
-        let mut duplicates = self.duplicates.borrow_mut();
-        if duplicates.len() < MOST_NAMED {
+        let noted = self.twice.noted.get();
+        if noted < MOST_NOTED {
+            self.twice.noted.set(noted + 1);
             let path = self.below(Step::Field(field)).place.path();
-            if !duplicates.contains(&path) {
-                duplicates.push(path);
+            let mut named = self.twice.named.borrow_mut();
+            if !named.contains(&path) {
+                named.push(path);
             }
         }
     }
@@ -186,7 +196,16 @@ mod tests {
         }
         assert_eq!(json(r#"{"a": 1, "a": 2, "a": 3}"#).duplicates, ["a"], "once is enough");
         let many: Vec<String> = (0..100).map(|number| format!("\"{number}\": 1, \"{number}\": 2")).collect();
-        assert_eq!(json(&format!("{{{}}}", many.join(","))).duplicates.len(), MOST_NAMED);
+        assert_eq!(json(&format!("{{{}}}", many.join(","))).duplicates.len(), MOST_NOTED);
+    }
+
+    #[test]
+    fn what_stands_there_often_costs_no_more_than_what_stands_there_twice() {
+        let (long, often) = ("x".repeat(1 << 20), "\"a\": 1,".repeat(250_000));
+        let read = json(&format!("{{\"{long}\": {{{often}\"b\": 1, \"b\": 2}}}}"));
+        let [only] = read.duplicates.as_slice() else { panic!("{} are named", read.duplicates.len()) };
+        assert!(only.starts_with("xxx") && only.len() < 300, "{} bytes are shown", only.len());
+        assert_eq!(read.value[&long], serde_json::json!({"a": 1, "b": 2}));
     }
 
     fn value() -> impl Strategy<Value = Value> {

@@ -23,6 +23,8 @@ use self::fields::Fields;
 
 /// Kubernetes' own bound, for what is sent and for what it stands for.
 const MOST_BYTES: usize = 3 * 1024 * 1024;
+/// What the largest body may take, and any other.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// What a body is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +42,8 @@ pub(super) struct Received {
     media_type: String,
 }
 
-/// Reads the whole body of a request, which may take most of the time that the request has: so its
-/// sender is told that it is the body which is late.
+/// Reads the whole body of a request, which may take most of the time that the request has, so that its
+/// sender is told that it is the body which is late; and never long, as it holds a place of its sender's.
 ///
 /// # Errors
 /// `RequestEntityTooLarge`, `Timeout` for one that comes too slowly, `BadRequest` for one
@@ -49,7 +51,7 @@ pub(super) struct Received {
 pub(super) async fn receive(request: Request<Body>, within: Duration) -> Result<Received, ApiError> {
     let media_type = media_type(request.headers());
     let body = Limited::new(request.into_body(), MOST_BYTES);
-    let read = tokio::time::timeout(within / 10 * 9, body.collect()).await;
+    let read = tokio::time::timeout(LONGEST.min(within / 10 * 9), body.collect()).await;
     let read =
         read.map_err(|_| ApiError::new(Reason::Timeout, "the body of the request did not come in time"))?;
     match read {

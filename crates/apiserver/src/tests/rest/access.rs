@@ -1,6 +1,12 @@
 //! Who gets in over REST, and to what.
 
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures::stream;
 use serde_json::json;
+use tower::ServiceExt;
 
 use super::{Ask, Rest};
 use crate::testing::Fault;
@@ -115,4 +121,38 @@ async fn acting_as_somebody_else_needs_the_right_to_each_name() {
     let uid = acting(Ask::new("GET", pods), "jane").header("impersonate-uid", "7");
     assert_eq!(rest.ask(uid).await.code, 501);
     assert_eq!(rest.ask(Ask::new("GET", pods).header("impersonate-group", "x")).await.code, 400);
+}
+
+/// Who sends slowly holds places of their own only, and those not for long.
+#[tokio::test(start_paused = true)]
+async fn bodies_that_do_not_come_keep_nobody_else_from_writing() {
+    const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+    let rest = Rest::new().await;
+    let role = json!({"metadata": {"name": "w"}, "rules": [
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]}]});
+    let roles = "/apis/rbac.authorization.k8s.io/v1";
+    rest.send("POST", &format!("{roles}/clusterroles"), &role).await;
+    let binding = json!({"metadata": {"name": "w"}, "subjects": [{"kind": "Group", "name": "people", "apiGroup": "rbac.authorization.k8s.io"}],
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "w"}});
+    rest.send("POST", &format!("{roles}/clusterrolebindings"), &binding).await;
+    let places = rest.api.0.settings().max_in_flight;
+    let slow = || Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+    let waiting: Vec<_> = (0..places)
+        .map(|_| Ask::new("POST", MAPS).by("eve", "people").body("application/json", slow()).request)
+        .map(|request| tokio::spawn(rest.router.clone().oneshot(request)))
+        .collect();
+    // All of them are waited for by then.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let map = |name: &str| json!({"metadata": {"name": name}});
+    let made = rest.ask(Ask::new("POST", MAPS).by("jane", "people").json(&map("a"))).await;
+    assert_eq!(made.code, 201, "{}", made.text());
+    let mut late = 0;
+    for answer in waiting {
+        let code = answer.await.expect("it does not panic").expect("infallible").status().as_u16();
+        assert!(matches!(code, 429 | 504), "{code}");
+        late += usize::from(code == 504);
+    }
+    assert_eq!(late, places / 4, "those that held a place were given half a minute");
+    let made = rest.ask(Ask::new("POST", MAPS).by("eve", "people").json(&map("b"))).await;
+    assert_eq!(made.code, 201, "{}", made.text());
 }

@@ -2,11 +2,11 @@
 //! container sends.
 
 use std::fs;
-use std::io::{BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
-use tar::{Archive, Builder, Entry, EntryType};
+use tar::{Archive, Builder, Entry, EntryType, Header};
 
 use super::place::names;
 
@@ -15,19 +15,52 @@ const CHUNK_BYTES: usize = 32 << 10;
 /// What is left out is named up to here.
 const MOST_NAMED: usize = 10;
 
-/// Packs a file or a folder under another name.
+/// Packs a file or a folder under another name. Links in it stay links.
 pub(super) fn pack(from: &Path, name: &Path, to: impl Write) -> Result<()> {
     let mut archive = Builder::new(BufWriter::with_capacity(CHUNK_BYTES, to));
-    archive.follow_symlinks(false);
-    let read = || format!("cannot copy {}", from.display());
-    if fs::metadata(from).with_context(read)?.is_dir() {
-        archive.append_dir_all(name, from).with_context(read)?;
-    } else {
-        let file = &mut fs::File::open(from).with_context(read)?;
-        archive.append_file(name, file).with_context(read)?;
+    let mut left = vec![(from.to_owned(), name.to_owned())];
+    while let Some((path, name)) = left.pop() {
+        append(&mut archive, &path, &name, path == from, &mut left)
+            .with_context(|| format!("cannot copy {}", path.display()))?;
     }
     archive.into_inner()?.flush()?;
     Ok(())
+}
+
+/// Appends what is at a path, and says what is left to append where that is a folder.
+fn append(
+    archive: &mut Builder<impl Write>,
+    path: &Path,
+    name: &Path,
+    follows: bool,
+    left: &mut Vec<(PathBuf, PathBuf)>,
+) -> io::Result<()> {
+    let mut header = Header::new_gnu();
+    header.set_metadata(&if follows { fs::metadata(path)? } else { fs::symlink_metadata(path)? });
+    match header.entry_type() {
+        EntryType::Regular => append_file(archive, header, name, fs::File::open(path)?),
+        EntryType::Symlink => archive.append_link(&mut header, name, fs::read_link(path)?),
+        EntryType::Directory => {
+            for entry in fs::read_dir(path)? {
+                let entry = entry?;
+                left.push((entry.path(), name.join(entry.file_name())));
+            }
+            archive.append_data(&mut header, name, io::empty())
+        }
+        EntryType::Fifo => archive.append_data(&mut header, name, io::empty()),
+        _ => Err(io::Error::other("sockets and devices are not copied")),
+    }
+}
+
+/// Appends a file, of the size that its header says, whatever it has become since: what follows is found by that.
+fn append_file(
+    archive: &mut Builder<impl Write>,
+    mut header: Header,
+    name: &Path,
+    data: impl Read,
+) -> io::Result<()> {
+    let size = header.size()?;
+    archive.append_data(&mut header, name, data.chain(io::repeat(0)).take(size))
 }
 
 /// What was left out of what was unpacked.
@@ -101,7 +134,12 @@ fn write(
             let first = entry.link_name()?.and_then(|name| names(&name));
             let first = first.and_then(|name| Some(to.join(name.strip_prefix(root).ok()?)));
             match first.filter(|first| first.is_file()) {
-                Some(first) => fs::copy(first, place).map(drop)?,
+                Some(first) if first == place => {}
+                // What is there may be a link, through which a copy would write.
+                Some(first) => match fs::remove_file(place) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                    _ => fs::copy(first, place).map(drop)?,
+                },
                 None => left_out.add(format!("link: {}", path.display())),
             }
             Ok(())
@@ -121,8 +159,7 @@ fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
-    use tar::Header;
+    use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 
     fn packed(from: &Path, name: &str) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -166,6 +203,35 @@ mod tests {
     }
 
     #[test]
+    fn a_file_with_holes_is_packed_as_any_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("holes");
+        fs::File::create(&path).and_then(|file| file.write_all_at(b"end", 1 << 20)).expect("written");
+        let (bytes, mut text) = (packed(&path, "holes"), Vec::new());
+        let mut archive = Archive::new(&bytes[..]);
+        let mut entry = archive.entries().expect("entries").next().expect("one").expect("whole");
+        assert_eq!(entry.header().entry_type(), EntryType::Regular);
+        entry.read_to_end(&mut text).expect("whole");
+        assert!(text.len() == (1 << 20) + 3 && text.ends_with(b"\0end"), "{} bytes", text.len());
+    }
+
+    #[test]
+    fn a_file_that_changes_its_size_meanwhile_leaves_the_rest_whole() {
+        let mut archive = Builder::new(Vec::new());
+        for (name, data) in [("shrunk", "ab"), ("grown", "abcdef"), ("same", "abcd")] {
+            let mut header = Header::new_gnu();
+            header.set_entry_type(EntryType::Regular);
+            header.set_size(4);
+            append_file(&mut archive, header, Path::new(name), data.as_bytes()).expect("packed");
+        }
+        let (bytes, mut texts) = (archive.into_inner().expect("whole"), Vec::new());
+        for entry in Archive::new(&bytes[..]).entries().expect("entries") {
+            texts.push(io::read_to_string(entry.expect("whole")).expect("text"));
+        }
+        assert_eq!(texts, ["ab\0\0", "abcd", "abcd"]);
+    }
+
+    #[test]
     fn a_file_goes_to_its_place_or_into_a_folder_that_is_there() {
         let folder = tempfile::tempdir().expect("a folder");
         let bytes = sent(&[("tmp/a", EntryType::Regular, "text")]);
@@ -178,6 +244,20 @@ mod tests {
         let to = folder.path().join("d");
         unpack(&linked[..], Path::new("d"), &to).expect("unpacked");
         assert_eq!(fs::read_to_string(to.join("b")).expect("there"), "text");
+    }
+
+    #[test]
+    fn another_name_of_a_file_is_written_through_no_link() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let (to, beside) = (scratch.path().join("d"), scratch.path().join("beside"));
+        fs::create_dir(&to).expect("made");
+        fs::write(&beside, "ours").expect("written");
+        symlink(&beside, to.join("b")).expect("made");
+        let (folder, file, link) = (EntryType::Directory, EntryType::Regular, EntryType::Link);
+        let entries = [("d", folder, ""), ("d/a", file, "text"), ("d/b", link, "d/a"), ("d/a", link, "d/a")];
+        unpack(&sent(&entries)[..], Path::new("d"), &to).expect("unpacked");
+        let read = |path: &Path| fs::read_to_string(path).expect("there");
+        assert_eq!([read(&beside), read(&to.join("a")), read(&to.join("b"))], ["ours", "text", "text"]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use xebec_rpc::error::from_status;
 use xebec_rpc::v1::{ExecRequest, ExecResponse, exec_request, exec_response};
 
 use self::archive::{pack, unpack};
-use self::place::{Place, There, cleaned, folder_and_name};
+use self::place::{Place, There, cleaned, folder_and_name, own_name};
 use super::exec;
 use crate::output::Out;
 use crate::pod_of;
@@ -94,9 +94,7 @@ impl Container {
         std::fs::metadata(&from).with_context(|| format!("cannot copy {}", from.display()))?;
         let mut place = cleaned(to);
         if to.ends_with('/') || self.is_folder(to).await? {
-            // Whatever `.` stands for has a name.
-            let name = from.canonicalize()?;
-            place.push(name.file_name().ok_or_else(|| anyhow!("{} has no name", from.display()))?);
+            place.push(own_name(&from)?);
         }
         let (folder, name) = folder_and_name(&place).ok_or_else(|| anyhow!("{to:?} names no file"))?;
         let folder = folder.to_str().ok_or_else(|| anyhow!("{to:?} is no text"))?;

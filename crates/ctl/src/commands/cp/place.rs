@@ -1,8 +1,9 @@
 //! Where a copy goes from and to: a path here, or `[NAMESPACE/]POD:PATH`.
 
+use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 /// One end of a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +79,16 @@ pub(super) fn cleaned(path: &str) -> PathBuf {
     clean
 }
 
+/// The name that a path here has in a folder there. Whatever `.` and `..` stand for has one.
+///
+/// # Errors
+/// The root has none.
+pub(super) fn own_name(path: &Path) -> Result<OsString> {
+    let whole = if path.file_name().is_some() { path.to_owned() } else { path.canonicalize()? };
+    let name = whole.file_name().with_context(|| format!("{} has no name", path.display()))?;
+    Ok(name.to_owned())
+}
+
 /// The folder in a container that an archive is unpacked in, and the name that the archive has for what is to come to
 /// this path.
 pub(super) fn folder_and_name(path: &Path) -> Option<(PathBuf, PathBuf)> {
@@ -118,5 +129,17 @@ mod tests {
         assert_eq!(folder_and_name(Path::new("/")), None);
         let clean = |path: &str| cleaned(path).display().to_string();
         assert_eq!([clean("/tmp//a/../b/."), clean("/../a"), clean("../a/b/..")], ["/tmp/b", "/a", "../a"]);
+    }
+
+    #[test]
+    fn what_is_copied_keeps_the_name_that_was_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (current, release) = (folder.path().join("current"), folder.path().join("release"));
+        std::fs::create_dir(&release).expect("made");
+        std::os::unix::fs::symlink(&release, &current).expect("made");
+        let name = |path: &Path| own_name(path).expect("it has one");
+        assert_eq!([name(&current), name(&current.join("."))], ["current", "current"]);
+        assert_eq!(Some(name(&release.join("..")).as_os_str()), folder.path().file_name());
+        assert_eq!(own_name(Path::new("/")).expect_err("none").to_string(), "/ has no name");
     }
 }

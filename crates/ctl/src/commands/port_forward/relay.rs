@@ -21,16 +21,18 @@ use crate::session::Session;
 /// What is read of a local connection at once.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Where connections go.
+/// Where connections go: to this one pod, not to another that gets its name.
 #[derive(Clone)]
 pub(super) struct Way {
     namespace: String,
     pod: String,
+    uid: String,
 }
 
 impl Way {
     pub(super) fn new(session: &Session, pod: &Object) -> Self {
-        Self { namespace: session.namespace.clone(), pod: pod.name().to_owned() }
+        let [pod, uid] = [pod.name(), pod.uid()].map(str::to_owned);
+        Self { namespace: session.namespace.clone(), pod, uid }
     }
 }
 
@@ -44,7 +46,7 @@ pub(super) async fn relay(client: Client, way: Way, port: u16, stream: TcpStream
         namespace: way.namespace.clone(),
         pod: way.pod.clone(),
         port: port.into(),
-        ..Start::default()
+        pod_uid: way.uid.clone(),
     };
     let (sender, requests) = process::requests(request(Outgoing::Start(start)));
     let mut pods = PodsClient::new(client.channel().await?);

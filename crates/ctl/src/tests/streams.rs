@@ -1,0 +1,112 @@
+//! Streams to pods: which pod is meant, where several have had its name.
+
+use std::time::Duration;
+
+use futures::stream::{self, Empty};
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tonic::{Request, Response, Status, Streaming};
+use xebec_rpc::v1::pods_server::Pods;
+use xebec_rpc::v1::{self, attach_request, exec_request, port_forward_request};
+
+use super::real::cluster_with;
+use super::{Sink, object, typed, typed_to};
+use crate::asked;
+
+/// Tells which pod was asked for, and ends every stream at once.
+#[derive(Clone)]
+pub(super) struct Agent(mpsc::UnboundedSender<String>);
+
+type Answers<T> = Empty<Result<T, Status>>;
+
+impl Agent {
+    fn hear<T>(&self, uid: Option<String>) -> Result<Response<Answers<T>>, Status> {
+        let uid = uid.ok_or_else(|| Status::invalid_argument("no start"))?;
+        self.0.send(uid).expect("the test listens");
+        Ok(Response::new(stream::empty()))
+    }
+}
+
+#[tonic::async_trait]
+impl Pods for Agent {
+    type LogsStream = Answers<v1::LogsResponse>;
+    type ExecStream = Answers<v1::ExecResponse>;
+    type AttachStream = Answers<v1::ExecResponse>;
+    type PortForwardStream = Answers<v1::PortForwardResponse>;
+
+    async fn logs(&self, request: Request<v1::LogsRequest>) -> Result<Response<Self::LogsStream>, Status> {
+        self.hear(Some(request.into_inner().pod_uid))
+    }
+
+    async fn exec(
+        &self,
+        request: Request<Streaming<v1::ExecRequest>>,
+    ) -> Result<Response<Self::ExecStream>, Status> {
+        let first = request.into_inner().message().await?.and_then(|it| it.message);
+        self.hear(match first {
+            Some(exec_request::Message::Start(start)) => Some(start.pod_uid),
+            _ => None,
+        })
+    }
+
+    async fn attach(
+        &self,
+        request: Request<Streaming<v1::AttachRequest>>,
+    ) -> Result<Response<Self::AttachStream>, Status> {
+        let first = request.into_inner().message().await?.and_then(|it| it.message);
+        self.hear(match first {
+            Some(attach_request::Message::Start(start)) => Some(start.pod_uid),
+            _ => None,
+        })
+    }
+
+    async fn port_forward(
+        &self,
+        request: Request<Streaming<v1::PortForwardRequest>>,
+    ) -> Result<Response<Self::PortForwardStream>, Status> {
+        let first = request.into_inner().message().await?.and_then(|it| it.message);
+        self.hear(match first {
+            Some(port_forward_request::Message::Start(start)) => Some(start.pod_uid),
+            _ => None,
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_pod_that_was_found_is_the_one_that_is_asked_for() {
+    let (agent, mut heard) = mpsc::unbounded_channel();
+    let client = cluster_with(Some(Agent(agent))).await;
+    let (metadata, containers) = (
+        json!({"name": "web", "namespace": "default"}),
+        json!([{"name": "a", "image": "example.com/web:1"}]),
+    );
+    let pod = object(
+        &json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers}}),
+    );
+    let made = client.create(asked::row("pods").expect("a kind"), &pod).await.expect("created");
+    for words in ["logs web", "logs -f web", "attach web", "exec web -- ls"] {
+        typed(client.clone(), words).await;
+        assert_eq!(heard.try_recv().ok().as_deref(), Some(made.uid()), "{words}");
+    }
+    let sink = Sink::default();
+    let connected = async {
+        let port = loop {
+            let text = sink.text();
+            let address = text.split_whitespace().find_map(|word| word.strip_prefix("127.0.0.1:"));
+            if let Some(port) = address.and_then(|port| port.parse::<u16>().ok()) {
+                break port;
+            }
+            tokio::task::yield_now().await;
+        };
+        let _stream = TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
+        heard.recv().await
+    };
+    tokio::select! {
+        text = typed_to(&sink, client, "port-forward web :80 --address 127.0.0.1") => panic!("it ended: {text}"),
+        uid = timeout(Duration::from_secs(10), connected) => {
+            assert_eq!(uid.expect("in time").as_deref(), Some(made.uid()));
+        }
+    }
+}
