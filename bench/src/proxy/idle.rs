@@ -1,6 +1,9 @@
 //! What a connection costs that nobody uses: the proxy's memory with many of them.
 
+use std::io;
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -13,6 +16,9 @@ use crate::report::{Report, verdict};
 use crate::wait::eventually;
 
 const CONNECTIONS: usize = 3_000;
+/// Connections that are not accepted yet: fewer than what waits at a listener of the standard library.
+const UNDER_WAY: usize = 64;
+const PATIENCE: Duration = Duration::from_secs(10);
 const GOAL_KIB: f64 = 10.0;
 
 /// Opens them, looks at the proxy's memory, and adds the table.
@@ -23,15 +29,24 @@ pub(crate) fn measure(report: &mut Report, row: &Row, proxy: &Process) -> Result
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     let listener = row.within("server", || TcpListener::bind(("0.0.0.0", HOLD)))??;
+    let (told, accepted) = mpsc::channel();
     let accepting = std::thread::spawn(move || {
         enter("server")?;
-        let held: Vec<TcpStream> = listener.incoming().take(CONNECTIONS).collect::<Result<_, _>>()?;
-        anyhow::Ok(held)
+        let count = |client| told.send(()).map(|()| client).map_err(io::Error::other);
+        let held = listener.incoming().take(CONNECTIONS).map(|client| client.and_then(count));
+        anyhow::Ok(held.collect::<Result<Vec<TcpStream>, _>>()?)
     });
     let before = proxy.rss_mib()?;
     let address = service::address(HOLD);
-    let open = || (0..CONNECTIONS).map(|_| TcpStream::connect(&address)).collect::<Result<Vec<_>, _>>();
-    let held = row.within("client", open)?.context("a connection")?;
+    let open = |number| {
+        // More at once would fill the server's queue, and it would forget some.
+        if number >= UNDER_WAY {
+            accepted.recv_timeout(PATIENCE).context("the server accepted no connection in time")?;
+        }
+        Ok(TcpStream::connect(&address)?)
+    };
+    let held = row.within("client", || (0..CONNECTIONS).map(open).collect::<Result<Vec<_>>>())?;
+    let held = held.context("a connection")?;
     let far = accepting.join().map_err(|_| anyhow::anyhow!("the server panicked"))??;
     let mut each = 0.0;
     eventually("the memory", || {
