@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::leaks::Footprint;
 use crate::machine::Machine;
 use crate::programs;
-use crate::xctl::Xctl;
+use crate::xctl::{Watch, Xctl};
 
 /// A running demo. Dropping it takes it down, also when the test failed.
 pub struct Demo {
@@ -169,6 +169,12 @@ impl Demo {
     /// With what it wrote to stderr, when it fails.
     pub fn xctl(&self, args: &[&str]) -> Result<String> {
         Xctl::new(&self.kubeconfig()).run(args)
+    }
+
+    /// Runs `xctl … -w` beside everything else.
+    #[must_use]
+    pub fn watch(&self, args: &[&str]) -> Watch {
+        Xctl::new(&self.kubeconfig()).watch(args)
     }
 
     /// Runs `xctl`, whatever becomes of it.

@@ -15,6 +15,7 @@ pub mod machine;
 pub mod masters;
 pub mod orphans;
 pub mod outcome;
+pub mod processes;
 pub mod program_image;
 pub mod programs;
 pub mod terminal;

@@ -1,12 +1,42 @@
 //! `xctl` as a user of one kubeconfig runs it.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::programs;
+
+/// An `xctl get -w` that somebody looks at. Dropping it ends it.
+pub struct Watch {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Watch {
+    /// What it has shown so far, a row each.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What it has shown since it had shown so many rows.
+    #[must_use]
+    pub fn since(&self, rows: usize) -> Vec<String> {
+        self.lines().split_off(rows)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
 
 /// The client with one kubeconfig.
 #[derive(Clone, Debug)]
@@ -47,6 +77,25 @@ impl Xctl {
         let mut command = programs::xctl();
         command.arg("--kubeconfig").arg(&self.kubeconfig).args(args);
         command
+    }
+
+    /// Runs `xctl … -w` beside everything else.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn watch(&self, args: &[&str]) -> Watch {
+        let mut command = self.command(&[args, &["-w"]].concat());
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("xctl starts");
+        let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (stdout, seen) = (child.stdout.take().expect("it is piped"), Arc::clone(&lines));
+        // Ends with the child.
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                seen.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+        });
+        Watch { child, lines }
     }
 
     /// Runs `xctl … -o json` and parses what it prints.

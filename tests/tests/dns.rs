@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -10,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use xebec_tests::demo::Demo;
+use xebec_tests::processes::processes_of;
 use xebec_tests::waiting::eventually;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -184,11 +186,34 @@ fn short_names_work_in_a_pod(demo: &Demo) {
 /// The other one answers, and the killed one comes back.
 fn a_name_server_is_killed(demo: &Demo) {
     let victim = *servers().first().expect("a name server runs");
+    let queries = demo.dir().join("queries");
+    fs::write(&queries, "shop.default.svc.cluster.local A\n").expect("the demo's folder is there");
+    let load = {
+        let mut dnsperf = Command::new("ip");
+        dnsperf.args(["netns", "exec", "xeb-n2", "dnsperf", "-s", SERVER, "-d"]).arg(&queries);
+        dnsperf.args(["-l", "4", "-Q", "250", "-t", "1"]);
+        thread::spawn(move || dnsperf.output().context("dnsperf (package: dnsperf)"))
+    };
+    // The load runs for four seconds, of which the first are for its start.
+    thread::park_timeout(Duration::from_secs(1));
     kill(Pid::from_raw(victim), Signal::SIGKILL).expect("a live process can be killed");
     for _ in 0..20 {
         let found = dig("n2", &["A", "shop.default.svc.cluster.local"]).expect("dig answers");
         assert_eq!(found, "10.43.7.7");
     }
+    let output = load.join().expect("it did not panic").expect("dnsperf starts");
+    let told = String::from_utf8_lossy(&output.stdout);
+    let count = |label: &str| {
+        let line = told.lines().find_map(|line| line.trim().strip_prefix(label)).unwrap_or_default();
+        line.split_whitespace()
+            .next()
+            .and_then(|word| word.parse::<u32>().ok())
+            .unwrap_or_else(|| panic!("{told}"))
+    };
+    let (sent, lost) = (count("Queries sent:"), count("Queries lost:"));
+    // Those that were on their way, and those of the moment until every proxy knows.
+    assert!(sent > 500 && lost * 10 < sent, "{told}");
+    assert!(told.contains("NOERROR") && !told.contains("SERVFAIL"), "{told}");
     eventually("two name servers again", SOON, || {
         ensure!(!servers().contains(&victim), "it still lives");
         two_servers(demo)
@@ -196,6 +221,12 @@ fn a_name_server_is_killed(demo: &Demo) {
 }
 
 fn every_master_is_killed(demo: &Demo) {
+    let running = |demo: &Demo| {
+        let pods = demo.xctl_json(&["get", "pods", "-A"]).expect("pods");
+        let all = pods["items"].as_array().into_iter().flatten();
+        all.map(|pod| pod["status"]["containerStatuses"].to_string()).collect::<Vec<_>>()
+    };
+    let before = running(demo);
     for host in ["m1", "m2", "m3"] {
         demo.kill_component(host);
     }
@@ -206,6 +237,7 @@ fn every_master_is_killed(demo: &Demo) {
         }
     }
     demo.bring_up();
+    assert_eq!(running(demo), before, "no pod notices that every master is gone");
     demo.xctl(&["delete", "service", "shop"]).expect("deletes");
     eventually("a name that is gone", SOON, || {
         let found = dig("n1", &["A", "shop.default.svc.cluster.local"])?;
@@ -228,11 +260,7 @@ fn two_servers(demo: &Demo) -> Result<()> {
 
 /// The pids of the name servers.
 fn servers() -> Vec<i32> {
-    let pids = fs::read_dir("/proc")
-        .expect("/proc")
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line == b"/xebec\0dns\0"))
-        .collect()
+    processes_of(b"/xebec\0dns\0")
 }
 
 /// What dig prints on a host when it asks the cluster's name servers.

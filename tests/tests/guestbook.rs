@@ -2,15 +2,20 @@
 //! node while the leader, an agent and a node are lost, one after another.
 
 use std::process::Command;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use xebec_tests::demo::Demo;
 use xebec_tests::orphans;
 use xebec_tests::waiting::eventually;
+use xebec_tests::xctl::Watch;
 
 const NODES: [&str; 2] = ["10.99.0.21", "10.99.0.22"];
+const SOON: Duration = Duration::from_secs(30);
 
 #[test]
 fn the_guestbook_survives_the_loss_of_a_leader_an_agent_and_a_node() {
@@ -123,6 +128,19 @@ fn an_agent_is_killed(demo: &Demo) {
 
 fn a_node_without_redis_loses_power(demo: &Demo) {
     let (spare, kept) = if node_of(demo, "redis") == "n1" { ("n2", "n1") } else { ("n1", "n2") };
+    let address = if kept == "n1" { NODES[0] } else { NODES[1] };
+    let (nodes, watched) =
+        (demo.watch(&["get", "nodes"]), demo.watch(&["get", "pods", "-l", "app=guestbook"]));
+    eventually("both watches", SOON, || {
+        ensure!(
+            nodes.lines().len() == 3 && watched.lines().len() == 3,
+            "{:?} {:?}",
+            nodes.lines(),
+            watched.lines()
+        );
+        Ok(())
+    });
+    let visitors = Visitors::come(address);
     demo.cut_power(spare);
     eventually("two guestbooks on the other node", Duration::from_secs(30), || {
         let pods = demo.xctl_json(&["get", "pods", "-l", "app=guestbook"])?;
@@ -130,16 +148,42 @@ fn a_node_without_redis_loses_power(demo: &Demo) {
         ensure!(ready == 2, "{ready} are ready on {kept}");
         Ok(())
     });
-    let address = if kept == "n1" { NODES[0] } else { NODES[1] };
     eventually("the entries", Duration::from_secs(10), || {
         let found = entries(address)?;
         ensure!(found.contains("from-10.99.0.21") && found.contains("from-10.99.0.22"), "{found}");
         Ok(())
     });
+    let failed = visitors.leave();
+    assert!(
+        failed.iter().all(|after| *after < SOON),
+        "the other node's visitors were refused after {failed:?}"
+    );
+    the_loss_is_seen(demo, spare, &nodes, &watched);
     demo.bring_up();
+    eventually("the node again", SOON, || {
+        let rows = nodes.since(3);
+        let last = rows.iter().rfind(|row| row.starts_with(spare)).map(String::as_str).unwrap_or_default();
+        ensure!(last.split_whitespace().nth(1) == Some("Ready"), "{rows:?}");
+        Ok(())
+    });
     eventually("both ways in", Duration::from_secs(20), || {
         NODES.iter().try_for_each(|n| entries(n).map(drop))
     });
+}
+
+/// Who watches sees the node go and its pods replaced, and later finds why.
+fn the_loss_is_seen(demo: &Demo, node: &str, nodes: &Watch, pods: &Watch) {
+    let column = |row: &str, number: usize| row.split_whitespace().nth(number).unwrap_or_default().to_owned();
+    let rows = nodes.since(3);
+    assert!(rows.iter().any(|row| column(row, 0) == node && column(row, 1) == "NotReady"), "{rows:?}");
+    let rows = pods.since(3);
+    for status in ["Terminating", "Pending", "Running"] {
+        assert!(rows.iter().any(|row| column(row, 2) == status), "no pod was {status}: {rows:?}");
+    }
+    let events = demo.xctl(&["events", "--for", &format!("node/{node}")]).expect("events");
+    assert!(events.contains("NodeNotReady"), "{events}");
+    let page = demo.xctl(&["describe", "node", node]).expect("describes");
+    assert!(page.contains("node.kubernetes.io/unreachable"), "{page}");
 }
 
 fn the_node_with_redis_loses_power(demo: &Demo) {
@@ -204,6 +248,35 @@ fn is_ready(pod: &Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array();
     pod["metadata"]["deletionTimestamp"].is_null()
         && conditions.into_iter().flatten().any(|c| c["type"] == "Ready" && c["status"] == "True")
+}
+
+/// Who reads the guestbook by one node, again and again.
+struct Visitors {
+    done: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<Duration>>,
+}
+
+impl Visitors {
+    fn come(node: &'static str) -> Self {
+        let done = Arc::new(AtomicBool::new(false));
+        let (stop, start) = (Arc::clone(&done), Instant::now());
+        let thread = std::thread::spawn(move || {
+            let mut failed = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                if entries(node).is_err() {
+                    failed.push(start.elapsed());
+                }
+            }
+            failed
+        });
+        Self { done, thread }
+    }
+
+    /// When they met an error.
+    fn leave(self) -> Vec<Duration> {
+        self.done.store(true, Ordering::Relaxed);
+        self.thread.join().expect("it did not panic")
+    }
 }
 
 fn post(node: &str, entry: &str) {

@@ -6,11 +6,16 @@ mod ingress_client;
 
 use std::fs;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use ingress_client::{Kept, raw};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use xebec_tests::demo::Demo;
+use xebec_tests::processes::processes_of;
 use xebec_tests::waiting::eventually;
 
 const NODES: [&str; 2] = ["10.99.0.21", "10.99.0.22"];
@@ -28,6 +33,7 @@ fn the_webshop_is_reached_by_every_nodes_ingress() {
     certificates_go_by_name_and_follow_their_secret(&demo);
     http2_is_spoken(&demo);
     a_rule_changes_under_load(&demo);
+    a_pod_of_the_ingress_is_killed(&demo);
     a_broken_ingress_hurts_no_other(&demo);
     smuggled_requests_are_refused(&demo);
     demo.down();
@@ -233,6 +239,18 @@ fn a_rule_changes_under_load(demo: &Demo) {
         ensure!(status == 200, "{status} {body}");
         Ok(())
     });
+    let done = Arc::new(AtomicBool::new(false));
+    let load = {
+        let done = Arc::clone(&done);
+        std::thread::spawn(move || {
+            while !done.load(Ordering::Relaxed) {
+                for protocol in ["h2c", "http/1.1"] {
+                    loaded(protocol, "guestbook.mywebshop.com")?;
+                }
+            }
+            anyhow::Ok(())
+        })
+    };
     // One connection for all of it: if it were dropped, an exchange would fail.
     let mut kept = Kept::connect(NODES[0], HTTP).expect("connects");
     for (service, part) in
@@ -246,6 +264,33 @@ fn a_rule_changes_under_load(demo: &Demo) {
             Ok(())
         });
     }
+    done.store(true, Ordering::Relaxed);
+    load.join().expect("it did not panic").expect("no request of others fails");
+}
+
+/// A thousand requests of h2load on eight connections, all of which must be answered with 200.
+fn loaded(protocol: &str, host: &str) -> Result<()> {
+    let mut command = Command::new("timeout");
+    command.args(["30", "h2load", "-n", "1000", "-c", "8", "-m", "4", "-p", protocol]);
+    let to = format!("--connect-to={}:{HTTP}", NODES[0]);
+    let output = command.arg(to).arg(format!("http://{host}/")).output();
+    let text = String::from_utf8(output.context("h2load (package: nghttp2-client)")?.stdout)?;
+    let whole = text.contains("1000 succeeded, 0 failed, 0 errored, 0 timeout") && text.contains("1000 2xx");
+    ensure!(whole, "{protocol}: {text}");
+    Ok(())
+}
+
+/// Requests go on by the other pod, and by its successor.
+fn a_pod_of_the_ingress_is_killed(demo: &Demo) {
+    let victims: Vec<i32> = processes_of(b"/xebec\0ingress\0");
+    assert_eq!(victims.len(), 2, "one on each node");
+    kill(Pid::from_raw(victims[0]), Signal::SIGKILL).expect("a live process can be killed");
+    eventually("both pods again, and a load without an error", SOON, || {
+        let pods = demo.xctl_json(&["get", "deployment", "ingress", "-n", "kube-system"])?;
+        ensure!(pods["status"]["readyReplicas"] == 2, "{:#}", pods["status"]);
+        ensure!(!processes_of(b"/xebec\0ingress\0").contains(&victims[0]), "it still lives");
+        loaded("h2c", "guestbook.mywebshop.com")
+    });
 }
 
 fn a_broken_ingress_hurts_no_other(demo: &Demo) {

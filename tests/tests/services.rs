@@ -8,11 +8,14 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use xebec_tests::demo::Demo;
+use xebec_tests::processes::processes_of;
 use xebec_tests::waiting::eventually;
 
 const NODES: [&str; 2] = ["10.99.0.21", "10.99.0.22"];
@@ -100,6 +103,7 @@ fn services_lead_to_what_serves_and_lose_nothing() {
     headless_slices_have_hostnames(&demo);
     datagrams_reach_endpoints_of_ones_own(&demo);
     nobody_meets_a_pod_that_is_not_ready(&demo);
+    a_pod_is_killed_under_load(&demo);
     a_rolling_update_loses_no_request(&demo);
     demo.xctl(&["delete", "pod", "low", "high"]).expect("deletes");
     demo.xctl(&["delete", "service", "pages", "sticky", "inner", "echo"]).expect("deletes");
@@ -171,6 +175,44 @@ fn nobody_meets_a_pod_that_is_not_ready(demo: &Demo) {
         .collect();
     ready.sort_unstable();
     assert_eq!(ready, [(true, false), (true, true)], "unready addresses are published as ready");
+}
+
+/// A pod's process is killed while both nodes are asked: a request fails that the pod had, and
+/// none once its end is known.
+fn a_pod_is_killed_under_load(demo: &Demo) {
+    let victim = *processes_of(b"/guestbook\0").first().expect("a guestbook runs");
+    let (done, start) = (AtomicBool::new(false), Instant::now());
+    let ask = |node: &'static str| {
+        let (mut failed, mut answered) = (Vec::new(), 0_u32);
+        while !done.load(Ordering::Relaxed) {
+            match request(node, 30080, "/entries") {
+                Ok(answer) if answer.starts_with("HTTP/1.1 200") => answered += 1,
+                _ => failed.push(start.elapsed()),
+            }
+        }
+        (failed, answered)
+    };
+    thread::scope(|scope| {
+        let clients = NODES.map(|node| scope.spawn(move || ask(node)));
+        kill(Pid::from_raw(victim), Signal::SIGKILL).expect("a live process can be killed");
+        let killed = start.elapsed();
+        eventually("its successor", SOON, || {
+            ensure!(
+                processes_of(b"/guestbook\0").iter().filter(|pid| **pid != victim).count() == 2,
+                "not yet"
+            );
+            let set = demo.xctl_json(&["get", "deployment", "guestbook"])?;
+            ensure!(set["status"]["readyReplicas"] == 2, "{:#}", set["status"]);
+            Ok(())
+        });
+        done.store(true, Ordering::Relaxed);
+        for client in clients {
+            let (failed, answered) = client.join().expect("it did not panic");
+            assert!(answered > 50, "{answered} requests are no load");
+            let late = failed.iter().filter(|at| **at > killed + Duration::from_secs(3)).count();
+            assert!(late == 0 && failed.len() < 20, "killed after {killed:?}, refused after {failed:?}");
+        }
+    });
 }
 
 /// Requests by new connections and by kept ones, on both nodes, while all pods are replaced.
@@ -250,31 +292,33 @@ fn request(node: &str, port: u16, path: &str) -> Result<String> {
 /// One request on a connection that is kept until the server closes it, as every client of
 /// HTTP does it: a request on a connection that was closed before is asked again on a new one.
 fn kept_request(node: &str, kept: &mut Option<TcpStream>) -> Result<String> {
-    let mut stream = match kept.take() {
-        Some(stream) => stream,
-        None => connect(node, 30080)?,
+    let (mut stream, used) = match kept.take() {
+        Some(stream) => (stream, true),
+        None => (connect(node, 30080)?, false),
     };
     let asked = stream.write_all(b"GET /entries HTTP/1.1\r\nHost: test\r\n\r\n");
-    match asked.map_err(Into::into).and_then(|()| read_answer(&mut stream)) {
+    let mut answer = Vec::new();
+    match asked.map_err(Into::into).and_then(|()| read_answer(&mut stream, &mut answer)) {
         Ok(answer) => {
             if !answer.to_ascii_lowercase().contains("connection: close") {
                 *kept = Some(stream);
             }
             Ok(answer)
         }
-        Err(_) => request(node, 30080, "/entries"),
+        // Closed before it could know of the request: nothing came back.
+        Err(_) if used && answer.is_empty() => request(node, 30080, "/entries"),
+        Err(error) => Err(error),
     }
 }
 
 /// Reads a head and as much as its Content-Length says.
-fn read_answer(stream: &mut TcpStream) -> Result<String> {
-    let mut answer = Vec::new();
+fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) -> Result<String> {
     let mut byte = [0; 4096];
     loop {
         let read = stream.read(&mut byte)?;
         ensure!(read > 0, "the connection was closed");
         answer.extend(&byte[..read]);
-        let text = String::from_utf8_lossy(&answer);
+        let text = String::from_utf8_lossy(answer);
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
         let length = head.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;

@@ -38,7 +38,7 @@ pub(crate) fn measure(report: &mut Report, row: &Row, proxy: &Process) -> Result
     });
     let before = proxy.rss_mib()?;
     let address = service::address(HOLD);
-    let open = |number| {
+    let open = move |number| {
         // More at once would fill the server's queue, and it would forget some.
         if number >= UNDER_WAY {
             accepted.recv_timeout(PATIENCE).context("the server accepted no connection in time")?;

@@ -59,6 +59,13 @@ pub(crate) fn they_are_never_told(demo: &Demo) {
     let both = run(demo, "keeper", "echo $PASSWORD; cat /vault/password").expect("the pod has it");
     assert_eq!(both, format!("{VALUE}\n{VALUE}"));
     until_event(demo, "seeker", "Failed Error: couldn't find key passwort in Secret default/vault");
+    // The one whose error could name the value: its command is what stands in it.
+    until(demo, "pod", "misuser", |pod| {
+        let state = &pod["status"]["containerStatuses"][0];
+        let states = [&state["state"]["terminated"], &state["lastState"]["terminated"]];
+        states.iter().any(|ended| ended["reason"] == "StartError")
+            || !state["state"]["waiting"]["message"].is_null()
+    });
     let broken = demo.dir().join("broken.yaml");
     let twice =
         format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: vault}}\ndata: {{password: {VALUE}}}\n");
