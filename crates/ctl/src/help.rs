@@ -28,7 +28,7 @@ const GROUPS: &[(&str, &[&str])] = &[
 
 const EXAMPLES: &str = "\
 Examples:
-  xctl apply -f examples/guestbook     make everything that a folder describes
+  xctl apply -f examples/webshop       make everything that a folder describes
   xctl get pods -o wide                list pods, and where they run
   xctl get -w deployments              go on showing changes
   xctl why pod/web                     say why it is not running, and what to do
