@@ -64,6 +64,16 @@ Examples:
   xctl why pod/web -o json       for programs",
     ),
     (
+        "create",
+        "\
+Examples:
+  xctl create secret tls shop --cert shop.crt --key shop.key
+  xctl create configmap web --from-literal COLOR=blue --from-file ./site
+  xctl create deployment web --image example.com/web:1 --replicas 2 -- serve --port 80
+  xctl create service nodeport web --tcp 80:8080
+  xctl create rolebinding readers --clusterrole view --serviceaccount default:web",
+    ),
+    (
         "patch",
         "\
 Examples:

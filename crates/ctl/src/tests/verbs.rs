@@ -28,13 +28,14 @@ kind: Node
 metadata: {name: n1}
 ";
 
-struct Shop {
-    client: xebec_client::Client,
-    folder: tempfile::TempDir,
+/// A cluster with a Deployment, a ConfigMap and a node, and a folder for files, `DIR`.
+pub(super) struct Shop {
+    pub(super) client: xebec_client::Client,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Shop {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let shop = Self { client: cluster().await, folder: tempfile::tempdir().expect("a folder") };
         shop.write("web.yaml", WEB);
         let made = shop.xctl("apply -f DIR/web.yaml").await;
@@ -42,17 +43,17 @@ impl Shop {
         shop
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.folder.path().join(name), text).expect("written");
     }
 
-    async fn xctl(&self, words: &str) -> String {
+    pub(super) async fn xctl(&self, words: &str) -> String {
         let words = words.replace("DIR", &self.folder.path().display().to_string());
         typed(self.client.clone(), &words).await
     }
 
     /// Several command lines, each with what it prints.
-    async fn session(&self, lines: &str) -> String {
+    pub(super) async fn session(&self, lines: &str) -> String {
         let mut text = String::new();
         for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
             text.push_str(&format!("$ xctl {line}\n{}", self.xctl(line).await));
