@@ -4,6 +4,7 @@ mod create;
 mod real;
 mod shown;
 mod streams;
+mod undo;
 mod verbs;
 
 use std::io::Write;
