@@ -28,7 +28,7 @@ const GROUPS: &[(&str, &[&str])] = &[
 
 const EXAMPLES: &str = "\
 Examples:
-  xctl apply -f examples/guestbook     make everything that a folder describes
+  xctl apply -f examples/webshop       make everything that a folder describes
   xctl get pods -o wide                list pods, and where they run
   xctl get -w deployments              go on showing changes
   xctl why pod/web                     say why it is not running, and what to do
@@ -62,6 +62,16 @@ Examples:
   xctl why node/n1               why it takes no pods
   xctl why configmap/web         who uses it
   xctl why pod/web -o json       for programs",
+    ),
+    (
+        "create",
+        "\
+Examples:
+  xctl create secret tls shop --cert shop.crt --key shop.key
+  xctl create configmap web --from-literal COLOR=blue --from-file ./site
+  xctl create deployment web --image example.com/web:1 --replicas 2 -- serve --port 80
+  xctl create service nodeport web --tcp 80:8080
+  xctl create rolebinding readers --clusterrole view --serviceaccount default:web",
     ),
     (
         "patch",

@@ -3,9 +3,12 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owo_colors::{OwoColorize as _, Style};
 use std::time::Duration;
+
+/// Makes the place where a live line is drawn.
+type Screen = Box<dyn Fn() -> ProgressDrawTarget>;
 
 /// Where a command's words go.
 pub(crate) struct Out {
@@ -13,8 +16,8 @@ pub(crate) struct Out {
     stderr: Box<dyn Write>,
     /// The same without a look at what goes through: somebody else's bytes are left as they are.
     plain: Option<(io::Stdout, io::Stderr)>,
-    /// A person looks at what goes to stderr.
-    live: bool,
+    /// What a person looks at, if one does.
+    screen: Option<Screen>,
 }
 
 impl Out {
@@ -24,14 +27,20 @@ impl Out {
             stdout: Box::new(anstream::stdout()),
             stderr: Box::new(anstream::stderr()),
             plain: Some((io::stdout(), io::stderr())),
-            live: io::stderr().is_terminal(),
+            screen: io::stderr().is_terminal().then(|| Box::new(ProgressDrawTarget::stderr) as Screen),
         }
     }
 
     /// Streams of a test.
     #[cfg(test)]
     pub(crate) fn to(stdout: Box<dyn Write>, stderr: Box<dyn Write>) -> Self {
-        Self { stdout, stderr, plain: None, live: false }
+        Self { stdout, stderr, plain: None, screen: None }
+    }
+
+    /// A screen of a test.
+    #[cfg(test)]
+    pub(crate) fn with_screen(self, screen: impl Fn() -> ProgressDrawTarget + 'static) -> Self {
+        Self { screen: Some(Box::new(screen)), ..self }
     }
 
     /// One line of the answer.
@@ -70,9 +79,9 @@ impl Out {
 
     /// A line that changes in place on a terminal, and is printed once per change elsewhere.
     pub(crate) fn progress(&self) -> Progress {
-        let bar = self.live.then(|| {
+        let bar = self.screen.as_ref().map(|screen| {
             let style = ProgressStyle::with_template("{spinner} {msg}");
-            let bar = ProgressBar::new_spinner()
+            let bar = ProgressBar::with_draw_target(None, screen())
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar.enable_steady_tick(Duration::from_millis(100));
             bar

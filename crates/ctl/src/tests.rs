@@ -1,8 +1,11 @@
 //! Commands against a fake master, from their words to what they print.
 
+mod create;
+mod live;
 mod real;
 mod shown;
 mod streams;
+mod undo;
 mod verbs;
 
 use std::io::Write;
@@ -53,7 +56,11 @@ async fn typed(client: Client, words: &str) -> String {
 }
 
 async fn typed_to(sink: &Sink, client: Client, words: &str) -> String {
-    let mut out = Out::to(Box::new(sink.clone()), Box::new(sink.clone()));
+    let out = Out::to(Box::new(sink.clone()), Box::new(sink.clone()));
+    typed_on(out, sink, client, words).await
+}
+
+async fn typed_on(mut out: Out, sink: &Sink, client: Client, words: &str) -> String {
     let cli =
         Cli::try_parse_from(std::iter::once("xctl").chain(words.split_whitespace())).expect("a command");
     let session = Session {

@@ -1,13 +1,19 @@
 //! `create`: makes objects that are not there yet, from manifests or from the command line.
 
+mod binding;
+mod data;
+mod deployment;
+mod pem;
+mod role;
+mod secret;
+mod service;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, anyhow, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use xebec_api::object::Object;
 use xebec_api::table;
 
@@ -17,6 +23,12 @@ use crate::dry_run::DryRun;
 use crate::manifest;
 use crate::output::Out;
 use crate::session::{Session, reference};
+use binding::BindingArgs;
+use data::DataArgs;
+use deployment::DeploymentArgs;
+use role::RoleArgs;
+use secret::SecretKind;
+use service::ServiceKind;
 
 /// What to create.
 #[derive(Args)]
@@ -40,30 +52,28 @@ pub(crate) enum Kind {
     /// A Namespace
     #[command(visible_alias = "ns")]
     Namespace(NameArgs),
-}
-
-#[derive(Subcommand)]
-pub(crate) enum SecretKind {
-    /// One with any keys
-    Generic(DataArgs),
+    /// A Deployment of one container
+    #[command(visible_alias = "deploy")]
+    Deployment(DeploymentArgs),
+    /// A Service for what has the label app=NAME
+    #[command(subcommand, visible_alias = "svc")]
+    Service(ServiceKind),
+    /// A ServiceAccount
+    #[command(visible_alias = "sa")]
+    Serviceaccount(NameArgs),
+    /// What may be done in one namespace
+    Role(RoleArgs),
+    /// What may be done in the whole cluster
+    Clusterrole(RoleArgs),
+    /// Who has a role in one namespace
+    Rolebinding(BindingArgs),
+    /// Who has a role in the whole cluster
+    Clusterrolebinding(BindingArgs),
 }
 
 #[derive(Args)]
 pub(crate) struct NameArgs {
     pub(crate) name: String,
-    #[command(flatten)]
-    pub(crate) only: OnlyArgs,
-}
-
-#[derive(Args)]
-pub(crate) struct DataArgs {
-    pub(crate) name: String,
-    /// A key and its value
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) from_literal: Vec<String>,
-    /// A file (or a folder of them), under its own name or another key
-    #[arg(long, value_name = "[KEY=]FILE")]
-    pub(crate) from_file: Vec<String>,
     #[command(flatten)]
     pub(crate) only: OnlyArgs,
 }
@@ -81,16 +91,13 @@ pub(crate) struct OnlyArgs {
 pub(crate) async fn run(session: &Session, args: &CreateArgs, out: &mut Out) -> Result<ExitCode> {
     let Some(kind) = &args.kind else {
         if args.filename.is_empty() {
-            bail!("say what to create: -f FILE, configmap, secret generic or namespace");
+            bail!("say what to create: -f FILE, or a kind: `xctl create --help` lists them");
         }
         return from_files(session, args, out).await;
     };
-    let (mut object, only) = match kind {
-        Kind::Namespace(args) => (shell("Namespace", &args.name), &args.only),
-        Kind::Configmap(args) => (config_map(args)?, &args.only),
-        Kind::Secret(SecretKind::Generic(args)) => (secret(args)?, &args.only),
-    };
-    let row = table::by_kind("v1", object.kind()).ok_or_else(|| anyhow!("the resource table lacks a row"))?;
+    let (mut object, only) = made(session, kind)?;
+    let row = table::by_kind(object.api_version(), object.kind())
+        .ok_or_else(|| anyhow!("the resource table lacks a row"))?;
     if row.namespaced {
         object.set(&["metadata", "namespace"], session.namespace.clone());
     }
@@ -102,6 +109,22 @@ pub(crate) async fn run(session: &Session, args: &CreateArgs, out: &mut Out) -> 
         _ => out.line(format!("{} created{}", reference(row, object.name()), only.dry_run.mark()))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The object as the arguments say it, without a namespace.
+fn made<'a>(session: &Session, kind: &'a Kind) -> Result<(Object, &'a OnlyArgs)> {
+    Ok(match kind {
+        Kind::Namespace(args) => (shell("v1", "Namespace", &args.name), &args.only),
+        Kind::Serviceaccount(args) => (shell("v1", "ServiceAccount", &args.name), &args.only),
+        Kind::Configmap(args) => (data::config_map(args)?, &args.only),
+        Kind::Secret(kind) => secret::made(kind)?,
+        Kind::Deployment(args) => (deployment::made(args), &args.only),
+        Kind::Service(kind) => service::made(kind)?,
+        Kind::Role(args) => (role::made("Role", args)?, &args.only),
+        Kind::Clusterrole(args) => (role::made("ClusterRole", args)?, &args.only),
+        Kind::Rolebinding(args) => (binding::made(session, "RoleBinding", args)?, &args.only),
+        Kind::Clusterrolebinding(args) => (binding::made(session, "ClusterRoleBinding", args)?, &args.only),
+    })
 }
 
 async fn from_files(session: &Session, args: &CreateArgs, out: &mut Out) -> Result<ExitCode> {
@@ -127,85 +150,10 @@ async fn from_files(session: &Session, args: &CreateArgs, out: &mut Out) -> Resu
     Ok(code)
 }
 
-fn shell(kind: &str, name: &str) -> Object {
+fn shell(api_version: &str, kind: &str, name: &str) -> Object {
     let mut object = Object::default();
-    object.set(&["apiVersion"], "v1");
+    object.set(&["apiVersion"], api_version);
     object.set(&["kind"], kind);
     object.set(&["metadata"], json!({"name": name}));
     object
-}
-
-fn config_map(args: &DataArgs) -> Result<Object> {
-    let mut object = shell("ConfigMap", &args.name);
-    let (mut texts, mut binary) = (Map::new(), Map::new());
-    for (key, value) in data(args)? {
-        match String::from_utf8(value) {
-            Ok(text) => texts.insert(key, Value::String(text)),
-            Err(error) => binary.insert(key, Value::String(STANDARD.encode(error.as_bytes()))),
-        };
-    }
-    for (field, map) in [("data", texts), ("binaryData", binary)] {
-        if !map.is_empty() {
-            object.set(&[field], map);
-        }
-    }
-    Ok(object)
-}
-
-fn secret(args: &DataArgs) -> Result<Object> {
-    let mut object = shell("Secret", &args.name);
-    object.set(&["type"], "Opaque");
-    let data: Map<String, Value> =
-        data(args)?.into_iter().map(|(key, value)| (key, STANDARD.encode(value).into())).collect();
-    object.set(&["data"], data);
-    Ok(object)
-}
-
-/// Keys and values, in the order that they were named in.
-fn data(args: &DataArgs) -> Result<Vec<(String, Vec<u8>)>> {
-    let mut data: Vec<(String, Vec<u8>)> = Vec::new();
-    let mut add = |key: &str, value: Vec<u8>| -> Result<()> {
-        if data.iter().any(|(known, _)| known == key) {
-            bail!("the key {key:?} is given twice");
-        }
-        data.push((key.to_owned(), value));
-        Ok(())
-    };
-    for literal in &args.from_literal {
-        let pair = literal.split_once('=').filter(|(key, _)| !key.is_empty());
-        let (key, value) = pair.ok_or_else(|| anyhow!("--from-literal {literal:?}: write KEY=VALUE"))?;
-        add(key, value.as_bytes().to_vec())?;
-    }
-    for named in &args.from_file {
-        for (key, path) in files(named)? {
-            let value = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-            add(&key, value)?;
-        }
-    }
-    Ok(data)
-}
-
-/// The keys and files that one `--from-file` stands for.
-fn files(named: &str) -> Result<Vec<(String, PathBuf)>> {
-    if let Some((key, path)) = named.split_once('=') {
-        return Ok(vec![(key.to_owned(), PathBuf::from(path))]);
-    }
-    let path = PathBuf::from(named);
-    let key = |path: &PathBuf| {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        name.ok_or_else(|| anyhow!("--from-file {named:?}: it has no file name, write KEY=FILE"))
-    };
-    if !path.is_dir() {
-        return Ok(vec![(key(&path)?, path)]);
-    }
-    let entries = std::fs::read_dir(&path).with_context(|| format!("read the folder {named}"))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.is_file() {
-            files.push((key(&path)?, path));
-        }
-    }
-    files.sort();
-    Ok(files)
 }

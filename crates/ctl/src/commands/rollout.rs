@@ -107,8 +107,8 @@ pub(crate) async fn run(session: &Session, command: &RolloutCommand, out: &mut O
         RolloutCommand::Resume(args) => pause(session, args, false, out).await?,
         RolloutCommand::Undo(args) => {
             for (row, name) in named(&args.what.words)? {
-                if row.kind != "Deployment" {
-                    bail!("undo: only deployments keep their older templates so far");
+                if row.kind == "StatefulSet" {
+                    bail!("undo: only deployments and daemonsets keep their older templates so far");
                 }
                 let done = undo::run(session, row, &name, args.to_revision).await?;
                 out.line(format!("{} {done}", reference(row, &name)))?;

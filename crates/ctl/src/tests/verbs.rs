@@ -1,9 +1,12 @@
 //! The verbs that change things, against the real API, in kubectl's words.
 
 use expect_test::expect;
+use serde_json::json;
+use xebec_client::Patch;
 
 use super::real::cluster;
 use super::typed;
+use crate::asked;
 
 const WEB: &str = "
 apiVersion: apps/v1
@@ -28,13 +31,14 @@ kind: Node
 metadata: {name: n1}
 ";
 
-struct Shop {
-    client: xebec_client::Client,
-    folder: tempfile::TempDir,
+/// A cluster with a Deployment, a ConfigMap and a node, and a folder for files, `DIR`.
+pub(super) struct Shop {
+    pub(super) client: xebec_client::Client,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Shop {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let shop = Self { client: cluster().await, folder: tempfile::tempdir().expect("a folder") };
         shop.write("web.yaml", WEB);
         let made = shop.xctl("apply -f DIR/web.yaml").await;
@@ -42,17 +46,17 @@ impl Shop {
         shop
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.folder.path().join(name), text).expect("written");
     }
 
-    async fn xctl(&self, words: &str) -> String {
+    pub(super) async fn xctl(&self, words: &str) -> String {
         let words = words.replace("DIR", &self.folder.path().display().to_string());
         typed(self.client.clone(), &words).await
     }
 
     /// Several command lines, each with what it prints.
-    async fn session(&self, lines: &str) -> String {
+    pub(super) async fn session(&self, lines: &str) -> String {
         let mut text = String::new();
         for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
             text.push_str(&format!("$ xctl {line}\n{}", self.xctl(line).await));
@@ -159,6 +163,119 @@ async fn nodes_are_tainted_and_drained() {
         node/n1 uncordoned
     "#]]
     .assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
+async fn nodes_are_cordoned_and_objects_labelled() {
+    let shop = Shop::open().await;
+    let lines = r#"
+        cordon n1
+        cordon node/n1
+        get node n1 -o jsonpath={.spec.unschedulable}{"\n"}
+        uncordon n1
+        uncordon n1
+        get node n1 -o jsonpath={.spec.unschedulable}{"\n"}
+        cordon n2
+        label node n1 tier=front
+        label node n1 tier=front
+        label node n1 tier=back
+        label node n1 tier=back --overwrite
+        get nodes -l tier=back -o name
+        label node n1 tier-
+        get nodes -l tier -o name
+        annotate cm paint note=bright
+        annotate cm/paint note=dark
+        annotate cm paint note=dark --overwrite
+        get cm paint -o jsonpath={.metadata.annotations.note}{"\n"}
+        annotate cm paint note-
+    "#;
+    expect![[r#"
+        $ xctl cordon n1
+        node/n1 cordoned
+        $ xctl cordon node/n1
+        node/n1 already cordoned
+        $ xctl get node n1 -o jsonpath={.spec.unschedulable}{"\n"}
+        true
+        $ xctl uncordon n1
+        node/n1 uncordoned
+        $ xctl uncordon n1
+        node/n1 already uncordoned
+        $ xctl get node n1 -o jsonpath={.spec.unschedulable}{"\n"}
+
+        $ xctl cordon n2
+        error: nodes "n2" not found; `xctl get nodes` shows what there is
+        [failed]
+        $ xctl label node n1 tier=front
+        node/n1 labeled
+        $ xctl label node n1 tier=front
+        node/n1 not labeled
+        $ xctl label node n1 tier=back
+        error: node/n1 has tier already: say --overwrite to replace its value
+        [failed]
+        $ xctl label node n1 tier=back --overwrite
+        node/n1 labeled
+        $ xctl get nodes -l tier=back -o name
+        node/n1
+        $ xctl label node n1 tier-
+        node/n1 labeled
+        $ xctl get nodes -l tier -o name
+        $ xctl annotate cm paint note=bright
+        configmap/paint annotated
+        $ xctl annotate cm/paint note=dark
+        error: configmap/paint has note already: say --overwrite to replace its value
+        [failed]
+        $ xctl annotate cm paint note=dark --overwrite
+        configmap/paint annotated
+        $ xctl get cm paint -o jsonpath={.metadata.annotations.note}{"\n"}
+        dark
+        $ xctl annotate cm paint note-
+        configmap/paint annotated
+    "#]]
+    .assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
+async fn deployments_are_scaled_restarted_and_followed() {
+    let shop = Shop::open().await;
+    let lines = r#"
+        scale deployment web --replicas 3
+        scale deploy/web --replicas 1 --current-replicas 2
+        get deploy web -o jsonpath={.spec.replicas}{"\n"}
+        rollout restart deployment/web
+        rollout status deploy/web --watch=false
+        rollout status deploy/none
+    "#;
+    expect![[r#"
+        $ xctl scale deployment web --replicas 3
+        deployment.apps/web scaled
+        $ xctl scale deploy/web --replicas 1 --current-replicas 2
+        error: deployment.apps/web has 3 replicas, not 2
+        [failed]
+        $ xctl get deploy web -o jsonpath={.spec.replicas}{"\n"}
+        3
+        $ xctl rollout restart deployment/web
+        deployment.apps/web restarted
+        $ xctl rollout status deploy/web --watch=false
+        Waiting for deployment spec update to be observed...
+        $ xctl rollout status deploy/none
+        error: deployments.apps "none" not found; `xctl get deployments` shows what there is
+        [failed]
+    "#]]
+    .assert_eq(&shop.session(lines).await);
+    let annotations = shop.xctl("get deploy web -o jsonpath={.spec.template.metadata.annotations}").await;
+    assert!(annotations.contains("kubectl.kubernetes.io/restartedAt"), "{annotations}");
+    // As a controller says that it is done, while somebody looks on.
+    let deployments = asked::row("deployments").expect("a kind");
+    let web = shop.client.get(deployments, "default", "web").await.expect("it is there");
+    let status = json!({"observedGeneration": web.generation(), "replicas": 3, "updatedReplicas": 3,
+        "readyReplicas": 3, "availableReplicas": 3});
+    let patch = Patch::Merge(json!({"status": status}));
+    let (followed, patched) = tokio::join!(
+        shop.xctl("rollout status deploy/web --timeout 20s"),
+        shop.client.patch_subresource(deployments, "default", "web", "status", &patch),
+    );
+    patched.expect("patched");
+    assert!(followed.ends_with("deployment \"web\" successfully rolled out\n"), "{followed}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Whole answers to whole situations.
 
+mod advised;
 mod config;
 mod pods;
 mod scheduling;

@@ -1,6 +1,8 @@
-//! `get -w`: the objects, then one row for each change, until it is interrupted.
+//! `get -w`: the objects, then one row for each change, until it is interrupted. Where changes
+//! come faster than they are shown, some are left out, but never how an object was last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use tokio::sync::broadcast::error::RecvError;
@@ -32,25 +34,60 @@ pub(super) async fn run(session: &Session, args: &GetArgs, asked: &Asked, out: &
         label_selector: args.selector.clone(),
         field_selector,
     };
-    let (cache, mut changes) = Cache::start(session.client.clone(), selection);
+    let (cache, _) = Cache::start(session.client.clone(), selection);
     cache.synced().await;
-    let mut seen = BTreeMap::new();
-    let first: Vec<Object> = cache.list().iter().map(|object| object.as_ref().clone()).collect();
-    for object in &first {
-        seen.insert(object.uid().to_owned(), object.resource_version().to_owned());
-    }
+    let mut seen = Seen::default();
+    // Nothing is awaited between this and the list: every change is in one of them, none in both.
+    let mut changes = cache.changes();
+    let first = seen.catch_up(&cache.list());
     print_watched(session, args, asked.row, &first, true, out)?;
     loop {
-        let object = match changes.recv().await {
-            Ok(Change::Applied(object) | Change::Deleted(object)) => object,
-            Err(RecvError::Lagged(_)) => continue,
+        let objects: Vec<Object> = match changes.recv().await {
+            Ok(change) => seen.take(change).into_iter().collect(),
+            Err(RecvError::Lagged(_)) => {
+                changes = cache.changes();
+                seen.catch_up(&cache.list())
+            }
             Err(RecvError::Closed) => return Ok(()),
         };
-        let version = object.resource_version().to_owned();
-        if seen.insert(object.uid().to_owned(), version.clone()) == Some(version) {
-            continue;
+        if !objects.is_empty() {
+            print_watched(session, args, asked.row, &objects, false, out)?;
         }
-        print_watched(session, args, asked.row, std::slice::from_ref(object.as_ref()), false, out)?;
+    }
+}
+
+/// What was shown and is still there, by uid, each as it was last.
+#[derive(Default)]
+struct Seen(BTreeMap<String, Arc<Object>>);
+
+impl Seen {
+    /// What a change has to show; nothing where that was shown already.
+    fn take(&mut self, change: Change) -> Option<Object> {
+        let object = match change {
+            Change::Applied(object) => {
+                let before = self.0.insert(object.uid().to_owned(), Arc::clone(&object));
+                if before.is_some_and(|before| before.resource_version() == object.resource_version()) {
+                    return None;
+                }
+                object
+            }
+            // What was found gone by a list comes in the version that was shown already.
+            Change::Deleted(object) => {
+                self.0.remove(object.uid())?;
+                object
+            }
+        };
+        Some(object.as_ref().clone())
+    }
+
+    /// What differs between what was shown and all that there is now: first what is gone.
+    fn catch_up(&mut self, now: &[Arc<Object>]) -> Vec<Object> {
+        let there: BTreeSet<&str> = now.iter().map(|object| object.uid()).collect();
+        let gone: Vec<Arc<Object>> =
+            self.0.values().filter(|object| !there.contains(object.uid())).cloned().collect();
+        let gone = gone.into_iter().map(Change::Deleted);
+        let changes = gone.chain(now.iter().cloned().map(Change::Applied));
+        changes.filter_map(|change| self.take(change)).collect()
     }
 }
 
@@ -100,4 +137,42 @@ fn print_watched(
         }
     }
     Ok(out.raw(b"")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(name: &str, version: u64) -> Arc<Object> {
+        let value = json!({"metadata": {"name": name, "uid": name, "resourceVersion": version.to_string()}});
+        Arc::new(Object::from_json(value.to_string().as_bytes()).expect("an object"))
+    }
+
+    fn told(objects: impl IntoIterator<Item = Object>) -> Vec<String> {
+        let objects = objects.into_iter();
+        objects.map(|object| format!("{}@{}", object.name(), object.resource_version())).collect()
+    }
+
+    #[test]
+    fn every_change_is_shown_once() {
+        let mut seen = Seen::default();
+        assert_eq!(told(seen.catch_up(&[object("a", 1), object("b", 2)])), ["a@1", "b@2"]);
+        assert_eq!(told(seen.take(Change::Applied(object("a", 1)))), [""; 0]);
+        assert_eq!(told(seen.take(Change::Applied(object("a", 3)))), ["a@3"]);
+        assert_eq!(told(seen.take(Change::Deleted(object("b", 4)))), ["b@4"]);
+        assert_eq!(told(seen.take(Change::Deleted(object("b", 4)))), [""; 0]);
+        // As a list finds it gone: in the version that was shown.
+        assert_eq!(told(seen.take(Change::Deleted(object("a", 3)))), ["a@3"]);
+    }
+
+    #[test]
+    fn after_a_lag_all_that_differs_is_shown_also_what_is_gone() {
+        let mut seen = Seen::default();
+        seen.catch_up(&[object("a", 1), object("b", 2), object("c", 3)]);
+        let now = [object("b", 2), object("c", 5), object("d", 6)];
+        assert_eq!(told(seen.catch_up(&now)), ["a@1", "c@5", "d@6"]);
+        assert_eq!(told(seen.catch_up(&now)), [""; 0]);
+    }
 }

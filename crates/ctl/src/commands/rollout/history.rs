@@ -12,6 +12,11 @@ use crate::output::Out;
 use crate::session::{Session, reference};
 use crate::table;
 
+/// What tells ReplicaSets apart, and is no part of the template.
+pub(super) const TEMPLATE_HASH: &str = "pod-template-hash";
+/// What makes a ControllerRevision a patch that leaves nothing of the template that it is laid over.
+const DIRECTIVE: &str = "$patch";
+
 /// Shows them, or one of them whole.
 pub(super) async fn run(
     session: &Session,
@@ -33,7 +38,7 @@ pub(super) async fn run(
         bail!("unable to find the specified revision");
     };
     out.line(format!("{} with revision #{revision}", reference(row, name)))?;
-    let template = template(kept);
+    let template = template(kept).unwrap_or_default();
     out.raw(serde_yaml_ng::to_string(&template)?.as_bytes())?;
     Ok(())
 }
@@ -43,17 +48,25 @@ fn rows(revisions: &[(i64, Object)]) -> Vec<Vec<String>> {
     revisions.iter().map(|(number, kept)| vec![number.to_string(), cause(kept)]).collect()
 }
 
-fn template(kept: &Object) -> Value {
+/// The template that a revision keeps, without what the revision itself has put into it.
+pub(super) fn template(kept: &Object) -> Option<Value> {
     let path: &[&[&str]] = &[&["spec", "template"], &["data", "spec", "template"]];
-    let mut template = path.iter().find_map(|path| kept.get(path)).cloned().unwrap_or_default();
-    if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
-        labels.remove(super::undo::TEMPLATE_HASH);
+    let mut template = path.iter().find_map(|path| kept.get(path)).cloned()?;
+    if let Some(map) = template.as_object_mut() {
+        map.remove(DIRECTIVE);
     }
-    template
+    if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+        labels.remove(TEMPLATE_HASH);
+    }
+    Some(template)
 }
 
 /// By number, the oldest first: a Deployment's ReplicaSets, or ControllerRevisions.
-async fn revisions(session: &Session, row: &'static Resource, object: &Object) -> Result<Vec<(i64, Object)>> {
+pub(super) async fn revisions(
+    session: &Session,
+    row: &'static Resource,
+    object: &Object,
+) -> Result<Vec<(i64, Object)>> {
     let kind = if row.kind == "Deployment" { "replicasets.apps" } else { "controllerrevisions.apps" };
     let kept =
         session.client.list(asked::row(kind)?, object.namespace(), &ListParams::default()).await?.items;

@@ -1,0 +1,187 @@
+//! `create` of each kind, against the real API.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use expect_test::expect;
+use rcgen::{CertificateParams, KeyPair};
+use serde_json::{Value, json};
+
+use super::verbs::Shop;
+
+async fn got(shop: &Shop, what: &str) -> Value {
+    let text = shop.xctl(&format!("get {what} -o json")).await;
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// A certificate and its key, in PEM.
+fn pair() -> (String, String) {
+    let params = CertificateParams::new(vec!["shop.example.com".to_owned()]).expect("a name");
+    let key = KeyPair::generate().expect("a key");
+    (params.self_signed(&key).expect("signed").pem(), key.serialize_pem())
+}
+
+#[tokio::test]
+async fn a_certificate_and_its_key_become_a_secret() {
+    let shop = Shop::open().await;
+    let (certificate, key) = pair();
+    shop.write("shop.crt", &certificate);
+    shop.write("shop.key", &key);
+    shop.write("shop.der", "0\u{3}\u{2}");
+    shop.write(
+        "locked.key",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    );
+    let lines = "
+        create secret tls shop --cert DIR/shop.crt --key DIR/shop.key
+        create secret tls other --cert DIR/shop.key --key DIR/shop.crt
+        create secret tls other --cert DIR/shop.crt --key DIR/shop.crt
+        create secret tls other --cert DIR/shop.der --key DIR/shop.key
+        create secret tls other --cert DIR/shop.crt --key DIR/shop.der
+        create secret tls other --cert DIR/shop.crt --key DIR/locked.key
+        create secret tls other --cert DIR/none.crt --key DIR/shop.key
+        get secrets -o name
+    ";
+    let folder = shop.folder.path().display().to_string();
+    expect![[r#"
+        $ xctl create secret tls shop --cert DIR/shop.crt --key DIR/shop.key
+        secret/shop created
+        $ xctl create secret tls other --cert DIR/shop.key --key DIR/shop.crt
+        error: --cert DIR/shop.key: this is a private key: name it by --key, and the certificate by --cert
+        [failed]
+        $ xctl create secret tls other --cert DIR/shop.crt --key DIR/shop.crt
+        error: --key DIR/shop.crt: this is a certificate: name it by --cert, and its private key by --key
+        [failed]
+        $ xctl create secret tls other --cert DIR/shop.der --key DIR/shop.key
+        error: --cert DIR/shop.der: this is no certificate in PEM (-----BEGIN CERTIFICATE-----): name one, or make one of a DER file by `openssl x509 -inform der -in FILE -out FILE.pem`
+        [failed]
+        $ xctl create secret tls other --cert DIR/shop.crt --key DIR/shop.der
+        error: --key DIR/shop.der: this is no private key in PEM (-----BEGIN PRIVATE KEY-----): name one, or make one of a DER file by `openssl pkey -inform der -in FILE -out FILE.pem`
+        [failed]
+        $ xctl create secret tls other --cert DIR/shop.crt --key DIR/locked.key
+        error: --key DIR/locked.key: this key has a passphrase, which nobody would enter: `openssl pkey -in FILE -out FILE.pem` takes it away
+        [failed]
+        $ xctl create secret tls other --cert DIR/none.crt --key DIR/shop.key
+        error: --cert DIR/none.crt: name a file that can be read: No such file or directory (os error 2)
+        [failed]
+        $ xctl get secrets -o name
+        secret/shop
+    "#]]
+    .assert_eq(&shop.session(lines).await.replace(&folder, "DIR"));
+    let secret = got(&shop, "secret shop").await;
+    assert_eq!(secret["type"], "kubernetes.io/tls");
+    let decoded = |field: &str| {
+        let packed = secret["data"][field].as_str().expect("a text");
+        STANDARD.decode(packed).expect("base64")
+    };
+    assert_eq!((decoded("tls.crt"), decoded("tls.key")), (certificate.into_bytes(), key.into_bytes()));
+}
+
+#[tokio::test]
+async fn deployments_and_services_fit_together() {
+    let shop = Shop::open().await;
+    let lines = "
+        create deployment shop --image example.com/shop/app:1 --replicas 3 --port 8080 -- serve --all
+        create service clusterip shop --tcp=80:8080
+        create service nodeport outside --tcp=80 --tcp=443:https
+        create service clusterip broken --tcp=http
+        create serviceaccount robot
+        create secret docker-registry images --docker-server example.com --docker-username u --docker-password p
+        create deployment tried --image web --dry-run=client
+        get deploy tried
+    ";
+    expect![[r#"
+        $ xctl create deployment shop --image example.com/shop/app:1 --replicas 3 --port 8080 -- serve --all
+        deployment.apps/shop created
+        $ xctl create service clusterip shop --tcp=80:8080
+        service/shop created
+        $ xctl create service nodeport outside --tcp=80 --tcp=443:https
+        service/outside created
+        $ xctl create service clusterip broken --tcp=http
+        error: --tcp http: write PORT or PORT:TARGET, with a port from 1 to 65535, such as 80:8080
+        [failed]
+        $ xctl create serviceaccount robot
+        serviceaccount/robot created
+        $ xctl create secret docker-registry images --docker-server example.com --docker-username u --docker-password p
+        secret/images created
+        $ xctl create deployment tried --image web --dry-run=client
+        deployment.apps/tried created (dry run)
+        $ xctl get deploy tried
+        error: deployments.apps "tried" not found; `xctl get deployments` shows what there is
+        [failed]
+    "#]]
+    .assert_eq(&shop.session(lines).await);
+    let made = got(&shop, "deploy shop").await;
+    let container = &made["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(
+        (&made["spec"]["replicas"], &container["name"], &container["command"]),
+        (&json!(3), &json!("app"), &json!(["serve", "--all"]))
+    );
+    let service = got(&shop, "svc shop").await;
+    assert_eq!(service["spec"]["selector"], made["spec"]["template"]["metadata"]["labels"]);
+    let port = &service["spec"]["ports"][0];
+    assert_eq!((&port["name"], &port["targetPort"]), (&json!("80-8080"), &json!(8080)));
+    let outside = got(&shop, "svc outside").await;
+    assert_eq!(outside["spec"]["type"], "NodePort");
+    let targets: Vec<&Value> = (0..2).map(|index| &outside["spec"]["ports"][index]["targetPort"]).collect();
+    assert_eq!(targets, [&json!(80), &json!("https")]);
+    let images = got(&shop, "secret images").await;
+    assert_eq!(images["type"], "kubernetes.io/dockerconfigjson");
+}
+
+#[tokio::test]
+async fn roles_and_bindings_say_who_may_do_what() {
+    let shop = Shop::open().await;
+    let lines = "
+        create role reader --verb=get,list --resource=pods,deployments.apps,pods/log
+        create clusterrole nodes --verb=* --resource=nodes --resource-name=n1
+        create role odd --verb=get --resource=ships
+        create rolebinding readers --role reader --user ann --serviceaccount default:web
+        create clusterrolebinding nodes --clusterrole nodes --group ops
+        create clusterrolebinding other --role reader --group ops
+        create rolebinding other --user ann
+        create rolebinding other --role reader
+        create rolebinding other --role reader --serviceaccount web
+    ";
+    expect![[r#"
+        $ xctl create role reader --verb=get,list --resource=pods,deployments.apps,pods/log
+        role.rbac.authorization.k8s.io/reader created
+        $ xctl create clusterrole nodes --verb=* --resource=nodes --resource-name=n1
+        clusterrole.rbac.authorization.k8s.io/nodes created
+        $ xctl create role odd --verb=get --resource=ships
+        error: there is no kind "ships": `xctl api-resources` lists them
+        [failed]
+        $ xctl create rolebinding readers --role reader --user ann --serviceaccount default:web
+        rolebinding.rbac.authorization.k8s.io/readers created
+        $ xctl create clusterrolebinding nodes --clusterrole nodes --group ops
+        clusterrolebinding.rbac.authorization.k8s.io/nodes created
+        $ xctl create clusterrolebinding other --role reader --group ops
+        error: --role: the whole cluster has only ClusterRoles: say --clusterrole NAME
+        [failed]
+        $ xctl create rolebinding other --user ann
+        error: say which role: --clusterrole NAME or --role NAME
+        [failed]
+        $ xctl create rolebinding other --role reader
+        error: say who has it: --user, --group or --serviceaccount NAMESPACE:NAME
+        [failed]
+        $ xctl create rolebinding other --role reader --serviceaccount web
+        error: --serviceaccount web: write NAMESPACE:NAME, such as default:default
+        [failed]
+    "#]]
+    .assert_eq(&shop.session(lines).await);
+    assert_eq!(
+        got(&shop, "role reader").await["rules"],
+        json!([
+            {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list"]},
+            {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list"]},
+        ])
+    );
+    let binding = got(&shop, "rolebinding readers").await;
+    assert_eq!(binding["roleRef"]["kind"], "Role");
+    assert_eq!(
+        binding["subjects"],
+        json!([
+            {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "ann"},
+            {"kind": "ServiceAccount", "namespace": "default", "name": "web"},
+        ])
+    );
+}
