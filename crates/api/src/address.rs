@@ -4,6 +4,18 @@ use std::net::IpAddr;
 
 use crate::name::Rule;
 
+/// Any address.
+///
+/// # Errors
+/// It is none.
+pub fn any(text: &str) -> Rule {
+    parsed(text).map(|_| ())
+}
+
+fn parsed(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".to_owned())
+}
+
 /// An address that is the same machine for everyone: not unspecified, not loopback, not
 /// link-local. Otherwise an EndpointSlice could turn a Service into a way to what
 /// listens on the nodes' own loopback.
@@ -11,9 +23,7 @@ use crate::name::Rule;
 /// # Errors
 /// What is wrong with it.
 pub fn non_special(text: &str) -> Rule {
-    let Ok(address) = text.parse::<IpAddr>() else {
-        return Err("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".to_owned());
-    };
+    let address = parsed(text)?;
     let link_local = match address {
         IpAddr::V4(v4) => v4.is_link_local() || v4.octets()[..3] == [224, 0, 0],
         IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.segments()[0] == 0xff02,

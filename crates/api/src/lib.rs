@@ -25,4 +25,5 @@ pub mod table;
 pub mod table_view;
 pub mod taint;
 pub mod time;
+pub mod tls_secret;
 pub mod well_known;

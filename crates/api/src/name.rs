@@ -3,6 +3,7 @@
 
 const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const SUBDOMAIN_WITH_UNDERSCORE: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')";
 const WILDCARD: &str = "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 const LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
@@ -30,6 +31,21 @@ pub fn dns_label(text: &str) -> Rule {
 pub fn dns_subdomain(text: &str) -> Rule {
     at_most(text, 253)?;
     when(text.split('.').all(is_label), SUBDOMAIN)
+}
+
+/// As [`dns_subdomain`], with underscores in it or before a label: search paths of a resolver.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn dns_subdomain_with_underscore(text: &str) -> Rule {
+    at_most(text, 253)?;
+    let is_fine = |label: &str| {
+        let bytes = label.strip_prefix('_').unwrap_or(label).as_bytes();
+        let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let inner = |b: &u8| edge(Some(b)) || matches!(b, b'-' | b'_');
+        edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(inner)
+    };
+    when(text.split('.').all(is_fine), SUBDOMAIN_WITH_UNDERSCORE)
 }
 
 /// `*.` and a subdomain: hosts of Ingresses.
@@ -180,9 +196,10 @@ mod tests {
     fn each_rule_takes_what_kubernetes_takes() {
         let long = "a".repeat(64);
         type Case<'a> = (&'a str, fn(&str) -> Rule, &'a [&'a str], &'a [&'a str]);
-        let cases: [Case<'_>; 8] = [
+        let cases: [Case<'_>; 9] = [
             ("label", dns_label, &["a", "web-1", "0a"], &["", "A", "-a", "a-", "a.b", "a_b", &long]),
             ("subdomain", dns_subdomain, &["a.b", &long, "0.1"], &["", "a..b", ".a", "a/b", "A"]),
+            ("search", dns_subdomain_with_underscore, &["_tcp.a_b", "a"], &["", "__a", "a_", "a b", "A"]),
             ("1035", dns1035_label, &["a1"], &["1a", "", "a."]),
             ("segment", path_segment, &["system:node", "A b"], &[".", "..", "a/b", "a%b"]),
             ("qualified", qualified, &["app", "x.io/A_b.c"], &["", "/a", "a/", "a/b/c", "A_/b", &long]),

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use xebec_api::object::Object;
+use xebec_api::tls_secret;
 use xebec_dataplane::ingress::{Problem, Sources, ingress_table, is_served};
 
 use crate::controller::{Controller, ObjectKey};
@@ -86,13 +87,37 @@ fn list<'a>(object: &'a Object, path: &[&str]) -> impl Iterator<Item = &'a Value
 
 fn problems(view: &dyn View, ingresses: &[Object], classes: &[Object]) -> Vec<Problem> {
     let services = view.list(SERVICES, None);
-    let secrets = view.list(SECRETS, None);
-    let secrets = secrets.iter().filter(|secret| secret.text(&["type"]) == TLS);
-    let secrets: Vec<_> =
-        secrets.map(|secret| (secret.namespace().to_owned(), secret.name().to_owned())).collect();
+    let mut secrets = view.list(SECRETS, None);
+    secrets.retain(|secret| secret.text(&["type"]) == TLS);
+    let names: Vec<_> =
+        secrets.iter().map(|secret| (secret.namespace().to_owned(), secret.name().to_owned())).collect();
     // What is wrong does not depend on who is ready.
-    let sources = Sources { ingresses, classes, services: &services, slices: &[], secrets: &secrets };
-    ingress_table(&sources).problems
+    let sources = Sources { ingresses, classes, services: &services, slices: &[], secrets: &names };
+    let mut problems = ingress_table(&sources).problems;
+    for ingress in ingresses.iter().filter(|ingress| is_served(ingress, classes)) {
+        problems.extend(bad_certificates(ingress, &secrets));
+    }
+    problems
+}
+
+/// The Secrets of an Ingress that the ingress's pods cannot use, each once. It is told of
+/// them here alone: the pods find out by themselves, and serve the rest.
+fn bad_certificates(ingress: &Object, secrets: &[Object]) -> Vec<Problem> {
+    let named = list(ingress, &["spec", "tls"]).filter_map(|tls| tls.get("secretName")?.as_str());
+    let named: BTreeSet<&str> = named.collect();
+    let problem = |name: &str| {
+        let is_meant = |secret: &&Object| secret.namespace() == ingress.namespace() && secret.name() == name;
+        let why = tls_secret::check(secrets.iter().find(is_meant)?).err()?;
+        Some(Problem {
+            namespace: ingress.namespace().to_owned(),
+            ingress: ingress.name().to_owned(),
+            reason: "InvalidCertificate",
+            message: format!(
+                "tls: secret {name:?} holds no certificate that can be used: {why}; its hosts get the default certificate: put a chain into tls.crt and its key into tls.key, both as PEM"
+            ),
+        })
+    };
+    named.into_iter().filter_map(problem).collect()
 }
 
 /// Records a problem, once: it is looked at again with every change of any Service.

@@ -83,11 +83,6 @@ columns_only!(
 );
 
 columns_only!(
-    /// The strategy of IngressClasses.
-    IngressClass { "CONTROLLER": ["spec", "controller"], "PARAMETERS": ["spec", "parameters", "name"] }
-);
-
-columns_only!(
     /// The strategy of RuntimeClasses.
     RuntimeClass { "HANDLER": ["handler"] }
 );

@@ -15,6 +15,7 @@ mod endpoints;
 mod event;
 mod horizontal_pod_autoscaler;
 mod ingress;
+mod ingress_class;
 mod job;
 mod namespace;
 mod network_policy;
@@ -33,9 +34,8 @@ mod stateful_set;
 
 pub(crate) use certificate_signing_request::CertificateSigningRequest;
 pub(crate) use columns_only::{
-    ApiService, ControllerRevision, CsiDriver, IngressClass, IpAddress, Lease, PersistentVolume,
-    PersistentVolumeClaim, PodDisruptionBudget, PriorityClass, RuntimeClass, ServiceCidr, StorageClass,
-    VolumeAttachment,
+    ApiService, ControllerRevision, CsiDriver, IpAddress, Lease, PersistentVolume, PersistentVolumeClaim,
+    PodDisruptionBudget, PriorityClass, RuntimeClass, ServiceCidr, StorageClass, VolumeAttachment,
 };
 pub(crate) use config_map::ConfigMap;
 pub(crate) use cron_job::CronJob;
@@ -47,6 +47,7 @@ pub(crate) use endpoints::Endpoints;
 pub(crate) use event::Event;
 pub(crate) use horizontal_pod_autoscaler::HorizontalPodAutoscaler;
 pub(crate) use ingress::Ingress;
+pub(crate) use ingress_class::IngressClass;
 pub(crate) use job::Job;
 pub(crate) use namespace::Namespace;
 pub(crate) use network_policy::NetworkPolicy;

@@ -89,6 +89,39 @@ fn what_cannot_work_is_told_once_about_the_ingress_that_has_it() {
     assert_eq!(reconcile(&mut world), Plan::nothing());
 }
 
+/// PEM of the right form with hardly anything in it, in base64.
+const CERTIFICATE: &str = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1BQT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=";
+const KEY: &str = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCk1BQT0KLS0tLS1FTkQgUFJJVkFURSBLRVktLS0tLQo=";
+
+#[test]
+fn a_secret_without_a_certificate_is_told_of_once_and_hurts_no_rule() {
+    let mut world = world();
+    put(&mut world, "site", "xebec", "web");
+    world.poke(INGRESSES, "default", "site", |ingress| {
+        let tls = json!([{"secretName": "bad", "hosts": ["a.com"]}, {"secretName": "bad", "hosts": ["b.com"]},
+            {"secretName": "good", "hosts": ["c.com"]}, {"secretName": "gone"}, {}]);
+        ingress.set(&["spec", "tls"], tls);
+    });
+    let mut secret = |name: &str, key: &str| {
+        world.put(
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": "default", "name": name},
+            "type": TLS, "data": {"tls.crt": CERTIFICATE, "tls.key": key}}),
+        );
+    };
+    secret("bad", "dGV4dA==");
+    secret("good", KEY);
+    let plan = reconcile(&mut world);
+    let told = plan.actions.iter().filter_map(|action| match action {
+        crate::plan::Action::Record(event) => Some(format!("{}: {}\n", event.reason, event.message)),
+        _ => None,
+    });
+    expect![[r#"
+        SecretNotFound: tls: there is no Secret "gone" of type kubernetes.io/tls in namespace "default"; its hosts get the default certificate
+        InvalidCertificate: tls: secret "bad" holds no certificate that can be used: tls.key has no PEM block "PRIVATE KEY"; its hosts get the default certificate: put a chain into tls.crt and its key into tls.key, both as PEM
+    "#]]
+    .assert_eq(&told.collect::<String>());
+}
+
 #[test]
 fn only_what_matters_wakes_it() {
     let world = world();

@@ -97,3 +97,6 @@ fn answer(bytes: &[u8], asked: &Message) -> Option<Message> {
     let ours = answer.metadata.id == asked.metadata.id && answer.metadata.message_type == Response;
     (ours && answer.queries == asked.queries).then_some(answer)
 }
+
+#[cfg(test)]
+mod tests;

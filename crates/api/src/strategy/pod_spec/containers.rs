@@ -112,7 +112,11 @@ fn mounts(container: &At<'_>, volumes: &BTreeSet<&str>, errors: &mut Vec<FieldEr
             errors.push(path.invalid("must be unique"));
         }
         sub_path(&mount.key("subPath"), errors);
-        sub_path(&mount.key("subPathExpr"), errors);
+        let expression = mount.key("subPathExpr");
+        if !expression.is_empty() && !mount.key("subPath").is_empty() {
+            errors.push(expression.invalid("subPathExpr and subPath are mutually exclusive"));
+        }
+        sub_path(&expression, errors);
     }
 }
 

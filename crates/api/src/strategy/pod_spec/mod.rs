@@ -3,6 +3,7 @@
 
 mod containers;
 mod env;
+mod network;
 mod probes;
 mod resources;
 mod scheduling;
@@ -146,8 +147,10 @@ pub(super) fn host_ports(spec: &mut Fields) {
     for list in ["initContainers", "containers"] {
         for container in each(spec, list) {
             for port in each(container, "ports") {
-                if let Some(number) = port.get("containerPort").cloned() {
-                    fill(port, "hostPort", number);
+                // Zero means "not given" here, as in Kubernetes.
+                let given = port.get("hostPort").and_then(Value::as_i64).unwrap_or_default() != 0;
+                if let Some(number) = port.get("containerPort").filter(|_| !given).cloned() {
+                    port.insert("hostPort".to_owned(), number);
                 }
             }
         }

@@ -20,6 +20,34 @@ pub(super) fn validate(spec: &At<'_>, errors: &mut Vec<FieldError>) {
             node_requirement(&expression, errors);
         }
     }
+    spread(&spec.items("topologySpreadConstraints"), errors);
+}
+
+fn spread(constraints: &[At<'_>], errors: &mut Vec<FieldError>) {
+    for (i, constraint) in constraints.iter().enumerate() {
+        let skew = constraint.key("maxSkew");
+        let number = skew.int().unwrap_or_default();
+        if number <= 0 {
+            let message = format!("Invalid value: {number}: must be greater than zero");
+            errors.push(FieldError::invalid(skew.path, message));
+        }
+        let key = constraint.key("topologyKey");
+        if key.is_empty() {
+            errors.push(key.required("can not be empty"));
+        }
+        let action = constraint.key("whenUnsatisfiable");
+        let actions = ["DoNotSchedule", "ScheduleAnyway"];
+        if !actions.contains(&action.text()) {
+            errors.push(action.not_supported(&actions));
+        }
+        let same = |other: &At<'_>| {
+            other.text_of("topologyKey") == key.text() && other.text_of("whenUnsatisfiable") == action.text()
+        };
+        if constraints.iter().skip(i + 1).any(same) {
+            let path = constraint.key("{topologyKey, whenUnsatisfiable}").path;
+            errors.push(FieldError::duplicate(path, &format!("{{{}, {}}}", key.text(), action.text())));
+        }
+    }
 }
 
 fn validate_toleration(toleration: &At<'_>, errors: &mut Vec<FieldError>) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{containers, scheduling, volumes};
+use super::{containers, network, scheduling, volumes};
 use crate::at::At;
 use crate::error::FieldError;
 use crate::name;
@@ -23,9 +23,11 @@ pub(in crate::strategy) fn validate(spec: &At<'_>, workload: Workload) -> Vec<Fi
     let mut errors = Vec::new();
     let known = volumes::validate(spec, &mut errors);
     containers::validate(spec, &known, &mut errors);
+    network::host_network(spec, workload, &mut errors);
     restart_policy(&spec.key("restartPolicy"), workload, &mut errors);
     let dns = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
     spec.key("dnsPolicy").needs_one_of(&dns, &mut errors);
+    network::dns_config(spec, &mut errors);
     spec.key("terminationGracePeriodSeconds").not_negative(&mut errors);
     active_deadline(&spec.key("activeDeadlineSeconds"), &mut errors);
     spec.key("serviceAccountName").obeys(name::dns_subdomain, &mut errors);
@@ -42,6 +44,7 @@ pub(in crate::strategy) fn validate(spec: &At<'_>, workload: Workload) -> Vec<Fi
     }
     security_context(&spec.key("securityContext"), &mut errors);
     scheduling::validate(spec, &mut errors);
+    network::host_aliases(spec, &mut errors);
     host_ports(spec, &mut errors);
     errors
 }

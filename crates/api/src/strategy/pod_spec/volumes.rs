@@ -7,6 +7,10 @@ use crate::at::At;
 use crate::error::FieldError;
 use crate::name;
 
+/// What a source of a projected volume may be.
+const PROJECTED: [&str; 6] =
+    ["secret", "configMap", "downwardAPI", "serviceAccountToken", "clusterTrustBundle", "podCertificate"];
+
 /// Gives the names of all volumes, for the mounts that use them.
 pub(super) fn validate<'a>(spec: &At<'a>, errors: &mut Vec<FieldError>) -> BTreeSet<&'a str> {
     let mut names = BTreeSet::new();
@@ -41,7 +45,11 @@ fn source(volume: &At<'_>, errors: &mut Vec<FieldError>) {
         "configMap" => items(source, "name", errors),
         "secret" => items(source, "secretName", errors),
         "persistentVolumeClaim" => source.key("claimName").needs(name::dns_subdomain, errors),
-        "projected" => mode(&source.key("defaultMode"), errors),
+        "downwardAPI" => {
+            mode(&source.key("defaultMode"), errors);
+            downward_items(source, errors);
+        }
+        "projected" => projected(source, errors),
         "emptyDir" => source.key("medium").one_of(&["Memory", "HugePages"], errors),
         _ => {}
     }
@@ -69,8 +77,65 @@ fn items(source: &At<'_>, name_field: &str, errors: &mut Vec<FieldError>) {
         if item.key("path").is_empty() {
             errors.push(item.key("path").required(""));
         }
-        sub_path(&item.key("path"), errors);
+        local_path(&item.key("path"), errors);
         mode(&item.key("mode"), errors);
+    }
+}
+
+/// What Kubernetes says of an item names the source, not the item.
+fn downward_items(source: &At<'_>, errors: &mut Vec<FieldError>) {
+    for item in source.items("items") {
+        let item = At { path: source.path.clone(), value: item.value };
+        let path = item.key("path");
+        if path.is_empty() {
+            errors.push(path.required(""));
+        }
+        local_path(&path, errors);
+        match (item.key("fieldRef").is_set(), item.key("resourceFieldRef").is_set()) {
+            (true, true) => {
+                // That word is what Kubernetes shows for the value.
+                let why = "fieldRef and resourceFieldRef can not be specified simultaneously";
+                let message = format!("Invalid value: \"resource\": {why}");
+                errors.push(FieldError::invalid(item.path.clone(), message));
+            }
+            (false, false) => errors.push(item.required("one of fieldRef and resourceFieldRef is required")),
+            _ => {}
+        }
+        mode(&item.key("mode"), errors);
+    }
+}
+
+fn projected(volume: &At<'_>, errors: &mut Vec<FieldError>) {
+    mode(&volume.key("defaultMode"), errors);
+    for source in volume.items("sources") {
+        for kind in ["secret", "configMap"] {
+            let of_kind = source.key(kind);
+            if of_kind.is_set() {
+                items(&of_kind, "name", errors);
+            }
+        }
+        downward_items(&source.key("downwardAPI"), errors);
+        let token = source.key("serviceAccountToken");
+        if token.is_set() {
+            // What Kubernetes says of it names the volume, not the source.
+            let path = At { path: volume.key("path").path, value: token.key("path").value };
+            if path.is_empty() {
+                errors.push(path.required(""));
+            }
+            local_path(&path, errors);
+        }
+        if PROJECTED.into_iter().filter(|kind| source.key(kind).is_set()).count() > 1 {
+            errors.push(source.forbidden("may not specify more than 1 volume type per source"));
+        }
+    }
+}
+
+/// Where a file stands in a volume: a path within it, beside what the agent keeps there itself.
+fn local_path(path: &At<'_>, errors: &mut Vec<FieldError>) {
+    sub_path(path, errors);
+    // The other rule has told of a folder `..` already.
+    if path.text().starts_with("..") && !path.text().starts_with("../") {
+        errors.push(path.invalid("must not start with '..'"));
     }
 }
 

@@ -118,6 +118,108 @@ fn probes_and_environment_that_break_every_rule() {
     "#]].assert_eq(&refused(&pod));
 }
 
+/// The words are Kubernetes' own, of `pkg/apis/core/validation` at 1.35.
+#[test]
+fn network_and_spread_of_pods() {
+    let containers = json!([{"name": "a", "image": "b"}]);
+    let dns = |policy: &str, config: Value| {
+        refused(&pod(json!({"containers": containers, "dnsPolicy": policy, "dnsConfig": config})))
+    };
+    let good = json!({"nameservers": ["10.0.0.1", "fd00::1"], "searches": ["a.test.", ".", "_tcp.b_c"],
+        "options": [{"name": "ndots", "value": "2"}]});
+    assert_eq!(dns("None", good), "");
+    expect![[r#"
+        spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None
+    "#]]
+    .assert_eq(&dns("None", Value::Null));
+    expect![[r#"
+        spec.dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is None
+    "#]]
+    .assert_eq(&dns("None", json!({"searches": ["A"]})));
+    expect![[r#"
+        spec.dnsConfig.nameservers: Invalid value: ["10.0.0.1","10.0.0.2","10.0.0.3","x"]: must not have more than 3 nameservers
+        spec.dnsConfig.nameservers[3]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)
+        spec.dnsConfig.searches[0]: Invalid value: "a b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')
+        spec.dnsConfig.options[0]: Required value: must not be empty
+    "#]]
+    .assert_eq(&dns(
+        "Default",
+        json!({"nameservers": ["10.0.0.1", "10.0.0.2", "10.0.0.3", "x"], "searches": ["a b."],
+            "options": [{"value": "2"}]}),
+    ));
+    let many = |count: usize, bytes: usize| json!({"searches": vec!["a".repeat(bytes); count]});
+    assert_eq!(dns("Default", many(32, 63)), "");
+    assert!(dns("Default", many(33, 1)).ends_with(": must not have more than 32 search paths\n"));
+    let long = dns("Default", many(32, 64));
+    assert!(long.ends_with("more than 2048 characters (including spaces) in the search list\n"), "{long}");
+    let ports = json!([{"containerPort": 80}, {"containerPort": 81, "hostPort": 0}, {"containerPort": 82, "hostPort": 8082}]);
+    let spec = json!({"hostNetwork": true, "containers": [{"name": "a", "image": "b", "ports": ports}],
+        "hostAliases": [{"ip": "localhost", "hostnames": ["db", "A"]}, {"hostnames": []}],
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"},
+            {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"},
+            {"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"},
+            {"maxSkew": 0, "topologyKey": "", "whenUnsatisfiable": "Never"}]});
+    let told = expect![[r#"
+        spec.containers[0].ports[2].hostPort: Invalid value: 8082: must match `containerPort` when `hostNetwork` is true
+        spec.topologySpreadConstraints[0].{topologyKey, whenUnsatisfiable}: Duplicate value: "{zone, DoNotSchedule}"
+        spec.topologySpreadConstraints[3].maxSkew: Invalid value: 0: must be greater than zero
+        spec.topologySpreadConstraints[3].topologyKey: Required value: can not be empty
+        spec.topologySpreadConstraints[3].whenUnsatisfiable: Unsupported value: "Never": supported values: "DoNotSchedule", "ScheduleAnyway"
+        spec.hostAliases[0].ip: Invalid value: "localhost": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)
+        spec.hostAliases[0].hostnames[1]: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+        spec.hostAliases[1].ip: Invalid value: "": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)
+    "#]];
+    told.assert_eq(&refused(&pod(spec.clone())));
+    // A template leaves the ports of the host to its pods.
+    let set = named(
+        "apps/v1",
+        "DaemonSet",
+        json!({"spec": {"selector": {"matchLabels": {"app": "b"}},
+        "template": {"metadata": {"labels": {"app": "b"}}, "spec": spec}}}),
+    );
+    told.assert_eq(&refused(&set).replace("spec.template.spec.", "spec."));
+}
+
+#[test]
+fn files_in_volumes_stand_within_them() {
+    let field = json!({"fieldPath": "metadata.name"});
+    let amount = json!({"containerName": "a", "resource": "limits.cpu"});
+    let pod = pod(json!({"containers": [{"name": "a", "image": "b", "volumeMounts": [
+            {"name": "c", "mountPath": "/c", "subPath": "x", "subPathExpr": "y"},
+            {"name": "c", "mountPath": "/d", "subPath": "x"}, {"name": "c", "mountPath": "/e", "subPathExpr": "y"}]}],
+        "volumes": [
+            {"name": "c", "configMap": {"name": "c", "items": [{"key": "k", "path": "a/../b"}, {"key": "k", "path": "..data"}]}},
+            {"name": "s", "secret": {"secretName": "s", "items": [{"key": "k", "path": "../b"}, {"key": "k", "path": "a/..b"}]}},
+            {"name": "d", "downwardAPI": {"defaultMode": 512, "items": [
+                {"path": "name", "fieldRef": field}, {"path": "/cpu", "resourceFieldRef": amount},
+                {"path": "", "fieldRef": field, "resourceFieldRef": amount}, {"path": "x", "mode": 512}]}},
+            {"name": "p", "projected": {"sources": [
+                {"secret": {"name": "s", "items": [{"key": "k", "path": "/k"}]}, "configMap": {"name": "c"}},
+                {"configMap": {"name": ""}},
+                {"downwardAPI": {"items": [{"path": "a/..", "fieldRef": field}]}},
+                {"serviceAccountToken": {"path": "../token"}},
+                {"serviceAccountToken": {"path": "token"}}]}}]}));
+    expect![[r#"
+        spec.volumes[0].configMap.items[0].path: Invalid value: "a/../b": must not contain '..'
+        spec.volumes[0].configMap.items[1].path: Invalid value: "..data": must not start with '..'
+        spec.volumes[1].secret.items[0].path: Invalid value: "../b": must not contain '..'
+        spec.volumes[2].downwardAPI.defaultMode: Invalid value: 512: must be a number between 0 and 0777 (octal), both inclusive
+        spec.volumes[2].downwardAPI.path: Invalid value: "/cpu": must be a relative path
+        spec.volumes[2].downwardAPI.path: Required value
+        spec.volumes[2].downwardAPI: Invalid value: "resource": fieldRef and resourceFieldRef can not be specified simultaneously
+        spec.volumes[2].downwardAPI: Required value: one of fieldRef and resourceFieldRef is required
+        spec.volumes[2].downwardAPI.mode: Invalid value: 512: must be a number between 0 and 0777 (octal), both inclusive
+        spec.volumes[3].projected.sources[0].secret.items[0].path: Invalid value: "/k": must be a relative path
+        spec.volumes[3].projected.sources[0]: Forbidden: may not specify more than 1 volume type per source
+        spec.volumes[3].projected.sources[1].configMap.name: Required value
+        spec.volumes[3].projected.sources[2].downwardAPI.path: Invalid value: "a/..": must not contain '..'
+        spec.volumes[3].projected.path: Invalid value: "../token": must not contain '..'
+        spec.containers[0].volumeMounts[0].subPathExpr: Invalid value: "y": subPathExpr and subPath are mutually exclusive
+    "#]]
+    .assert_eq(&refused(&pod));
+}
+
 #[test]
 fn what_may_change_in_a_pod() {
     let old = pod(json!({"containers": [{"name": "a", "image": "b:1"}], "activeDeadlineSeconds": 10,
@@ -372,6 +474,36 @@ fn ingresses() {
     "#]].assert_eq(&ingress(Value::Null, json!({"ingressClassName": "A"})));
     let good = json!({"defaultBackend": backend, "rules": [{"host": "*.a.com"}, {}], "tls": [{}]});
     expect![""].assert_eq(&ingress(json!({"kubernetes.io/ingress.class": "xebec"}), good));
+}
+
+#[test]
+fn ingress_classes() {
+    let class = |controller: &str| {
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "a"},
+            "spec": {"controller": controller}})
+    };
+    assert_eq!(refused(&class("xebec.io/ingress")), "");
+    expect![[r#"
+        spec.controller: Required value
+    "#]]
+    .assert_eq(&refused(&class("")));
+    for bare in ["xebec", "/ingress", "xebec.io/"] {
+        let why = "must be a domain-prefixed path (such as \"acme.io/foo\")";
+        assert_eq!(refused(&class(bare)), format!("spec.controller: Invalid value: {bare:?}: {why}\n"));
+    }
+    expect![[r#"
+        spec.controller: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
+        spec.controller: Invalid value: "b c": Invalid path (regex used for validation is '[A-Za-z0-9/\-._~%!$&'()*+,;=:]+')
+    "#]]
+    .assert_eq(&refused(&class("A/b c")));
+    expect![[r#"
+        spec.controller: Too long: may not be more than 250 bytes
+    "#]]
+    .assert_eq(&refused(&class(&format!("a.io/{}", "x".repeat(246)))));
+    expect![[r#"
+        spec.controller: Invalid value: "b.io/x": field is immutable
+    "#]]
+    .assert_eq(&change_refused(&class("b.io/x"), &class("a.io/x")));
 }
 
 #[test]
