@@ -1,5 +1,6 @@
 //! Commands against a fake master, from their words to what they print.
 
+mod masters;
 mod real;
 mod shown;
 mod streams;
