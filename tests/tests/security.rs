@@ -173,6 +173,61 @@ fn a_user_without_the_right_is_refused_in_kubernetes_words() {
     not_made(&masters, "mine");
 }
 
+#[test]
+fn only_masters_are_let_in_on_the_peers_port() {
+    let masters = Masters::one();
+    write_admins_files(&masters);
+    let pki = masters.dir_of("m1").join("data/pki");
+    let term = || masters.xctl().json(&["cluster", "status"]).expect("a status")["term"].clone();
+    let before = term();
+
+    let mut nobody = masters.admin();
+    nobody["clusters"][0]["cluster"]["server"] = format!("https://{}", masters.peer_address("m1")).into();
+    nobody["clusters"][0]["cluster"]["extensions"] = json!([]);
+    nobody["users"][0]["user"] = json!({});
+    let path = masters.dir().join("nobody.kubeconfig");
+    write_private(&path, &nobody.to_string());
+    let told = Xctl::new(&path).refusal(&["get", "pods"]);
+    assert!(told.contains("received fatal alert: CertificateRequired"), "{told}");
+
+    let (certificate, key) = (masters.dir().join("admin.crt"), masters.dir().join("admin.key"));
+    for method in ["Raft/Vote", "Peer/ChangeMembership", "Sessions/ReportSessions"] {
+        let told = ask_a_peer(&masters, method, &certificate, &key);
+        assert!(told.contains("Code: PermissionDenied"), "{method}: {told}");
+        assert!(told.contains("Message: only masters talk here"), "{method}: {told}");
+    }
+    // The rule lets masters through: what this one says is wrong for another reason.
+    let told = ask_a_peer(&masters, "Raft/Vote", &pki.join("peer.crt"), &pki.join("peer.key"));
+    assert!(told.contains("Message: envelope: missing"), "{told}");
+
+    let log = refusals_in_the_log(&masters);
+    for line in [
+        "refused: the TLS handshake failed from=CLIENT error=peer sent no certificates\n",
+        "refused on the peers' port: not a master from=Some(CLIENT user=\"xebec-admin\"\n",
+    ] {
+        assert!(log.contains(line), "{line}is not in:\n{log}");
+    }
+    assert_eq!(term(), before, "nobody was heard");
+}
+
+/// What grpcurl says of an empty request that must fail, to one of the masters' own services.
+fn ask_a_peer(masters: &Masters, method: &str, certificate: &Path, key: &Path) -> String {
+    let protos = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
+    let output = Command::new(grpcurl::folder().join("grpcurl"))
+        .arg("-import-path")
+        .arg(protos)
+        .args(["-proto", "xebec/raft/v1/raft.proto", "-cacert", "ca.crt", "-cert"])
+        .arg(certificate)
+        .arg("-key")
+        .arg(key)
+        .args(["-d", "{}", &masters.peer_address("m1"), &format!("xebec.raft.v1.{method}")])
+        .current_dir(masters.dir())
+        .output()
+        .expect("grpcurl");
+    assert!(!output.status.success(), "{method} must fail");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 fn not_made(masters: &Masters, name: &str) {
     let told = masters.xctl().refusal(&["get", "configmap", name]);
     assert!(told.contains("not found"), "{told}");
@@ -188,6 +243,20 @@ fn token_of_a_service_account(masters: &Masters) -> String {
         "target": {"resource": "serviceaccounts", "namespace": "default", "name": "poor", "subresource": "token"},
         "object": {"struct": {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}},
     });
+    write_admins_files(masters);
+    let output = Command::new(grpcurl::folder().join("grpcurl"))
+        .args(["-cacert", "ca.crt", "-cert", "admin.crt", "-key", "admin.key", "-d", &request.to_string()])
+        .args([&masters.client_address("m1"), "xebec.v1.Resources/Create"])
+        .current_dir(masters.dir())
+        .output()
+        .expect("grpcurl");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    answer["object"]["struct"]["status"]["token"].as_str().expect("a token").to_owned()
+}
+
+/// The CA's certificate and what the admin shows, as `ca.crt`, `admin.crt` and `admin.key`.
+fn write_admins_files(masters: &Masters) {
     let files = [
         ("ca.crt", masters.admin()["clusters"][0]["cluster"]["certificate-authority-data"].clone()),
         ("admin.crt", masters.admin()["users"][0]["user"]["client-certificate-data"].clone()),
@@ -199,15 +268,6 @@ fn token_of_a_service_account(masters: &Masters) -> String {
         let text = String::from_utf8(text.expect("base64")).expect("PEM");
         write_private(&masters.dir().join(name), &text);
     }
-    let output = Command::new(grpcurl::folder().join("grpcurl"))
-        .args(["-cacert", "ca.crt", "-cert", "admin.crt", "-key", "admin.key", "-d", &request.to_string()])
-        .args([&masters.client_address("m1"), "xebec.v1.Resources/Create"])
-        .current_dir(masters.dir())
-        .output()
-        .expect("grpcurl");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    answer["object"]["struct"]["status"]["token"].as_str().expect("a token").to_owned()
 }
 
 /// The client as somebody else, who trusts the right CA.

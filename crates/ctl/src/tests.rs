@@ -2,6 +2,7 @@
 
 mod create;
 mod live;
+mod masters;
 mod real;
 mod shown;
 mod streams;

@@ -54,7 +54,7 @@ pub(crate) async fn establish(config: &Config, now: Timestamp) -> Result<Members
     let dir = &config.data_dir;
     private_folder(dir)?;
     let files = PkiFiles::open(dir)?;
-    if let Some(identity) = Identity::load(dir)? {
+    if let Some(identity) = Identity::load(dir, &config.name)? {
         let seal = Seal::new(&files.read("sealing.key")?)?;
         return Ok(Membership { identity, seal, files, origin: Origin::Member });
     }

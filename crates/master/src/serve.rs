@@ -92,6 +92,7 @@ fn masters_only(request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic
     if user.as_ref().is_some_and(|user| user.groups.iter().any(|group| group == "xebec:masters")) {
         return Ok(request);
     }
-    tracing::warn!(user = user.map(|user| user.name), "refused on the peers' port: not a master");
+    let from = request.remote_addr();
+    tracing::warn!(?from, user = user.map(|user| user.name), "refused on the peers' port: not a master");
     Err(tonic::Status::permission_denied("only masters talk here"))
 }

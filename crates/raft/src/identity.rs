@@ -36,10 +36,12 @@ pub enum IdentityError {
         source: io::Error,
     },
     /// Is not what this program wrote.
-    #[error("{path}: {source}: the data folder is damaged; {}", rejoin(.path))]
+    #[error("{path}: {source}: the data folder is damaged; {}", rejoin(.path, .name))]
     Damaged {
         /// The file.
         path: PathBuf,
+        /// The master's name.
+        name: String,
         /// Where it stopped making sense.
         source: serde_json::Error,
     },
@@ -60,19 +62,19 @@ impl Identity {
         Self { raft_id, cluster_id: cluster_id.to_owned(), format: FORMAT }
     }
 
-    /// The identity of a data folder, `None` when it has none yet.
+    /// The identity of this master's data folder, `None` when it has none yet.
     ///
     /// # Errors
     /// [`IdentityError`].
-    pub fn load(dir: &Path) -> Result<Option<Self>, IdentityError> {
+    pub fn load(dir: &Path, name: &str) -> Result<Option<Self>, IdentityError> {
         let path = dir.join(FILE);
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(IdentityError::Io { path, source }),
         };
-        let identity: Self = serde_json::from_slice(&text)
-            .map_err(|source| IdentityError::Damaged { path: path.clone(), source })?;
+        let damaged = |source| IdentityError::Damaged { path: path.clone(), name: name.to_owned(), source };
+        let identity: Self = serde_json::from_slice(&text).map_err(damaged)?;
         if identity.format > FORMAT {
             return Err(IdentityError::Newer { path, found: identity.format });
         }
@@ -98,13 +100,14 @@ impl Identity {
     }
 }
 
-/// How a master with an unusable data folder comes back.
+/// How a master comes back whose data folder, that of `path`, cannot be used.
 #[must_use]
-pub fn rejoin(path: &Path) -> String {
-    let folder = path.parent().unwrap_or(path).display().to_string();
+pub fn rejoin(path: &Path, name: &str) -> String {
+    let folder = path.parent().unwrap_or(path).display();
     format!(
-        "to rejoin: take the old member out (`xctl cluster remove-master NAME`), move {folder} aside, make a \
-         master token (`xctl token create --master`) and start this master with it"
+        "to rejoin: take the old member out (`xctl cluster remove-master {name}`), move {folder} aside, make a \
+         master token (`xctl token create --master`) into token_file, name the other masters in join, and start \
+         again"
     )
 }
 
@@ -115,17 +118,18 @@ mod tests {
     #[test]
     fn an_identity_is_kept() {
         let dir = tempfile::tempdir().expect("a folder");
-        assert_eq!(Identity::load(dir.path()).expect("nothing there"), None);
+        assert_eq!(Identity::load(dir.path(), "m1").expect("nothing there"), None);
         let identity = Identity::new(42, "c-1");
         identity.store(dir.path()).expect("stored");
-        assert_eq!(Identity::load(dir.path()).expect("there"), Some(identity));
+        assert_eq!(Identity::load(dir.path(), "m1").expect("there"), Some(identity));
     }
 
     #[test]
     fn a_damaged_one_says_how_to_rejoin() {
         let dir = tempfile::tempdir().expect("a folder");
         fs::write(dir.path().join(FILE), "{").expect("written");
-        let error = Identity::load(dir.path()).expect_err("damaged").to_string();
-        assert!(error.contains("to rejoin: take the old member out"), "{error}");
+        let error = Identity::load(dir.path(), "m1").expect_err("damaged").to_string();
+        let first = "to rejoin: take the old member out (`xctl cluster remove-master m1`), move ";
+        assert!(error.contains(first), "{error}");
     }
 }

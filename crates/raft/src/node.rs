@@ -67,10 +67,12 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A database cannot be used.
-    #[error("the data folder {dir} is damaged: {damage}; {}", identity::rejoin(&.dir.join("log")))]
+    #[error("the data folder {dir} is damaged: {damage}; {}", identity::rejoin(&.dir.join("log"), .name))]
     Damaged {
         /// The folder.
         dir: PathBuf,
+        /// The master's name.
+        name: String,
         /// What is wrong.
         #[source]
         damage: Damage,
@@ -78,11 +80,13 @@ pub enum StartError {
     /// The log of a master that took part before is gone.
     #[error(
         "the data folder {dir} has an identity but no log: votes of this master may be lost, so it must not take \
-         part again; {}", identity::rejoin(&.dir.join("log"))
+         part again; {}", identity::rejoin(&.dir.join("log"), .name)
     )]
     LostLog {
         /// The folder.
         dir: PathBuf,
+        /// The master's name.
+        name: String,
     },
     /// openraft refused.
     #[error("Raft did not start: {0}")]
@@ -118,11 +122,12 @@ impl Node {
     /// # Errors
     /// [`StartError`].
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let damaged = |damage| StartError::Damaged { dir: options.dir.clone(), damage };
+        let (dir, name) = (&options.dir, &options.member.name);
+        let damaged = |damage| StartError::Damaged { dir: dir.clone(), name: name.clone(), damage };
         let (log_dir, state_dir) = (options.dir.join("log"), options.dir.join("state"));
         let (log, log_closed) = guarded(&log_dir, || LogStore::open(&log_dir)).map_err(damaged)?;
         if options.expect_log && log.is_empty() {
-            return Err(StartError::LostLog { dir: options.dir.clone() });
+            return Err(StartError::LostLog { dir: dir.clone(), name: name.clone() });
         }
         let state = guarded(&state_dir, || StateStore::open(&state_dir, log.mark()));
         let (store, Loaded { applied, mark }) = state.map_err(damaged)?;

@@ -1,10 +1,11 @@
-//! `cluster status`: who leads, which masters there are and how they are.
+//! `cluster status`: who leads, which masters there are and how they are. `cluster
+//! remove-master`: takes one out for good, so that it can join anew.
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use xebec_rpc::v1::cluster_client::ClusterClient;
-use xebec_rpc::v1::{ClusterStatusRequest, ClusterStatusResponse};
+use xebec_rpc::v1::{ClusterStatusRequest, ClusterStatusResponse, RemoveMasterRequest};
 
 use crate::commands::get::{Format, print_value};
 use crate::output::Out;
@@ -15,6 +16,8 @@ use crate::table;
 pub(crate) enum ClusterCommand {
     /// Show the masters and which of them leads
     Status(StatusArgs),
+    /// Take a master out for good, also one that is lost
+    RemoveMaster(RemoveMasterArgs),
 }
 
 #[derive(Args)]
@@ -24,9 +27,33 @@ pub(crate) struct StatusArgs {
     pub(crate) output: Option<Format>,
 }
 
+#[derive(Args)]
+pub(crate) struct RemoveMasterArgs {
+    /// Its name, as cluster status shows it
+    pub(crate) name: String,
+}
+
 /// Runs it.
 pub(crate) async fn run(session: &Session, command: &ClusterCommand, out: &mut Out) -> Result<()> {
-    let ClusterCommand::Status(args) = command;
+    match command {
+        ClusterCommand::Status(args) => status(session, args, out).await,
+        ClusterCommand::RemoveMaster(args) => remove_master(session, &args.name, out).await,
+    }
+}
+
+async fn remove_master(session: &Session, name: &str, out: &mut Out) -> Result<()> {
+    // Done twice, it might take out one that has just joined anew under this name.
+    let removed = session.client.ask(false, |channel| async move {
+        ClusterClient::new(channel).remove_master(RemoveMasterRequest { name: name.to_owned() }).await
+    });
+    removed.await?;
+    Ok(out.line(format!(
+        "{name} is no master of this cluster any more; to take it in again: stop it, move its data folder aside, \
+         make a master token (`xctl token create --master`) into its token_file, and start it"
+    ))?)
+}
+
+async fn status(session: &Session, args: &StatusArgs, out: &mut Out) -> Result<()> {
     let status = session.client.ask(true, |channel| async move {
         Ok(ClusterClient::new(channel).status(ClusterStatusRequest {}).await?.into_inner())
     });

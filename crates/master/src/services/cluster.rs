@@ -79,8 +79,9 @@ impl v1::cluster_server::Cluster for ClusterService {
     ) -> Result<Response<v1::RemoveMasterResponse>, Status> {
         let context = authenticate(&self.0.api, &request).map_err(|error| to_status(&error))?;
         administrators_only(&context, "remove masters").map_err(|error| to_status(&error))?;
-        let id = self.0.raft_id_of(&request.into_inner().name).map_err(|error| to_status(&error))?;
-        self.0.node.remove(id).await.map_err(|error| to_status(&api_error(error)))?;
+        let name = request.into_inner().name;
+        self.0.remove_master(&name).await.map_err(|error| to_status(&error))?;
+        tracing::info!(user = context.user.name, name, "a master was taken out");
         Ok(Response::new(v1::RemoveMasterResponse {}))
     }
 
@@ -94,7 +95,8 @@ impl v1::cluster_server::Cluster for ClusterService {
         let id = if to.is_empty() {
             None
         } else {
-            Some(self.0.raft_id_of(&to).map_err(|error| to_status(&error))?)
+            let named = members::named(&self.0.node.members(), &to);
+            Some(named.map_err(|why| to_status(&ApiError::new(Reason::NotFound, why)))?)
         };
         self.0.node.transfer(id).await.map_err(|error| to_status(&api_error(error)))?;
         Ok(Response::new(v1::TransferLeadershipResponse { leader: to }))
@@ -193,13 +195,15 @@ impl Shared {
         })
     }
 
-    fn raft_id_of(&self, name: &str) -> Result<u64, ApiError> {
+    async fn remove_master(&self, name: &str) -> Result<(), ApiError> {
+        // Without it this master might know only who had the name before.
+        self.node.barrier().await.map_err(api_error)?;
         let members = self.node.members();
-        let found = members.iter().find(|member| member.member.name == name);
-        let names: Vec<&str> = members.iter().map(|member| member.member.name.as_str()).collect();
-        found.map(|member| member.raft_id).ok_or_else(|| {
-            ApiError::new(Reason::NotFound, format!("there is no master {name:?}: the members are {names:?}"))
-        })
+        let id = members::named(&members, name).map_err(|why| ApiError::new(Reason::NotFound, why))?;
+        let answering = members::answering(&members, &self.config.name).await;
+        members::may_be_removed(&members, &answering, id)
+            .map_err(|why| ApiError::new(Reason::Conflict, why))?;
+        self.node.remove(id).await.map_err(api_error)
     }
 }
 
