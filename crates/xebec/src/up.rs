@@ -64,7 +64,9 @@ pub(crate) async fn run(data_dir: PathBuf, images: Option<PathBuf>, stop: Cancel
 }
 
 async fn run_node(kubeconfig: &Path, node: xebec_agent::Config, stop: CancellationToken) -> Result<()> {
-    if let Some(path) = node.token_file.as_deref().filter(|_| !node.data_dir.join("pki/node.crt").exists()) {
+    if let Some(path) = &node.token_file
+        && xebec_agent::needs_token(&node)?
+    {
         let Some(made) = stop.run_until_cancelled(make_token(kubeconfig, path)).await else { return Ok(()) };
         made?;
     }
