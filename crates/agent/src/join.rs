@@ -220,3 +220,7 @@ fn key_and_csr() -> Result<(String, String), AgentError> {
     let csr = CertificateParams::default().serialize_request(&key).map_err(certificate)?;
     Ok((key.serialize_pem(), csr.pem().map_err(certificate)?))
 }
+
+#[cfg(test)]
+#[path = "join_tests.rs"]
+mod tests;
