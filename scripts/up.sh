@@ -144,6 +144,7 @@ single() {
     step "xebec up: one process, one node"
     if ! alive single; then
         mkdir -p "$DEMO_DIR/single/data"
+        chmod 700 "$DEMO_DIR/single/data"
         XEBEC_DEMO_HOST=single setsid --fork sh -c "echo \$\$ >'$DEMO_DIR/single/pid'; exec \"\$@\"" sh \
             "$XEBEC" up --data-dir "$DEMO_DIR/single/data" --images "$IMAGES" </dev/null >>"$DEMO_DIR/single/log" 2>&1
     fi

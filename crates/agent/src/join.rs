@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,10 +29,12 @@ const TOKEN_FORM: &str = "a join token looks like xbc1<64 hex digits>.<id>.<secr
 pub(crate) struct Pki(PathBuf);
 
 impl Pki {
+    /// Those under a data folder, which nobody else looks into from then on, also where it
+    /// is there already: pods' volumes in it hold Secrets that any user in a pod may read.
     pub(crate) fn open(data_dir: &Path) -> Result<Self, AgentError> {
         let path = data_dir.join("pki");
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
-        made.map_err(|source| AgentError::Io { path: path.clone(), source })?;
+        private_folder(data_dir)?;
+        private_folder(&path)?;
         Ok(Self(path))
     }
 
@@ -73,6 +75,12 @@ impl Pki {
             Identity::Certificate { certificate: self.read("node.crt")?, key: self.read("node.key")? };
         Ok(Credentials { trust: Trust::Ca(self.read("ca.crt")?), identity })
     }
+}
+
+fn private_folder(path: &Path) -> Result<(), AgentError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    let private = made.and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o700)));
+    private.map_err(|source| AgentError::Io { path: path.to_owned(), source })
 }
 
 /// Whether the node comes in only by a token: it was not in before, or its certificate has

@@ -1,6 +1,5 @@
 //! Joining and renewing against a fake master that has a CA of its own and speaks TLS.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};
 
 use futures::stream::BoxStream;
@@ -213,6 +212,19 @@ async fn a_renewed_certificate_is_its_owners_alone_and_shown_from_the_next_conne
     }
     shown.pop();
     assert_eq!(world.callers(), shown, "each renewal showed what the one before had brought");
+}
+
+#[test]
+fn the_data_folder_is_its_owners_alone_also_where_it_was_not() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    for name in ["", "pki"] {
+        let path = dir.path().join(name);
+        fs::create_dir_all(&path).expect("made");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("set");
+    }
+    let pki = Pki::open(dir.path()).expect("made");
+    assert_eq!((mode(dir.path()), mode(&pki.0)), (0o700, 0o700));
 }
 
 #[tokio::test]
