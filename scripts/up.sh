@@ -78,11 +78,14 @@ boot_masters() {
 
 node_ready() { xctl get node "$1" | grep -q ' Ready '; }
 
+# Whether a node comes in only by a token: it has no certificate yet, or one that has expired.
+needs_token() { ! openssl x509 -noout -checkend 0 -in "$DEMO_DIR/$1/data/pki/node.crt" >/dev/null 2>&1; }
+
 boot_nodes() {
     local host
     for host in "${NODES[@]}"; do
         alive "$host" && continue
-        if [ ! -e "$DEMO_DIR/$host/data/pki/node.crt" ]; then
+        if needs_token "$host"; then
             mkdir -p "$DEMO_DIR/$host"
             (umask 077 && xctl token create --ttl 10m >"$DEMO_DIR/$host/token")
         fi
@@ -141,6 +144,7 @@ single() {
     step "xebec up: one process, one node"
     if ! alive single; then
         mkdir -p "$DEMO_DIR/single/data"
+        chmod 700 "$DEMO_DIR/single/data"
         XEBEC_DEMO_HOST=single setsid --fork sh -c "echo \$\$ >'$DEMO_DIR/single/pid'; exec \"\$@\"" sh \
             "$XEBEC" up --data-dir "$DEMO_DIR/single/data" --images "$IMAGES" </dev/null >>"$DEMO_DIR/single/log" 2>&1
     fi

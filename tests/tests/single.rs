@@ -1,6 +1,9 @@
 //! The embedded form, `scripts/up.sh --single`: one process, one node, the same guestbook,
 //! and nothing left afterwards.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,10 +23,41 @@ fn one_process_serves_the_guestbook_and_leaves_nothing() {
     assert!(curl(&[&format!("{url}/entries")]).expect("answers").contains("alone"));
 
     what_it_uses_is_shown(&demo);
+    what_holds_secrets_is_its_owners_alone(&demo);
     let before = seen(&demo);
     assert_eq!(demo.bring_up(), closing, "the same closing lines");
     assert_eq!(seen(&demo), before, "a second up.sh changes nothing that works");
     demo.down();
+}
+
+/// The master's and the node's folder, the keys, and what the containers were configured by, which
+/// has the Secrets of their environment.
+fn what_holds_secrets_is_its_owners_alone(demo: &Demo) {
+    let data = demo.dir().join("single/data");
+    for folder in ["master", "master/pki", "node", "node/pki"] {
+        assert_eq!(mode(&data.join(folder)), 0o700, "{folder}");
+    }
+    let mut files = vec![demo.kubeconfig(), data.join("token")];
+    for folder in ["master/pki", "node/pki"] {
+        files.extend(entries(&data.join(folder)));
+    }
+    let pods = entries(&data.join("node/run")).into_iter().map(|pod| pod.join("c"));
+    let containers = pods.filter(|path| path.is_dir()).flat_map(|path| entries(&path));
+    let configurations: Vec<PathBuf> =
+        containers.map(|path| path.join("config.json")).filter(|path| path.exists()).collect();
+    assert!(!configurations.is_empty(), "the guestbook runs");
+    files.extend(configurations);
+    let open = files.iter().filter(|path| mode(path) != 0o600);
+    let open: Vec<String> = open.map(|path| format!("{:o} {}", mode(path), path.display())).collect();
+    assert!(open.is_empty(), "for others to read: {open:#?}");
+}
+
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("an entry").path()).collect()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("it is there").permissions().mode() & 0o777
 }
 
 /// By `top`: the node, and each container of the guestbook's pods. The guestbook itself may hold

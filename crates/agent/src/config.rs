@@ -21,7 +21,7 @@ pub struct Config {
     pub address: IpAddr,
     /// Client addresses of masters, host:port; one is enough to find the others.
     pub masters: Vec<String>,
-    /// A file with a node token, for the first start.
+    /// A file with a node token, for the first start, and for one after the certificate ran out.
     #[serde(default)]
     pub token_file: Option<PathBuf>,
     /// A folder of image archives that are imported at start.

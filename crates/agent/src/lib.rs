@@ -7,6 +7,7 @@
 //!                       runtime events, probes, timers
 //! ```
 
+mod certificate;
 mod clock;
 mod config;
 mod downward;
@@ -28,4 +29,5 @@ mod volumes;
 
 pub use config::Config;
 pub use error::AgentError;
+pub use join::needs_token;
 pub use run::run;

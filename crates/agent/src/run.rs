@@ -20,8 +20,9 @@ use crate::{node_object, pod, session, volumes};
 
 /// How long a stop may take.
 const STOPPING: Duration = Duration::from_secs(5);
-/// Between two renewals of a certificate that is good for 90 days.
-const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// Between two looks at the certificate, which is good for 30 days: often, as a host that
+/// sleeps does not count the hours, and a master may be away when one is to be renewed.
+const LOOK_EVERY: Duration = Duration::from_secs(3600);
 
 /// What the parts of an agent share.
 pub(crate) struct Agent {
@@ -42,8 +43,9 @@ pub(crate) struct Agent {
 /// # Errors
 /// [`AgentError`]: what happened, to what, and what to do.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), AgentError> {
+    let clock = Clock::wall();
     let pki = Pki::open(&config.data_dir)?;
-    join::join(&config, &pki).await?;
+    join::join(&config, &pki, clock.now()).await?;
     let servers = servers(&config.masters)?;
     let client = Client::new(servers, &pki.credentials()?);
     let client = client.map_err(|error| AgentError::Certificate(error.to_string()))?;
@@ -57,7 +59,6 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), AgentErr
     let runtime: Arc<dyn Runtime> = Arc::new(runtime.await?);
     let row = |group, plural| table::find(group, plural).expect("a built-in kind");
     let (services, _) = Cache::start(client.clone(), Selection::all(row("", "services")));
-    let clock = Clock::wall();
     let (events, told) = Recorder::new(clock.clone());
     let (sources, volumes) = Default::default();
     let agent =
@@ -121,14 +122,19 @@ async fn network(agent: Arc<Agent>) {
     }
 }
 
+/// Looks at the certificate at once and then every hour: an agent that is started anew every
+/// day renews it too.
 async fn keep_renewed(agent: Arc<Agent>, pki: Pki) {
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(RENEW_EVERY) => {}
-            () = agent.stop.cancelled() => return,
-        }
-        if let Err(error) = join::renew(&agent.client, &pki).await {
-            tracing::error!(%error, "the certificate was not renewed; tried again in a day");
+        let look = async {
+            let now = agent.clock.now();
+            if let Err(error) = join::keep_valid(&agent.config, &agent.client, &pki, now).await {
+                tracing::error!(%error, "the certificate was not renewed; tried again in an hour");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        };
+        if agent.stop.run_until_cancelled(look).await.is_none() {
+            return;
         }
     }
 }

@@ -364,3 +364,7 @@ async fn finish(shared: Arc<Shared>, mut tasks: JoinSet<()>) {
         Err(node) => node.stop().await,
     }
 }
+
+#[cfg(test)]
+#[path = "master_tests.rs"]
+mod tests;

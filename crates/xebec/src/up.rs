@@ -1,6 +1,7 @@
 //! `xebec up`: a whole cluster in one process, for a laptop: one master and one node.
 
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,7 +43,10 @@ pub(crate) async fn run(data_dir: PathBuf, images: Option<PathBuf>, stop: Cancel
         images_dir: images,
         labels: Default::default(),
     };
-    std::fs::create_dir_all(&data_dir).with_context(|| data_dir.display().to_string())?;
+    // The master and the node close their own folders also where they are there already; this
+    // one may be a folder that its user shares.
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&data_dir);
+    made.with_context(|| data_dir.display().to_string())?;
     // The master outlives the agent: it writes what the agent says last, hands nothing over
     // half done, and closes its store in order.
     let master_stop = CancellationToken::new();
@@ -64,7 +68,9 @@ pub(crate) async fn run(data_dir: PathBuf, images: Option<PathBuf>, stop: Cancel
 }
 
 async fn run_node(kubeconfig: &Path, node: xebec_agent::Config, stop: CancellationToken) -> Result<()> {
-    if let Some(path) = node.token_file.as_deref().filter(|_| !node.data_dir.join("pki/node.crt").exists()) {
+    if let Some(path) = &node.token_file
+        && xebec_agent::needs_token(&node)?
+    {
         let Some(made) = stop.run_until_cancelled(make_token(kubeconfig, path)).await else { return Ok(()) };
         made?;
     }

@@ -60,3 +60,7 @@ fn load(key: &str, certificate: &str, ca: &str) -> Result<Arc<CertifiedKey>, Mas
     let key = rustls::crypto::ring::sign::any_supported_type(&key)?;
     Ok(Arc::new(CertifiedKey::new(chain, key)))
 }
+
+#[cfg(test)]
+#[path = "serving_tests.rs"]
+mod tests;

@@ -17,6 +17,7 @@ use super::{Console, Started, Stdio, other, status_pipe, wait_for_program};
 use crate::TerminalSize;
 use crate::shim::paths::ContainerPaths;
 use crate::shim::protocol::{Failure, ShimConfig};
+use crate::shim::write_private;
 
 /// What to run where.
 pub(in crate::shim) struct ExecJob {
@@ -61,7 +62,7 @@ fn join(
     let configuration: Value =
         serde_json::from_slice(&text).map_err(|error| Failure::Other(error.to_string()))?;
     let document = oci::exec_process(&configuration, &job.command, job.tty).to_string();
-    fs::write(process, document).map_err(other("writing the process document"))?;
+    write_private(process, document.as_bytes()).map_err(other("writing the process document"))?;
     let identity = Identity::from_configuration(&configuration).map_err(Failure::Other)?;
     let (status, reporter) = status_pipe()?;
     let console = match job.tty {

@@ -18,6 +18,7 @@ use crate::shim::overlay::Root;
 use crate::shim::paths::ContainerPaths;
 use crate::shim::protocol::{Failure, ShimConfig, StartRequest};
 use crate::shim::staging::Staging;
+use crate::shim::write_private;
 use crate::{Mount, MountSource, Resources};
 
 /// Starts it; returns once its program runs.
@@ -92,7 +93,8 @@ fn configure(
     let parts = Parts { config, request, mounts, root: merged, user, granted, unified, resources };
     fs::create_dir_all(&paths.bundle).map_err(other("making the bundle"))?;
     let bytes = oci::configuration(&parts).to_string();
-    fs::write(paths.bundle.join("config.json"), bytes).map_err(other("writing the bundle"))?;
+    write_private(&paths.bundle.join("config.json"), bytes.as_bytes())
+        .map_err(other("writing the bundle"))?;
 
     if !granted.missing.is_empty() && !security.privileged {
         warnings.push(format!("this host does not have the capabilities {}", granted.missing.join(", ")));

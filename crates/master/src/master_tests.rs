@@ -1,0 +1,138 @@
+//! Renewal on a running master: of a node's certificate, and of its own.
+
+use expect_test::expect;
+use rcgen::{CertificateParams, DnType, KeyPair};
+use rustls::pki_types::CertificateDer;
+use tempfile::TempDir;
+use tonic::Request;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+use xebec_apiserver::User;
+use xebec_apiserver::grpc::PeerCertificates;
+use xebec_rpc::v1;
+use xebec_rpc::v1::nodes_server::Nodes as _;
+
+use super::*;
+use crate::pki::der_of;
+use crate::services::NodesService;
+
+/// A cluster of one that nobody else reaches.
+struct Running {
+    shared: Arc<Shared>,
+    tasks: JoinSet<()>,
+    dir: TempDir,
+}
+
+impl Running {
+    async fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = Config {
+            name: "m1".to_owned(),
+            data_dir: dir.path().join("data"),
+            client_address: "127.0.0.1:0".to_owned(),
+            peer_address: "127.0.0.1:0".to_owned(),
+            bootstrap: true,
+            join: Vec::new(),
+            token_file: None,
+            admin_kubeconfig: None,
+            cluster: crate::config::Cluster::default(),
+        };
+        xebec_rpc::tls::install_provider();
+        let started = Box::pin(start(config, CancellationToken::new())).await;
+        let (shared, tasks) = started.expect("it starts");
+        Self { shared, tasks, dir }
+    }
+
+    async fn stop(self) {
+        self.shared.stop.cancel();
+        finish(self.shared, self.tasks).await;
+    }
+
+    /// A certificate of the cluster for this user.
+    fn certificate(&self, name: &str, group: &str) -> Vec<u8> {
+        let purpose = Purpose::Client { name: name.to_owned(), groups: vec![group.to_owned()] };
+        let (_, pem) = self.shared.keys.authority.issue(&purpose, self.shared.now()).expect("issued");
+        der_of(&pem).expect("a certificate")
+    }
+}
+
+/// A request for renewal, over a connection with this certificate.
+fn renewal(certificate: Option<Vec<u8>>, csr: &str) -> Request<v1::RenewNodeRequest> {
+    let mut request = Request::new(v1::RenewNodeRequest { csr: csr.to_owned() });
+    if let Some(der) = certificate {
+        let chain: PeerCertificates = Arc::new(vec![CertificateDer::from(der)]);
+        request.extensions_mut().insert(chain);
+    }
+    request
+}
+
+fn user(pem: &str) -> User {
+    xebec_apiserver::authentication::certificate(&der_of(pem).expect("a certificate")).expect("a user")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_renews_as_itself_and_nobody_else_does() {
+    let master = Running::start().await;
+    let service = NodesService(master.shared.clone());
+    // It wishes to be somebody else.
+    let key = KeyPair::generate().expect("a key");
+    let mut wish = CertificateParams::default();
+    wish.distinguished_name.push(DnType::CommonName, "system:node:n2");
+    wish.distinguished_name.push(DnType::OrganizationName, "system:masters");
+    let csr = wish.serialize_request(&key).expect("a request").pem().expect("PEM");
+
+    let node = master.certificate("system:node:n1", "system:nodes");
+    let answer = service.renew(renewal(Some(node.clone()), &csr)).await.expect("renewed").into_inner();
+    let renewed = user(&answer.certificate);
+    assert_eq!((renewed.name.as_str(), renewed.node()), ("system:node:n1", Some("n1")));
+    assert!(!renewed.groups.iter().any(|group| group == "system:masters"), "{:?}", renewed.groups);
+    assert_eq!(answer.ca_certificate, master.shared.keys.authority.certificate());
+    let der = der_of(&answer.certificate).expect("a certificate");
+    let (_, parsed) = X509Certificate::from_der(&der).expect("parses");
+    assert_eq!(&*parsed.public_key().subject_public_key.data, key.public_key_raw());
+
+    let csr = csr.as_str();
+    let strangers = [
+        ("an admin", Some(master.certificate("xebec-admin", "system:masters")), csr),
+        ("a master", Some(master.certificate("m1", "xebec:masters")), csr),
+        ("a node by name only", Some(master.certificate("system:node:n1", "guests")), csr),
+        ("nobody", None, csr),
+        ("a node without a request", Some(node), "please"),
+    ];
+    let mut told = String::new();
+    for (who, certificate, csr) in strangers {
+        let status = service.renew(renewal(certificate, csr)).await.expect_err(who);
+        told += &format!("{who}: {:?}: {}\n", status.code(), status.message());
+    }
+    drop(service);
+    master.stop().await;
+    expect![[r#"
+        an admin: PermissionDenied: User "xebec-admin" is no node's agent
+        a master: PermissionDenied: User "m1" is no node's agent
+        a node by name only: PermissionDenied: User "system:node:n1" is no node's agent
+        nobody: Unauthenticated: Unauthorized: no credentials: present a client certificate of this cluster's CA, or a bearer token
+        a node without a request: InvalidArgument: certificates: csr: Could not parse certificate signing request
+    "#]]
+    .assert_eq(&told);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_renews_the_certificates_of_both_its_ports() {
+    let master = Running::start().await;
+    let files = PkiFiles::open(&master.dir.path().join("data")).expect("its files");
+    let ca = master.shared.keys.authority.certificate();
+    let names = ["serving", "peer"];
+    let read = |name: &str| files.read_text(name).expect("a file");
+    let before = names.map(|name| (read(&format!("{name}.key")), read(&format!("{name}.crt"))));
+    let ports = [0, 1].map(|at| {
+        let (key, certificate) = &before[at];
+        (names[at], ServingCertificate::new(key, certificate, ca).expect("a pair"))
+    });
+    renew(&master.shared, &files, &ports).expect("renewed");
+    for (name, (old_key, old_certificate)) in names.into_iter().zip(before) {
+        let (key, certificate) = (read(&format!("{name}.key")), read(&format!("{name}.crt")));
+        assert!(key != old_key && certificate != old_certificate, "{name}: fresh ones");
+        assert_eq!(user(&certificate).name, user(&old_certificate).name, "{name}: for the same");
+        ServingCertificate::new(&key, &certificate, ca).expect("one fits the other");
+    }
+    master.stop().await;
+}
