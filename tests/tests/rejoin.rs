@@ -12,6 +12,9 @@ use xebec_tests::masters::{Masters, voters, write_private};
 use xebec_tests::outcome::refusal;
 use xebec_tests::programs;
 
+/// What is done to a data folder.
+type Harm = fn(&Path);
+
 const ALL: [&str; 3] = ["m1", "m2", "m3"];
 
 #[test]
@@ -30,7 +33,7 @@ fn a_master_that_lost_its_data_says_how_it_rejoins_and_rejoins_so() {
 }
 
 fn with_a_log_or_an_identity_that_is_not_whole(masters: &mut Masters) {
-    let harms: [(&str, fn(&Path)); 3] = [
+    let harms: [(&str, Harm); 3] = [
         ("empty-log", empty_the_log),
         ("damaged-log", damage_the_log),
         ("damaged-identity", damage_the_identity),
