@@ -73,6 +73,7 @@ fn body(row: &Resource) -> Value {
         "HorizontalPodAutoscaler" => json!({"spec": {"maxReplicas": 3,
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"}}}),
         "Ingress" => json!({"spec": {"defaultBackend": {"service": {"name": "a", "port": {"number": 80}}}}}),
+        "IngressClass" => json!({"spec": {"controller": "example.com/controller"}}),
         "NetworkPolicy" => json!({"spec": {"podSelector": {}}}),
         "StorageClass" => json!({"provisioner": "example.com/p"}),
         "PriorityClass" => json!({"value": 7}),
