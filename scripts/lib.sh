@@ -17,6 +17,12 @@ PACKAGES=(
     iproute2:ip procps:ps curl:curl busybox-static:/bin/busybox redis-server:redis-server
 )
 
+# What the tests need beside it.
+TEST_PACKAGES=(
+    strace:strace nftables:nft jq:jq openssl:openssl dnsutils:dig zsh:zsh fish:fish
+    nghttp2-client:h2load dnsperf:dnsperf
+)
+
 die() {
     printf 'error: %s\n' "$*" >&2
     exit 1

@@ -6,9 +6,13 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-if [ "$(id -u)" != 0 ]; then
+if [ "$(id -u)" = 0 ]; then
+    install_packages "${PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+else
     echo "NOT ROOT: everything that needs namespaces, mounts or cgroups is SKIPPED" >&2
 fi
+# The tests build grpcurl and kubectl with it.
+command -v go >/dev/null || die "go is missing: install Go 1.24 or newer (https://go.dev/dl)"
 # The very targets and features that the tests are made with: nothing is compiled twice.
 cargo build --locked --workspace --all-targets
 # What is shipped: how it is linked is a test of its own.
