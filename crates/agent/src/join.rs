@@ -204,14 +204,15 @@ pub(crate) async fn keep_valid(
     }
 }
 
-/// A fresh certificate by the present one.
+/// A fresh certificate by the present one, for the same key: one file is replaced, so that
+/// whenever the host dies the two that are there belong together.
 pub(crate) async fn renew(client: &Client, pki: &Pki) -> Result<(), AgentError> {
-    let (key, csr) = key_and_csr()?;
+    let key = KeyPair::from_pem(&String::from_utf8_lossy(&pki.read("node.key")?)).map_err(not_signed)?;
+    let csr = csr(&key)?;
     let refused = |why: String| AgentError::Join(format!("renewal: {why}"));
     let channel = client.channel().await.map_err(|error| refused(error.to_string()))?;
     let answer = NodesClient::new(channel).renew(v1::RenewNodeRequest { csr }).await;
     let answer = answer.map_err(|status| refused(status.message().to_owned()))?.into_inner();
-    pki.write("node.key", key.as_bytes())?;
     pki.write("node.crt", answer.certificate.as_bytes())?;
     show(client, pki)
 }
@@ -223,10 +224,17 @@ fn show(client: &Client, pki: &Pki) -> Result<(), AgentError> {
 }
 
 fn key_and_csr() -> Result<(String, String), AgentError> {
-    let certificate = |error: rcgen::Error| AgentError::Certificate(error.to_string());
-    let key = KeyPair::generate().map_err(certificate)?;
-    let csr = CertificateParams::default().serialize_request(&key).map_err(certificate)?;
-    Ok((key.serialize_pem(), csr.pem().map_err(certificate)?))
+    let key = KeyPair::generate().map_err(not_signed)?;
+    Ok((key.serialize_pem(), csr(&key)?))
+}
+
+fn csr(key: &KeyPair) -> Result<String, AgentError> {
+    let request = CertificateParams::default().serialize_request(key).map_err(not_signed)?;
+    request.pem().map_err(not_signed)
+}
+
+fn not_signed(error: rcgen::Error) -> AgentError {
+    AgentError::Certificate(error.to_string())
 }
 
 #[cfg(test)]

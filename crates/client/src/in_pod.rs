@@ -22,7 +22,9 @@ pub struct InPod {
 #[derive(Debug, thiserror::Error)]
 pub enum InPodError {
     /// No server.
-    #[error("XEBEC_SERVERS is not set: list the masters as host:port,host:port")]
+    #[error(
+        "neither XEBEC_SERVERS nor KUBERNETES_SERVICE_HOST is set: list the masters as host:port,host:port"
+    )]
     NoServers,
     /// A master's address that is none.
     #[error("XEBEC_SERVERS: {0}")]
@@ -42,17 +44,9 @@ pub enum InPodError {
 }
 
 impl InPod {
-    /// Reads `XEBEC_SERVERS` by way of `lookup`: the masters, `host:port`, of which any one
-    /// answers. For pods that cannot use a Service, since they make Services work.
-    ///
-    /// # Errors
-    /// It names none, or something that is no server.
-    pub fn by_masters(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InPodError> {
-        Self::of(named(&lookup))
-    }
-
-    /// The same, and after those masters, of which there may be none, the Service `kubernetes`,
-    /// which `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` name in every pod.
+    /// Reads, by way of `lookup`, `XEBEC_SERVERS`: masters, `host:port`, of which there may be
+    /// none; and after them the Service `kubernetes`, behind which are all masters that there
+    /// are, and which `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` name in every pod.
     ///
     /// # Errors
     /// There is neither, or something is no server.
@@ -116,7 +110,7 @@ mod tests {
     #[test]
     fn masters_are_named_and_the_service_comes_after_them() {
         let both = [("XEBEC_SERVERS", "a:1, b:2,"), SERVICE];
-        assert_eq!(shown(InPod::by_masters(lookup(&both))), ["https://a:1", "https://b:2"]);
+        assert_eq!(shown(InPod::by_masters_and_service(lookup(&both[..1]))), ["https://a:1", "https://b:2"]);
         assert_eq!(
             shown(InPod::by_masters_and_service(lookup(&both))),
             ["https://a:1", "https://b:2", "https://10.43.0.1:443"]
@@ -127,9 +121,13 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_wrong_is_named() {
-        let none = InPod::by_masters(lookup(&[SERVICE])).expect_err("no master");
-        assert_eq!(none.to_string(), "XEBEC_SERVERS is not set: list the masters as host:port,host:port");
-        let wrong = InPod::by_masters(lookup(&[("XEBEC_SERVERS", "a:1/x")])).expect_err("no server");
+        let none = InPod::by_masters_and_service(lookup(&[])).expect_err("no master");
+        assert_eq!(
+            none.to_string(),
+            "neither XEBEC_SERVERS nor KUBERNETES_SERVICE_HOST is set: list the masters as host:port,host:port"
+        );
+        let wrong =
+            InPod::by_masters_and_service(lookup(&[("XEBEC_SERVERS", "a:1/x")])).expect_err("no server");
         assert_eq!(wrong.to_string(), "XEBEC_SERVERS: server \"a:1/x\": expected https://host:port");
     }
 

@@ -18,7 +18,9 @@ use xebec_api::well_known::SERVICE_NAME;
 
 use crate::controller::{Controller, ObjectKey};
 use crate::plan::Plan;
-use crate::resources::{DAEMON_SETS, DEPLOYMENTS, ENDPOINT_SLICES, NAMESPACES, SERVICE_ACCOUNTS, SERVICES};
+use crate::resources::{
+    CONFIG_MAPS, DAEMON_SETS, DEPLOYMENTS, ENDPOINT_SLICES, NAMESPACES, SERVICE_ACCOUNTS, SERVICES,
+};
 use crate::view::View;
 use crate::wanted::ensure;
 
@@ -36,6 +38,7 @@ impl Controller for SystemComponents {
         let ours = match resource {
             NAMESPACES => manifests::NAMESPACES.contains(&object.name()),
             _ if ingress::is_ours(resource, object) => true,
+            CONFIG_MAPS => object.namespace() == manifests::SYSTEM && object.name() == manifests::MASTERS,
             DAEMON_SETS | SERVICE_ACCOUNTS if object.name() == manifests::PROXY => true,
             DEPLOYMENTS | SERVICES | SERVICE_ACCOUNTS if dns::is_ours(object) => true,
             SERVICES | ENDPOINT_SLICES => object.namespace() == "default" && is_kubernetes(object),
@@ -59,10 +62,11 @@ impl Controller for SystemComponents {
             ensure(view, SERVICES, service, &mut plan);
         }
         kubernetes_slices(view, &masters, &mut plan);
+        ensure(view, CONFIG_MAPS, manifests::masters(&masters), &mut plan);
         ensure(view, SERVICE_ACCOUNTS, manifests::proxy_account(), &mut plan);
-        ensure(view, DAEMON_SETS, manifests::proxy_daemon_set(settings, &masters), &mut plan);
+        ensure(view, DAEMON_SETS, manifests::proxy_daemon_set(settings), &mut plan);
         dns::ensure_all(view, now, &mut plan);
-        ingress::ensure_all(view, &masters, now, &mut plan);
+        ingress::ensure_all(view, now, &mut plan);
         plan
     }
 

@@ -32,7 +32,7 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads `XEBEC_SERVERS`, `XEBEC_INGRESS_HTTP` (0.0.0.0:8080) and `XEBEC_INGRESS_HTTPS`
+    /// Reads where the API is ([`InPod`]), `XEBEC_INGRESS_HTTP` (0.0.0.0:8080) and `XEBEC_INGRESS_HTTPS`
     /// (0.0.0.0:8443) by way of `lookup`.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Config {
             given.parse().map_err(|_| ConfigError::Address { variable, given })
         };
         Ok(Self {
-            api: InPod::by_masters(&lookup)?,
+            api: InPod::by_masters_and_service(&lookup)?,
             http: address("XEBEC_INGRESS_HTTP", "0.0.0.0:8080")?,
             https: address("XEBEC_INGRESS_HTTPS", "0.0.0.0:8443")?,
         })

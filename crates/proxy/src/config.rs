@@ -34,14 +34,14 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads `XEBEC_SERVERS`, `NODE_NAME`, `XEBEC_SERVICE_CIDR` (10.43.0.0/16) and
+    /// Reads where the API is ([`InPod`]), `NODE_NAME`, `XEBEC_SERVICE_CIDR` (10.43.0.0/16) and
     /// `XEBEC_POD_CIDR` (10.42.0.0/16) by way of `lookup`.
     ///
     /// # Errors
     /// [`ConfigError`] names the variable.
     pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Ok(Self {
-            api: InPod::by_masters(&lookup)?,
+            api: InPod::by_masters_and_service(&lookup)?,
             node_name: lookup("NODE_NAME").unwrap_or_default(),
             service_cidr: service_cidr(&lookup)?,
             pod_cidr: network(&lookup, "XEBEC_POD_CIDR", "10.42.0.0/16")?,

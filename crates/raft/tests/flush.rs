@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 const WRITES: usize = 20;
+/// Writes that come at once.
+const CROWD: usize = 64;
 
 #[test]
 #[ignore = "runs only as the child of the test below"]
@@ -22,6 +24,10 @@ fn child_that_writes() {
             node.propose(&shared::put(&format!("w-{number}"), 1_000)).await.expect("accepted");
             shared::tell(&format!("answered {number}"));
         }
+        let crowd: Vec<_> = (0..CROWD).map(|number| shared::put(&format!("crowd-{number}"), 1_000)).collect();
+        shared::tell("crowd");
+        let all = futures::future::join_all(crowd.iter().map(|write| node.propose(write))).await;
+        assert!(all.iter().all(Result::is_ok), "each is accepted");
         node.shutdown().await;
     });
 }
@@ -47,6 +53,10 @@ fn a_flush_is_an_fdatasync() {
     let trace = std::fs::read_to_string(&trace).expect("strace wrote it");
     assert!(!trace.contains("sync_file_range"), "the C library's own was linked");
     assert_eq!(answers_after_a_sync(&trace), WRITES);
+    let (_, crowd) = trace.split_once("\"\\ncrowd\\n").expect("the writes that came at once");
+    let syncs =
+        crowd.lines().filter(|line| line.contains("fdatasync(") && line.contains("/data/log/db>")).count();
+    assert!(syncs > 0 && syncs * 4 < CROWD, "{CROWD} writes at once took {syncs} syncs: they share them");
 }
 
 /// How many answers were given. Each must come after an fdatasync that was begun once

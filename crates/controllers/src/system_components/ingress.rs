@@ -34,11 +34,11 @@ pub(super) fn is_ours(resource: &str, object: &Object) -> bool {
 }
 
 /// Makes what is missing and puts right what was changed.
-pub(super) fn ensure_all(view: &dyn View, masters: &[String], now: Timestamp, plan: &mut Plan) {
+pub(super) fn ensure_all(view: &dyn View, now: Timestamp, plan: &mut Plan) {
     ensure(view, INGRESS_CLASSES, class(), plan);
     ensure(view, SERVICE_ACCOUNTS, account(), plan);
     ensure(view, SERVICES, service(), plan);
-    ensure(view, DEPLOYMENTS, deployment(view.settings(), masters), plan);
+    ensure(view, DEPLOYMENTS, deployment(view.settings()), plan);
     parting::part(view, now, NAME, REPLICAS, plan);
 }
 
@@ -68,16 +68,13 @@ fn service() -> Object {
     }))
 }
 
-/// Two pods, on two nodes where there are two. They reach the masters by their own
-/// addresses, as the proxy does.
-fn deployment(settings: &ClusterSettings, masters: &[String]) -> Object {
-    let mut masters = masters.to_vec();
-    masters.sort();
+/// Two pods, on two nodes where there are two. They reach the masters by the Service
+/// `kubernetes`, so that a change of the masters restarts none.
+fn deployment(settings: &ClusterSettings) -> Object {
     let labels = json!({"k8s-app": NAME});
     let container = json!({
         "name": NAME, "image": settings.system_image, "imagePullPolicy": "IfNotPresent",
         "command": ["/xebec", "ingress"],
-        "env": [{"name": "XEBEC_SERVERS", "value": masters.join(",")}],
         "ports": [
             {"name": "http", "containerPort": 8080, "protocol": "TCP"},
             {"name": "https", "containerPort": 8443, "protocol": "TCP"},

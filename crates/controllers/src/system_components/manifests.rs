@@ -15,6 +15,9 @@ pub(super) const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-pu
 pub(super) const KUBERNETES: &str = "kubernetes";
 pub(super) const PROXY: &str = "kube-proxy";
 pub(super) const SYSTEM: &str = "kube-system";
+/// The ConfigMap that says where the masters are, and its key.
+pub(super) const MASTERS: &str = "masters";
+const SERVERS: &str = "servers";
 
 pub(super) fn namespace(name: &str) -> Object {
     object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
@@ -72,22 +75,30 @@ pub(super) fn proxy_account() -> Object {
     )
 }
 
-/// The proxy on every node. It reaches the masters by their own addresses: the Service
-/// `kubernetes` works only once it does.
-pub(super) fn proxy_daemon_set(settings: &ClusterSettings, masters: &[String]) -> Object {
+/// Where the masters are, for who cannot ask their Service.
+pub(super) fn masters(masters: &[String]) -> Object {
     let mut masters = masters.to_vec();
     masters.sort();
+    object(json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": SYSTEM, "name": MASTERS},
+        "data": {SERVERS: masters.join(",")},
+    }))
+}
+
+/// The proxy on every node. It begins with the masters' own addresses, since the Service
+/// `kubernetes` works only once it does, and goes on by that. The template does not name
+/// them: a master that comes or goes would have every node's connections cut.
+pub(super) fn proxy_daemon_set(settings: &ClusterSettings) -> Object {
     let labels = json!({"k8s-app": PROXY});
     let field = |path: &str| json!({"fieldRef": {"apiVersion": "v1", "fieldPath": path}});
     let container = json!({
         "name": PROXY, "image": settings.system_image, "imagePullPolicy": "IfNotPresent",
         "command": ["/xebec", "proxy"],
         "env": [
-            {"name": "XEBEC_SERVERS", "value": masters.join(",")},
+            {"name": "XEBEC_SERVERS", "valueFrom": {"configMapKeyRef": {"name": MASTERS, "key": SERVERS}}},
             {"name": "XEBEC_SERVICE_CIDR", "value": settings.service_cidr},
             {"name": "XEBEC_POD_CIDR", "value": settings.pod_cidr},
             {"name": "NODE_NAME", "valueFrom": field("spec.nodeName")},
-            {"name": "HOST_IP", "valueFrom": field("status.hostIP")},
         ],
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
         "securityContext": {"privileged": true},

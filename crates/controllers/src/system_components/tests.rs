@@ -17,6 +17,7 @@ fn a_fresh_cluster_gets_its_components_once() {
         create Namespace kube-system
         create Service kubernetes
         create EndpointSlice kubernetes
+        create ConfigMap masters
         create ServiceAccount kube-proxy
         create DaemonSet kube-proxy
         create Service kube-dns
@@ -49,6 +50,7 @@ fn what_it_makes_is_valid() {
     }
 }
 
+/// A master that comes or goes changes no template, so that no pod is made anew.
 #[test]
 fn defaults_stay_changes_go_and_masters_follow() {
     let mut world = World::new();
@@ -64,16 +66,15 @@ fn defaults_stay_changes_go_and_masters_follow() {
     world.masters.push("10.99.0.13:7443".to_owned());
     expect![[r#"
         create EndpointSlice kubernetes-7443
+        update ConfigMap masters
         update DaemonSet kube-proxy
-        update Deployment ingress
     "#]]
     .assert_eq(&world.writes(&[&SystemComponents]));
     let set = world.get(DAEMON_SETS, "kube-system", "kube-proxy").expect("made");
     assert_eq!(set.get(&["spec", "template", "spec", "hostNetwork"]), Some(&json!(true)));
     world.masters.pop();
     expect![[r#"
-        update DaemonSet kube-proxy
-        update Deployment ingress
+        update ConfigMap masters
         delete EndpointSlice kubernetes-7443
     "#]]
     .assert_eq(&{
