@@ -25,8 +25,9 @@ step "all hosts are gone"
 if [ -d "$DEMO_DIR/single" ]; then
     cut_power single
     "${XEBEC_BIN:-$TARGET_DIR/release/xebec}" proxy --clean-up
-    # The protocol number that the pod network marks its routes with.
-    ip route flush proto 118
+    # The protocol number that the pod network marks its routes with. A route may go by
+    # itself, with its pod's link, between being seen and being deleted: then once more.
+    eventually 10 "the routes of its pods are gone" ip route flush proto 118
     eventually 10 "the links of its pods are gone" remove_pod_links
 fi
 for host in "${HOSTS[@]}"; do remove_host "$host"; done
