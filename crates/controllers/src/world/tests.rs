@@ -69,8 +69,8 @@ fn pass(world: &mut World, seconds: u64, silent: &[&str]) {
 fn a_cluster_comes_up() {
     let world = cluster();
     expect![[r#"
-        ingress-lt84jqn8k4- on n1 ready
-        ingress-lt84jqn8k4- on n2 ready
+        ingress-zj4d5x59sp- on n1 ready
+        ingress-zj4d5x59sp- on n2 ready
         kube-dns-hvcmwlnjhq- on n1 ready
         kube-dns-hvcmwlnjhq- on n3 ready
         kube-proxy- on n1 ready
