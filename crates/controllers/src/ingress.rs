@@ -87,27 +87,31 @@ fn list<'a>(object: &'a Object, path: &[&str]) -> impl Iterator<Item = &'a Value
 
 fn problems(view: &dyn View, ingresses: &[Object], classes: &[Object]) -> Vec<Problem> {
     let services = view.list(SERVICES, None);
-    let mut secrets = view.list(SECRETS, None);
-    secrets.retain(|secret| secret.text(&["type"]) == TLS);
-    let names: Vec<_> =
-        secrets.iter().map(|secret| (secret.namespace().to_owned(), secret.name().to_owned())).collect();
+    let secrets = view.list(SECRETS, None);
+    let secrets = secrets.iter().filter(|secret| is_tls(secret));
+    let secrets: Vec<_> =
+        secrets.map(|secret| (secret.namespace().to_owned(), secret.name().to_owned())).collect();
     // What is wrong does not depend on who is ready.
-    let sources = Sources { ingresses, classes, services: &services, slices: &[], secrets: &names };
+    let sources = Sources { ingresses, classes, services: &services, slices: &[], secrets: &secrets };
     let mut problems = ingress_table(&sources).problems;
     for ingress in ingresses.iter().filter(|ingress| is_served(ingress, classes)) {
-        problems.extend(bad_certificates(ingress, &secrets));
+        problems.extend(bad_certificates(view, ingress));
     }
     problems
 }
 
+fn is_tls(secret: &Object) -> bool {
+    secret.text(&["type"]) == TLS
+}
+
 /// The Secrets of an Ingress that the ingress's pods cannot use, each once. It is told of
 /// them here alone: the pods find out by themselves, and serve the rest.
-fn bad_certificates(ingress: &Object, secrets: &[Object]) -> Vec<Problem> {
+fn bad_certificates(view: &dyn View, ingress: &Object) -> Vec<Problem> {
     let named = list(ingress, &["spec", "tls"]).filter_map(|tls| tls.get("secretName")?.as_str());
     let named: BTreeSet<&str> = named.collect();
     let problem = |name: &str| {
-        let is_meant = |secret: &&Object| secret.namespace() == ingress.namespace() && secret.name() == name;
-        let why = tls_secret::check(secrets.iter().find(is_meant)?).err()?;
+        let secret = view.get(SECRETS, ingress.namespace(), name).filter(is_tls)?;
+        let why = tls_secret::check(&secret).err()?;
         Some(Problem {
             namespace: ingress.namespace().to_owned(),
             ingress: ingress.name().to_owned(),
