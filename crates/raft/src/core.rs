@@ -11,6 +11,7 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, ForwardToLeader, RaftError};
 use openraft::raft::ClientWriteResponse;
 use openraft::{Raft, ReadPolicy};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -18,7 +19,7 @@ use xebec_rpc::raft::v1;
 use xebec_rpc::raft::v1::peer_client::PeerClient;
 use xebec_state::Reply;
 
-use crate::leadership::has_lost_its_quorum;
+use crate::leadership::{Leadership, has_lost_its_quorum};
 use crate::network::{MESSAGE_BYTES, Peers};
 use crate::state_machine::{Published, StateMachine};
 use crate::types::{Command, Member, TypeConfig};
@@ -77,6 +78,7 @@ pub(crate) struct Core {
     pub(crate) raft: OurRaft,
     pub(crate) peers: Peers,
     pub(crate) published: Arc<Published>,
+    pub(crate) leadership: watch::Receiver<Leadership>,
     /// Held over a change of membership: two at once refuse each other.
     pub(crate) changing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -91,7 +93,7 @@ impl Core {
                 here => here.map(|(reply, _)| reply).map_err(ProposeError::from),
             };
             match outcome {
-                Err(ProposeError::NoLeader(_)) if Instant::now() < deadline => self.pause().await,
+                Err(ProposeError::NoLeader(_)) if self.may_wait_until(deadline) => self.pause().await,
                 outcome => return outcome,
             }
         }
@@ -113,7 +115,7 @@ impl Core {
             return failed(ProposeError::Refused(why));
         }
         if has_lost_its_quorum(&self.raft.metrics().borrow_watched()) {
-            return failed(ProposeError::NoLeader("no majority of the masters answers".to_owned()));
+            return failed(no_majority());
         }
         let outcome = timeout(PATIENCE, self.raft.client_write(Command(bytes))).await;
         match outcome {
@@ -152,7 +154,7 @@ impl Core {
                 Ok(index) => return self.wait_applied(index).await,
                 // A read changes nothing, so it may be tried again whatever went wrong.
                 Err(ProposeError::Stopped(why)) => return Err(ProposeError::Stopped(why)),
-                Err(_) if Instant::now() < deadline => self.pause().await,
+                Err(_) if self.may_wait_until(deadline) => self.pause().await,
                 Err(error) => return Err(error),
             }
         }
@@ -169,6 +171,9 @@ impl Core {
 
     /// The read index, as the leader.
     pub(crate) async fn read_index_here(&self) -> Result<u64, ProposeError> {
+        if has_lost_its_quorum(&self.raft.metrics().borrow_watched()) {
+            return Err(no_majority());
+        }
         match timeout(READ_TRY, self.raft.get_read_log_id(ReadPolicy::ReadIndex)).await {
             Ok(Ok((id, _))) => Ok(id.index()),
             Ok(Err(RaftError::Fatal(error))) => Err(ProposeError::Stopped(error.to_string())),
@@ -183,6 +188,12 @@ impl Core {
         let metrics = metrics.borrow_watched();
         let id = metrics.current_leader?;
         Some((id, metrics.membership_config.membership().get_node(&id)?.clone()))
+    }
+
+    /// Whether a leader may still turn up before the deadline. If not, whoever asks is told
+    /// why at once, and may ask again.
+    fn may_wait_until(&self, deadline: Instant) -> bool {
+        Instant::now() < deadline && !self.leadership.borrow().is_hopeless()
     }
 
     /// Until leadership may have moved.
@@ -213,6 +224,10 @@ impl Core {
         let client = PeerClient::new(self.peer_channel(member)?);
         Ok(client.max_decoding_message_size(MESSAGE_BYTES).max_encoding_message_size(MESSAGE_BYTES))
     }
+}
+
+fn no_majority() -> ProposeError {
+    ProposeError::NoLeader("no majority of the masters answers".to_owned())
 }
 
 fn elsewhere(forward: ForwardToLeader<TypeConfig>, me: u64) -> Elsewhere {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use openraft::async_runtime::WatchReceiver;
 use openraft::{Instant as _, RaftMetrics, ServerState};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::core::OurRaft;
 use crate::types::{Member, TypeConfig};
@@ -12,6 +13,8 @@ use crate::types::{Member, TypeConfig};
 /// A leader that no majority answers for this long leads nobody any more: the others have
 /// elected another by then, if they can.
 const QUORUM_LOST: Duration = Duration::from_secs(2);
+/// An election takes less, also where votes are split or the machine is busy.
+const LEADERLESS: Duration = Duration::from_secs(2);
 /// How often a leader looks whether it still is one; nothing tells it of silence.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -26,19 +29,35 @@ pub struct Leadership {
     /// then on its state holds everything that earlier leaders committed, so its loops
     /// may start, and fence what they propose with this term.
     pub leading: Option<u64>,
+    /// Since when this master has known no leader.
+    pub(crate) leaderless_since: Option<Instant>,
 }
 
 impl Leadership {
     pub(crate) fn from_metrics(metrics: &RaftMetrics<TypeConfig>) -> Self {
         if has_lost_its_quorum(metrics) {
-            return Self { leader: None, term: metrics.current_term, leading: None };
+            return Self { term: metrics.current_term, ..Self::default() };
         }
         let membership = metrics.membership_config.membership();
         let leader = metrics.current_leader.and_then(|id| Some((id, membership.get_node(&id)?.clone())));
         let leads = metrics.state == ServerState::Leader && metrics.running_state.is_ok();
         let applied_own = metrics.last_applied.is_some_and(|id| id.leader_id.term == metrics.current_term);
         let leading = (leads && applied_own).then_some(metrics.current_term);
-        Self { leader, term: metrics.current_term, leading }
+        Self { leader, term: metrics.current_term, leading, leaderless_since: None }
+    }
+
+    /// What this master knows now, after what it knew before.
+    fn followed_by(&self, mut now: Self) -> Self {
+        if now.leader.is_none() {
+            now.leaderless_since = self.leaderless_since.or_else(|| Some(Instant::now()));
+        }
+        now
+    }
+
+    /// Whether nobody has led for longer than an election takes: then there is no majority
+    /// to elect anybody, and who waits for a leader is told so instead.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.leaderless_since.is_some_and(|since| since.elapsed() > LEADERLESS)
     }
 }
 
@@ -58,6 +77,7 @@ pub(crate) async fn watch(raft: OurRaft, sender: watch::Sender<Leadership>) {
     loop {
         let now = Leadership::from_metrics(&metrics.borrow_and_update());
         sender.send_if_modified(|known| {
+            let now = known.followed_by(now);
             let changed = *known != now;
             *known = now;
             changed

@@ -138,10 +138,10 @@ impl Node {
         let config = Arc::new(config(options.timings).map_err(|e| StartError::Raft(e.to_string()))?);
         let raft = OurRaft::new(options.raft_id, config, peers.clone(), log, machine).await;
         let raft = raft.map_err(|error| StartError::Raft(error.to_string()))?;
-        let core = Core { raft, peers, published, changing: Arc::default() };
+        let (sender, leadership) = watch::channel(Leadership::default());
+        let core = Core { raft, peers, published, leadership: leadership.clone(), changing: Arc::default() };
         core.lead_if_alone().await.map_err(|error| StartError::Raft(error.to_string()))?;
         let (barrier, barrier_task) = Barrier::new(core.clone());
-        let (sender, leadership) = watch::channel(Leadership::default());
         let stop = CancellationToken::new();
         let tasks = vec![
             tokio::spawn(stop.clone().run_until_cancelled_owned(barrier_task).map_to_unit()),

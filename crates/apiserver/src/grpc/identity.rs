@@ -9,6 +9,9 @@ use xebec_api::error::ApiError;
 
 use crate::{ApiServer, RequestContext, connection};
 
+/// The most that is left for the answer.
+const ANSWER: Duration = Duration::from_millis(100);
+
 /// The context of a request, for every service of the client port.
 ///
 /// # Errors
@@ -18,8 +21,15 @@ pub fn authenticate<T>(server: &ApiServer, request: &Request<T>) -> Result<Reque
     connection::authenticate(server, request.extensions(), metadata.as_ref(), timeout(metadata))
 }
 
-/// `grpc-timeout`, as gRPC spells it: digits and a unit.
+/// What the work may take of the caller's time. The caller's clock ran first, so the last
+/// of it is for the answer: who hears nothing is not told why, either.
 fn timeout(metadata: &MetadataMap) -> Option<Duration> {
+    let whole = spelled_timeout(metadata)?;
+    Some(whole - ANSWER.min(whole / 10))
+}
+
+/// `grpc-timeout`, as gRPC spells it: digits and a unit.
+fn spelled_timeout(metadata: &MetadataMap) -> Option<Duration> {
     let text = metadata.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let count: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
@@ -51,7 +61,16 @@ mod tests {
         ] {
             let mut metadata = MetadataMap::new();
             metadata.insert("grpc-timeout", text.parse().expect("ASCII"));
-            assert_eq!(timeout(&metadata), wanted, "{text}");
+            assert_eq!(spelled_timeout(&metadata), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_tenth_of_a_second_or_of_the_time_is_left_for_the_answer() {
+        for (text, wanted) in [("5S", 4900), ("250m", 225)] {
+            let mut metadata = MetadataMap::new();
+            metadata.insert("grpc-timeout", text.parse().expect("ASCII"));
+            assert_eq!(timeout(&metadata), Some(Duration::from_millis(wanted)), "{text}");
         }
     }
 }

@@ -95,6 +95,8 @@ async fn a_leader_that_is_cut_off_commits_nothing() {
     assert!(matches!(refused, Err(ProposeError::NoLeader(_))), "nothing happened: {refused:?}");
     drop(isolation);
     // It gives way, and what only it had is gone.
+    let mut leadership = all[leader].node.leadership();
+    leadership.wait_for(|known| known.leader.is_some()).await.expect("it runs");
     all[leader].node.barrier().await.expect("a read point again");
     let state = all[leader].node.state();
     assert!(state.get(&key("ahead")).is_some() && state.get(&key("fenced")).is_none());
