@@ -1,10 +1,10 @@
 //! Queries a second on one core, what one costs and what 10,000 names take in memory: the
-//! name server on Services of a real master, and Debian's knot on a zone file of the same
-//! names, in turns. The client, dnsperf, has the other core.
+//! name server on Services of a real master, and Debian's knot and CoreDNS (plugin `file`)
+//! on a zone file of the same names, in turns. The client, dnsperf, has the other core.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use xebec_client::{Client, ListParams};
 
 use crate::Options;
 use crate::masters::Masters;
@@ -24,6 +25,10 @@ const NAMES: usize = 10_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 const OURS: &str = "127.0.0.1:5300";
 const KNOT: &str = "127.0.0.2:5300";
+const COREDNS: &str = "127.0.0.3:5300";
+/// What `go install` takes.
+const COREDNS_PROGRAM: &str = "github.com/coredns/coredns@v1.11.3";
+const ZONE: &str = "default.svc.cluster.local";
 const HEALTH: &str = "127.0.0.1:5380";
 const SERVER_CORE: &str = "0";
 const CLIENT_CORE: &str = "1";
@@ -36,67 +41,99 @@ struct Run {
     cpu_us: f64,
 }
 
-/// Measures both and adds the table.
+/// Who is measured.
+struct Server {
+    who: &'static str,
+    address: &'static str,
+    process: Process,
+    runs: Vec<Run>,
+}
+
+impl Server {
+    fn new(who: &'static str, address: &'static str, process: Process) -> Self {
+        Self { who, address, process, runs: Vec::new() }
+    }
+
+    fn median(&self, figure: impl Fn(&Run) -> f64) -> f64 {
+        median(&mut self.runs.iter().map(figure).collect::<Vec<f64>>())
+    }
+}
+
+/// Measures them and adds the table.
 ///
 /// # Errors
-/// Without dnsperf and knot, or when something does not come up.
+/// Without dnsperf, knot and Go, or when something does not come up.
 pub(crate) async fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let folder = TempDir::with_prefix("xebec-bench-dns-")?;
     let masters = Masters::boot(&options.xebec, 1).await?;
-    create_many(&masters.client(0)?, NAMES, service).await?;
+    let client = masters.client(0)?;
+    create_many(&client, NAMES, service).await?;
+    let addresses = addresses(&client).await?;
     let queries = folder.path().join("queries");
     fs::write(&queries, (0..NAMES).map(|n| format!("{} A\n", name(n))).collect::<String>())?;
-    let ours = start_ours(options, &masters, folder.path())?;
-    let knot = start_knot(folder.path())?;
-    for (server, process) in [(OURS, &ours), (KNOT, &knot)] {
-        wait_until_it_answers(server).await.with_context(|| log_of(folder.path(), server))?;
+    fs::write(folder.path().join("zone"), zone(&addresses))?;
+    let mut servers = [
+        Server::new("xebec dns", OURS, start_ours(options, &masters, folder.path())?),
+        Server::new("knot", KNOT, start_knot(folder.path())?),
+        Server::new("CoreDNS, file", COREDNS, start_coredns(folder.path())?),
+    ];
+    for server in &servers {
+        wait_until_it_answers(server.address, &addresses[NAMES - 1])
+            .await
+            .with_context(|| log_of(folder.path(), server.address))?;
         // Once over all names, so that everything is touched.
-        ask(server, process, &queries, Duration::from_secs(1))?;
+        ask(server, &queries, Duration::from_secs(1))?;
     }
-    let (mut our_runs, mut knot_runs) = (Vec::new(), Vec::new());
     for _ in 0..options.rounds {
-        our_runs.push(ask(OURS, &ours, &queries, Duration::from_secs(options.seconds))?);
-        knot_runs.push(ask(KNOT, &knot, &queries, Duration::from_secs(options.seconds))?);
+        for server in &mut servers {
+            let run = ask(server, &queries, Duration::from_secs(options.seconds))?;
+            server.runs.push(run);
+        }
     }
     report.begin(
         "Names of 10,000 Services, one core",
-        &["who", "queries/s", "CPU µs a query", "goal", "RSS MiB", "goal", "× knot's rate"],
+        &["who", "queries/s", "CPU µs a query", "goal", "RSS MiB", "of it its own", "goal", "× knot's rate"],
     );
-    let rate = median(&mut of(&knot_runs, |run| run.per_second));
-    row(report, "xebec dns", &our_runs, ours.rss_mib()?, rate);
-    row(report, "knot", &knot_runs, knot.rss_mib()?, rate);
+    let knot = servers[1].median(|run| run.per_second);
+    for server in &servers {
+        row(report, server, knot)?;
+    }
     Ok(())
 }
 
-fn of(runs: &[Run], figure: impl Fn(&Run) -> f64) -> Vec<f64> {
-    runs.iter().map(figure).collect()
-}
-
-fn row(report: &mut Report, who: &str, runs: &[Run], rss: f64, knot: f64) {
-    let (rate, cpu) = (median(&mut of(runs, |run| run.per_second)), median(&mut of(runs, |run| run.cpu_us)));
+fn row(report: &mut Report, server: &Server, knot: f64) -> Result<()> {
+    let (rate, cpu) = (server.median(|run| run.per_second), server.median(|run| run.cpu_us));
+    let rss = server.process.rss_mib()?;
     report.row([
-        who.to_owned(),
+        server.who.to_owned(),
         format!("{rate:.0}"),
         format!("{cpu:.1}"),
         verdict(cpu, CPU_GOAL_US),
         format!("{rss:.1}"),
+        format!("{:.1}", server.process.anonymous_mib()?),
         verdict(rss, RSS_GOAL_MIB),
         format!("{:.2}", rate / knot),
     ]);
+    Ok(())
 }
 
 fn name(number: usize) -> String {
-    format!("s{number}.default.svc.cluster.local")
-}
-
-fn address(number: usize) -> Ipv4Addr {
-    Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 43, 64, 0)) + u32::try_from(number).expect("few"))
+    format!("s{number}.{ZONE}")
 }
 
 fn service(number: usize) -> Value {
     json!({"apiVersion": "v1", "kind": "Service",
         "metadata": {"name": format!("s{number}"), "namespace": "default"},
-        "spec": {"clusterIP": address(number).to_string(), "ports": [{"name": "http", "port": 80}]}})
+        "spec": {"ports": [{"name": "http", "port": 80}]}})
+}
+
+/// Of every Service, by its number.
+async fn addresses(client: &Client) -> Result<Vec<String>> {
+    let services = client.list(("", "services"), "default", &ListParams::default()).await?;
+    let found: BTreeMap<&str, &str> =
+        services.items.iter().map(|service| (service.name(), service.text(&["spec", "clusterIP"]))).collect();
+    let of = |number| found.get(&*format!("s{number}")).map(|address| (*address).to_owned());
+    (0..NAMES).map(|number| of(number).with_context(|| format!("s{number} is not there"))).collect()
 }
 
 fn start_ours(options: &Options, masters: &Masters, folder: &Path) -> Result<Process> {
@@ -107,24 +144,52 @@ fn start_ours(options: &Options, masters: &Masters, folder: &Path) -> Result<Pro
     Process::start(&mut command, &log(folder, OURS))
 }
 
+fn zone(addresses: &[String]) -> String {
+    let mut zone = format!(
+        "$ORIGIN {ZONE}.\n$TTL 5\n@ SOA ns hostmaster 1 7200 1800 86400 5\n@ NS ns\nns A 127.0.0.2\n"
+    );
+    for (number, address) in addresses.iter().enumerate() {
+        writeln!(zone, "s{number} A {address}").expect("a String");
+    }
+    zone
+}
+
 /// One worker, and the zone as a file.
 fn start_knot(folder: &Path) -> Result<Process> {
-    let mut zone = "$ORIGIN default.svc.cluster.local.\n$TTL 5\n@ SOA ns hostmaster 1 7200 1800 86400 5\n@ NS ns\nns A 127.0.0.2\n".to_owned();
-    for number in 0..NAMES {
-        writeln!(zone, "s{number} A {}", address(number)).expect("a String");
-    }
-    fs::write(folder.join("zone"), zone)?;
     let dir = folder.display();
     let config = format!(
         "server:\n  listen: {}\n  rundir: {dir}\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\n\
          database:\n  storage: {dir}\n\
-         zone:\n  - domain: default.svc.cluster.local\n    file: {dir}/zone\n",
+         zone:\n  - domain: {ZONE}\n    file: {dir}/zone\n",
         KNOT.replace(':', "@"),
     );
     fs::write(folder.join("knot.conf"), config)?;
     let mut command = Command::new("taskset");
     command.args(["-c", SERVER_CORE, "/usr/sbin/knotd", "-c"]).arg(folder.join("knot.conf"));
     Process::start(&mut command, &log(folder, KNOT)).context("knotd (package knot)")
+}
+
+/// One processor, and the zone as a file.
+fn start_coredns(folder: &Path) -> Result<Process> {
+    let (host, port) = COREDNS.split_once(':').context("a port")?;
+    let corefile =
+        format!("{ZONE}:{port} {{\n    bind {host}\n    file {}\n}}\n", folder.join("zone").display());
+    fs::write(folder.join("Corefile"), corefile)?;
+    let mut command = Command::new("taskset");
+    command.args(["-c", SERVER_CORE]).arg(coredns()?).arg("-conf").arg(folder.join("Corefile"));
+    Process::start(command.env("GOMAXPROCS", "1"), &log(folder, COREDNS))
+}
+
+/// Where CoreDNS is; installed by Go when it is not there.
+fn coredns() -> Result<PathBuf> {
+    let home = std::env::var("HOME").context("HOME")?;
+    let folder = std::env::var("GOBIN").map_or_else(|_| PathBuf::from(home).join("go/bin"), PathBuf::from);
+    let program = folder.join("coredns");
+    if !program.exists() {
+        let go = Command::new("go").args(["install", COREDNS_PROGRAM]).env("GOBIN", &folder).status();
+        ensure!(go.context("go (package golang)")?.success(), "go install {COREDNS_PROGRAM}");
+    }
+    Ok(program)
 }
 
 fn log(folder: &Path, server: &str) -> PathBuf {
@@ -135,14 +200,14 @@ fn log_of(folder: &Path, server: &str) -> String {
     fs::read_to_string(log(folder, server)).unwrap_or_default()
 }
 
-async fn wait_until_it_answers(server: &str) -> Result<()> {
+async fn wait_until_it_answers(server: &str, last: &str) -> Result<()> {
     let (host, port) = server.split_once(':').context("a port")?;
     let deadline = Instant::now() + PATIENCE;
     loop {
         let mut dig = Command::new("dig");
         dig.args([&format!("@{host}"), "-p", port, "+short", "+time=1", "+tries=1", &name(NAMES - 1)]);
         let found = dig.output().context("dig (package dnsutils)")?.stdout;
-        if String::from_utf8_lossy(&found).trim() == address(NAMES - 1).to_string() {
+        if String::from_utf8_lossy(&found).trim() == last {
             return Ok(());
         }
         ensure!(Instant::now() < deadline, "{server} does not answer");
@@ -151,16 +216,16 @@ async fn wait_until_it_answers(server: &str) -> Result<()> {
 }
 
 /// As many queries as go, for this long.
-fn ask(server: &str, process: &Process, queries: &Path, time: Duration) -> Result<Run> {
-    let (host, port) = server.split_once(':').context("a port")?;
-    let before = process.cpu();
+fn ask(server: &Server, queries: &Path, time: Duration) -> Result<Run> {
+    let (host, port) = server.address.split_once(':').context("a port")?;
+    let before = server.process.cpu();
     let output = Command::new("taskset")
         .args(["-c", CLIENT_CORE, "dnsperf", "-s", host, "-p", port, "-c", "8", "-q", "200"])
         .args(["-l", &time.as_secs().to_string(), "-d"])
         .arg(queries)
         .output()
         .context("dnsperf (package dnsperf)")?;
-    let spent = process.cpu() - before;
+    let spent = server.process.cpu() - before;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let figure = |label: &str| {
         let line = text.lines().find_map(|line| line.trim().strip_prefix(label));
@@ -169,6 +234,6 @@ fn ask(server: &str, process: &Process, queries: &Path, time: Duration) -> Resul
     };
     let (completed, per_second) = (figure("Queries completed:")?, figure("Queries per second:")?);
     let good = text.lines().find(|line| line.contains("Response codes:")).unwrap_or_default();
-    ensure!(good.contains("NOERROR") && !good.contains(','), "{server}: {good}");
+    ensure!(good.contains("NOERROR") && !good.contains(','), "{}: {good}", server.who);
     Ok(Run { per_second, cpu_us: spent.as_secs_f64() * 1e6 / completed })
 }

@@ -27,30 +27,35 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// When something does not come up.
 pub(crate) async fn measure(options: &Options, report: &mut Report) -> Result<()> {
-    report.begin("Resident memory when idle", &["who", "MiB", "goal MiB", ""]);
+    report.begin("Resident memory when idle", &["who", "MiB", "of it its own", "goal MiB", ""]);
     let masters = Masters::boot(&options.xebec, 3).await?;
     let node = Node::join(&options.xebec, &masters).await?;
     let etcd = Etcd::boot().await?;
     run_pods(&masters).await?;
     tokio::time::sleep(IDLE).await;
     let leader = masters.leader(0).await?;
-    row(report, "the leading master", masters.processes[leader].rss_mib()?, Some(MASTER_GOAL_MIB));
-    let others = (0..3).filter(|index| *index != leader);
-    let mut others = others.map(|index| masters.processes[index].rss_mib()).collect::<Result<Vec<_>>>()?;
-    row(report, "another master", median(&mut others), Some(MASTER_GOAL_MIB));
-    row(report, "an agent with ten pods", node.process.rss_mib()?, Some(AGENT_GOAL_MIB));
-    let mut members = etcd.processes.iter().map(Process::rss_mib).collect::<Result<Vec<_>>>()?;
-    row(report, "a member of etcd 3.4, empty", median(&mut members), None);
+    row(report, "the leading master", &[&masters.processes[leader]], Some(MASTER_GOAL_MIB))?;
+    let others: Vec<_> =
+        (0..3).filter(|index| *index != leader).map(|index| &masters.processes[index]).collect();
+    row(report, "another master", &others, Some(MASTER_GOAL_MIB))?;
+    row(report, "an agent with ten pods", &[&node.process], Some(AGENT_GOAL_MIB))?;
+    row(report, "a member of etcd 3.4, empty", &etcd.processes.iter().collect::<Vec<_>>(), None)?;
     Ok(())
 }
 
-fn row(report: &mut Report, who: &str, seen: f64, goal: Option<f64>) {
+fn row(report: &mut Report, who: &str, processes: &[&Process], goal: Option<f64>) -> Result<()> {
+    let figures = |of: fn(&Process) -> Result<f64>| {
+        processes.iter().map(|process| of(process)).collect::<Result<Vec<f64>>>()
+    };
+    let seen = median(&mut figures(Process::rss_mib)?);
     report.row([
         who.to_owned(),
         format!("{seen:.1}"),
+        format!("{:.1}", median(&mut figures(Process::anonymous_mib)?)),
         goal.map(|goal| format!("< {goal:.0}")).unwrap_or_default(),
         goal.map(|goal| verdict(seen, goal)).unwrap_or_default(),
     ]);
+    Ok(())
 }
 
 async fn run_pods(masters: &Masters) -> Result<()> {

@@ -34,9 +34,22 @@ impl Process {
     /// # Errors
     /// It has ended.
     pub(crate) fn rss_mib(&self) -> Result<f64> {
+        self.status_mib("VmRSS:")
+    }
+
+    /// What of it is the process' own, in MiB: all but pages of files, such as its binary's,
+    /// which processes share.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub(crate) fn anonymous_mib(&self) -> Result<f64> {
+        self.status_mib("RssAnon:")
+    }
+
+    fn status_mib(&self, label: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib: f64 = line.and_then(|line| line.split_whitespace().next()).context("VmRSS")?.parse()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(label));
+        let kib: f64 = line.and_then(|line| line.split_whitespace().next()).context("a figure")?.parse()?;
         Ok(kib / 1024.0)
     }
 

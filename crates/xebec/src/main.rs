@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 mod image;
 mod process;
+mod settle;
 mod up;
 
 use process::Threads;

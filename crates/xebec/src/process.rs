@@ -12,6 +12,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use crate::settle;
+
 /// How many threads a component's tasks share.
 #[derive(Clone, Copy)]
 pub(crate) enum Threads {
@@ -52,6 +54,7 @@ where
     let stop = CancellationToken::new();
     let outcome = runtime.block_on(async {
         tokio::spawn(stop_on_signal(stop.clone()));
+        tokio::spawn(settle::now_and_then());
         component(stop).await
     });
     runtime.shutdown_timeout(Duration::from_secs(2));
