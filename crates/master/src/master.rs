@@ -92,13 +92,16 @@ pub async fn run(config: Config, told: CancellationToken) -> Result<(), MasterEr
         () = told.cancelled() => return Ok(()),
     };
     let (shared, tasks) = started;
+    // A master that takes no part any more must not stay and answer with errors.
     let outcome = tokio::select! {
         () = told.cancelled() => Ok(()),
-        // A master that takes no part any more must not stay and answer with errors.
         why = shared.node.stopped() => Err(MasterError::Stopped(why)),
+        () = shared.node.removed() => Err(identity::leave(&shared.config)),
     };
-    if outcome.is_ok() {
-        hand_over(&shared.node).await;
+    match outcome {
+        Ok(()) => hand_over(&shared.node).await,
+        Err(MasterError::Removed { .. }) => step_down(&shared.node).await,
+        Err(_) => {}
     }
     stop.cancel();
     finish(shared, tasks).await;
@@ -347,6 +350,15 @@ async fn hand_over(node: &Node) {
         Ok(Ok(())) => tracing::info!("leadership was handed over"),
         Ok(Err(error)) => tracing::warn!(%error, "leadership was not handed over"),
         Err(_) => tracing::warn!("nobody took leadership over in time"),
+    }
+}
+
+/// A leader that was taken out hands leadership over by itself, and answers until then.
+async fn step_down(node: &Node) {
+    let mut leadership = node.leadership();
+    let followed = leadership.wait_for(|leadership| leadership.leading.is_none());
+    if tokio::time::timeout(HANDING_OVER, followed).await.is_err() {
+        tracing::warn!("nobody took leadership over in time");
     }
 }
 
