@@ -63,7 +63,7 @@ pub enum MasterError {
         /// Its data folder.
         data_dir: PathBuf,
     },
-    /// A first start without a way into a cluster.
+    /// What cannot be done here, such as a first start without a way into a cluster.
     #[error("{0}")]
     Refused(String),
 }

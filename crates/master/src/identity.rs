@@ -91,7 +91,7 @@ pub(crate) fn leave(config: &Config) -> MasterError {
     removed(config)
 }
 
-fn removed(config: &Config) -> MasterError {
+pub(crate) fn removed(config: &Config) -> MasterError {
     MasterError::Removed { name: config.name.clone(), data_dir: config.data_dir.clone() }
 }
 

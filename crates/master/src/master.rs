@@ -1,6 +1,5 @@
 //! One running master: what its services share, and how it starts and stops.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use xebec_apiserver::clock::{Clock, SystemClock};
 use xebec_apiserver::{ApiServer, RequestContext, Settings, system_objects};
 use xebec_raft::Node;
 
+use crate::admin;
 use crate::cluster_keys::ClusterKeys;
 use crate::config::Config;
 use crate::dialer::Tunnels;
@@ -19,7 +19,7 @@ use crate::identity::{self, Membership, Origin};
 use crate::leader;
 use crate::listen;
 use crate::liveness::Liveness;
-use crate::pki::{PkiFiles, Purpose, ServingCertificate, write_private};
+use crate::pki::{PkiFiles, ServingCertificate, write_private};
 use crate::serve;
 use crate::sessions::Sessions;
 use crate::store_adapter::RaftStore;
@@ -282,21 +282,15 @@ async fn furnish(shared: &Arc<Shared>) -> Result<(), MasterError> {
         let made = shared.api.apply_missing(&context, object).await;
         made.map_err(|error| MasterError::Refused(format!("bootstrap: {error}")))?;
     }
-    let purpose =
-        Purpose::Client { name: "xebec-admin".to_owned(), groups: vec!["system:masters".to_owned()] };
-    let (key, certificate) = shared.keys.authority.issue(&purpose, shared.now())?;
+    let (key, certificate) = shared.keys.authority.issue(&admin::purpose(), shared.now())?;
     let servers = shared.master_addresses();
     let text = crate::kubeconfig::admin(&servers, shared.keys.authority.certificate(), &certificate, &key);
-    write_private(&admin_kubeconfig(&shared.config), text.as_bytes())
-}
-
-fn admin_kubeconfig(config: &Config) -> PathBuf {
-    config.admin_kubeconfig.clone().unwrap_or_else(|| config.data_dir.join("admin.kubeconfig"))
+    write_private(&admin::kubeconfig_path(&shared.config), text.as_bytes())
 }
 
 /// Keeps the masters in the admin's kubeconfig current, where this master wrote it.
 fn refresh_kubeconfig(shared: &Shared) {
-    let path = admin_kubeconfig(&shared.config);
+    let path = admin::kubeconfig_path(&shared.config);
     let old = std::fs::read_to_string(&path).unwrap_or_default();
     if let Some(new) = crate::kubeconfig::with_servers(&old, &shared.master_addresses())
         && let Err(error) = write_private(&path, new.as_bytes())
