@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -142,6 +142,19 @@ impl Masters {
         let mut child = self.masters[index].child.take().expect("the master runs");
         child.kill().expect("a live process can be killed");
         child.wait().expect("it is gone");
+    }
+
+    /// Waits until a master has ended by itself, and says how.
+    ///
+    /// # Panics
+    /// When it does not run, or goes on running.
+    pub fn ended(&mut self, name: &str) -> ExitStatus {
+        let index = self.index(name);
+        let child = self.masters[index].child.as_mut().expect("the master runs");
+        let what = format!("{name} ends");
+        let status = eventually(&what, PATIENCE, || child.try_wait()?.context("it goes on running"));
+        self.masters[index].child = None;
+        status
     }
 
     /// The client with the admin's kubeconfig, which names every master.

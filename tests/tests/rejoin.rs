@@ -1,6 +1,6 @@
-//! Masters that lost what they had on their disk: they take no part, say how they come
-//! back, and come back by the very commands that they print. The others go on, and there
-//! is one cluster all the while.
+//! Masters that lost what they had on their disk, or were taken out: they take no part, say
+//! how they come back, and come back by the very commands that they print. The others go on,
+//! and there is one cluster all the while.
 
 use std::fs;
 use std::path::Path;
@@ -24,9 +24,18 @@ fn a_master_that_lost_its_data_says_how_it_rejoins_and_rejoins_so() {
     with_a_log_or_an_identity_that_is_not_whole(&mut masters);
     with_an_empty_folder_and_a_token(&mut masters);
     the_one_that_made_the_cluster(&mut masters);
+    one_that_runs_while_it_is_taken_out(&mut masters);
     for name in ALL {
         assert_eq!(cluster_id(&masters, name), cluster, "{name}");
-        let written = ["empty-log", "damaged-log", "damaged-identity", "empty-folder", "m1-is-lost"];
+        let written = [
+            "empty-log",
+            "damaged-log",
+            "damaged-identity",
+            "empty-folder",
+            "m1-is-lost",
+            "a-follower-is-out",
+            "the-leader-is-out",
+        ];
         masters.eventually(&format!("{name} has every write"), || has(&masters, name, &written));
         assert!(!masters.log(name).contains("panicked"), "{}", masters.log(name));
     }
@@ -97,6 +106,30 @@ fn the_one_that_made_the_cluster(masters: &mut Masters) {
     starts_again(masters, "m1", &[]);
 }
 
+/// It hears of it from those whom it asks for a vote, or knows it where it leads itself.
+fn one_that_runs_while_it_is_taken_out(masters: &mut Masters) {
+    for (what, leads) in [("a-follower-is-out", false), ("the-leader-is-out", true)] {
+        let leader = masters.eventually("a leader", || masters.leader_by(&masters.xctl()));
+        let name = ALL.into_iter().find(|name| (*name == leader) == leads).expect("one of three");
+        masters.xctl().run(&["cluster", "remove-master", name]).expect("taken out");
+        assert_eq!(masters.ended(name).code(), Some(1));
+        let told = last_error(masters, name);
+        let data = masters.dir_of(name).join("data");
+        let begins = format!(
+            "error: master {name} was taken out of the cluster, and takes no part any more; to join anew: move {} \
+             aside, make a master token",
+            data.display()
+        );
+        assert!(told.starts_with(&begins), "{told}");
+        assert_eq!(refused(masters, name), told, "it keeps it in mind");
+        write(masters, what);
+        assert_eq!(commands(&told), ["xctl token create --master"]);
+        follow(masters, name, &told);
+        fs::rename(&data, data.with_file_name(format!("aside-{what}"))).expect("moved aside");
+        starts_again(masters, name, &[what]);
+    }
+}
+
 fn empty_the_log(data: &Path) {
     fs::remove_dir_all(data.join("log")).expect("emptied");
     fs::create_dir(data.join("log")).expect("a folder");
@@ -124,6 +157,13 @@ fn refused(masters: &Masters, name: &str) -> String {
     let told = refusal(Command::new(programs::xebec()).args(["master", "--config"]).arg(config));
     let error = told.lines().find(|line| line.starts_with("error: "));
     error.unwrap_or_else(|| panic!("it does not say why: {told}")).to_owned()
+}
+
+/// The error that a master has ended with by itself.
+fn last_error(masters: &Masters, name: &str) -> String {
+    let log = masters.log(name);
+    let error = log.lines().rfind(|line| line.starts_with("error: "));
+    error.unwrap_or_else(|| panic!("it does not say why: {log}")).to_owned()
 }
 
 /// The commands that an error prints.

@@ -191,7 +191,7 @@ fn only_masters_are_let_in_on_the_peers_port() {
     assert!(told.contains("received fatal alert: CertificateRequired"), "{told}");
 
     let (certificate, key) = (masters.dir().join("admin.crt"), masters.dir().join("admin.key"));
-    for method in ["Raft/Vote", "Peer/ChangeMembership", "Sessions/ReportSessions"] {
+    for method in ["Raft/Vote", "Peer/ChangeMembership", "Sessions/ReportSessions", "Host/IssueAdmin"] {
         let told = ask_a_peer(&masters, method, &certificate, &key);
         assert!(told.contains("Code: PermissionDenied"), "{method}: {told}");
         assert!(told.contains("Message: only masters talk here"), "{method}: {told}");
@@ -208,6 +208,34 @@ fn only_masters_are_let_in_on_the_peers_port() {
         assert!(log.contains(line), "{line}is not in:\n{log}");
     }
     assert_eq!(term(), before, "nobody was heard");
+}
+
+#[test]
+fn the_admins_next_kubeconfig_is_written_on_a_masters_host() {
+    let mut masters = Masters::one();
+    let (config, next) = (masters.dir_of("m1").join("master.toml"), masters.dir().join("next.kubeconfig"));
+    let written = || {
+        let mut command = Command::new(programs::xebec());
+        command.args(["kubeconfig", "--config"]).arg(&config).arg("--output").arg(&next);
+        command
+    };
+    let output = written().output().expect("xebec");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{}\n", next.display()));
+    assert_eq!(mode(&next), 0o600);
+    let text = fs::read_to_string(&next).expect("written");
+    let made: Value = serde_json::from_str(&text).expect("JSON");
+    let (old, new) = (masters.admin(), made);
+    assert_eq!(new["clusters"], old["clusters"]);
+    assert_ne!(new["users"][0]["user"]["client-key-data"], old["users"][0]["user"]["client-key-data"]);
+    for xctl in [masters.xctl(), Xctl::new(&next)] {
+        xctl.run(&["token", "create", "--master"]).expect("both are the admin's");
+    }
+    masters.kill("m1");
+    let told = refusal(&mut written());
+    assert!(told.contains("error: the master m1 issued no certificate at peer_address = "), "{told}");
+    assert!(told.contains(": it must run, on this host"), "{told}");
+    assert_eq!(fs::read_to_string(&next).expect("still there"), text);
 }
 
 /// What grpcurl says of an empty request that must fail, to one of the masters' own services.

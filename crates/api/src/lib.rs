@@ -14,6 +14,7 @@ pub mod name;
 pub mod node_affinity;
 pub mod object;
 pub mod openapi;
+pub mod pem;
 pub mod pod;
 pub mod protobuf;
 pub mod quantity;

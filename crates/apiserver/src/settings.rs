@@ -27,8 +27,8 @@ pub struct Settings {
     pub ids: Arc<dyn Ids>,
     /// What signs and verifies ServiceAccount tokens, if it is known at start already.
     pub token_keys: Option<TokenKeys>,
-    /// Reads (and, apart, writes, and bodies that are on their way) that may be in work at once; more wait, then
-    /// are refused.
+    /// Reads (and, apart, writes, bodies that are on their way, and refusals that are decided again) that may be in
+    /// work at once; more wait, then are refused.
     pub max_in_flight: usize,
     /// Ends every watch.
     pub shutdown: CancellationToken,

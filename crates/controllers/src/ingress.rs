@@ -111,7 +111,7 @@ fn bad_certificates(view: &dyn View, ingress: &Object) -> Vec<Problem> {
     let named: BTreeSet<&str> = named.collect();
     let problem = |name: &str| {
         let secret = view.get(SECRETS, ingress.namespace(), name).filter(is_tls)?;
-        let why = tls_secret::check(&secret).err()?;
+        let why = tls_secret::read(&secret).err()?;
         Some(Problem {
             namespace: ingress.namespace().to_owned(),
             ingress: ingress.name().to_owned(),

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
-use xebec_client::{Client, Kubeconfig, Settings};
+use xebec_client::{Client, Identity, Kubeconfig, Settings};
 
 use crate::cli::Global;
+use crate::expiry;
 use crate::session::Session;
 
 /// Where a master leaves its administrator's kubeconfig.
@@ -16,6 +17,11 @@ const FIELD_MANAGER: &str = "kubectl-client-side-apply";
 
 /// Connects (lazily) as the options say.
 pub(crate) fn session(global: &Global) -> Result<Session> {
+    Ok(opened(global)?.0)
+}
+
+/// As [`session`], and what there is to say of its certificate.
+pub(crate) fn opened(global: &Global) -> Result<(Session, Option<String>)> {
     let path = path(global)?;
     let config = Kubeconfig::read(&path)?;
     let settings = Settings {
@@ -27,12 +33,17 @@ pub(crate) fn session(global: &Global) -> Result<Session> {
         .with_context(|| format!("kubeconfig {}", path.display()))?
         .with_settings(settings)
         .on_warning(crate::output::warning);
-    Ok(Session {
+    let session = Session {
         client,
         namespace: global.namespace.clone().unwrap_or(config.namespace),
         namespace_is_forced: global.namespace.is_some(),
         now: || jiff::Timestamp::now().as_second(),
-    })
+    };
+    let remark = match &config.credentials.identity {
+        Identity::Certificate { certificate, .. } => expiry::remark(certificate, &path, (session.now)()),
+        Identity::Anonymous | Identity::Token(_) | Identity::TokenFile(_) => None,
+    };
+    Ok((session, remark))
 }
 
 /// The kubeconfig that is meant.
@@ -74,7 +85,39 @@ fn locate(option: Option<&Path>, environment: &Environment) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use rcgen::{CertificateParams, KeyPair};
+    use xebec_client::{Credentials, Trust};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_certificate_that_has_ended_is_told_of() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("config");
+        let mut params = CertificateParams::default();
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("signed").pem().into_bytes();
+        let trust = Trust::Ca(certificate.clone());
+        let identity = Identity::Certificate { certificate, key: key.serialize_pem().into_bytes() };
+        let kubeconfig = Kubeconfig {
+            servers: vec!["https://127.0.0.1:1".parse().expect("a server")],
+            credentials: Credentials { trust, identity },
+            namespace: "default".to_owned(),
+            name: "xebec".to_owned(),
+        };
+        kubeconfig.write(&path).expect("written");
+        let global = Global {
+            kubeconfig: Some(path.clone()),
+            namespace: None,
+            request_timeout: Duration::from_secs(1),
+        };
+        let (_, remark) = opened(&global).expect("a session");
+        let begins = format!("the client certificate of {} has ended on 2020-01-01: ", path.display());
+        assert!(remark.as_ref().is_some_and(|remark| remark.starts_with(&begins)), "{remark:?}");
+    }
 
     #[test]
     fn the_option_wins_then_the_environment_then_the_usual_places() {

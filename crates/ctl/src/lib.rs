@@ -11,6 +11,7 @@ mod complete;
 mod config;
 mod dry_run;
 mod durations;
+mod expiry;
 mod help;
 mod jsonpath;
 mod manifest;

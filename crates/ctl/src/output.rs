@@ -123,7 +123,7 @@ impl Progress {
     }
 }
 
-/// A server's warning, which may come at any time.
+/// A warning, which a server's answer may bring at any time.
 pub(crate) fn warning(text: &str) {
     let _ = writeln!(anstream::stderr(), "{} {text}", "warning:".style(Style::new().yellow()));
 }

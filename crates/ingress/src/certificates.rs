@@ -6,14 +6,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use rustls::crypto::ring::default_provider;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::PrivateKeyDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use xebec_api::object::Object;
+use xebec_api::tls_secret::{self, TlsSecretError};
 use xebec_dataplane::ingress::{IngressTable, SecretName};
 
 /// Whom the default certificate is for.
@@ -22,21 +20,9 @@ const NOBODY: &str = "ingress.xebec.invalid";
 /// Why a Secret or the default is no certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// The field is missing, or no base64.
-    #[error("{0} is missing, or not base64")]
-    Field(&'static str),
-    /// Not what it should be.
-    #[error("{field}: {source}")]
-    Pem {
-        /// The field of the Secret.
-        field: &'static str,
-        /// What is wrong with it.
-        #[source]
-        source: rustls::pki_types::pem::Error,
-    },
-    /// No certificate in it.
-    #[error("tls.crt has no certificate")]
-    Empty,
+    /// Something else is in the Secret, or nothing.
+    #[error(transparent)]
+    Secret(#[from] TlsSecretError),
     /// A kind of key that cannot be used, or not the certificate's.
     #[error("tls.key: {0}")]
     Key(#[from] rustls::Error),
@@ -120,26 +106,9 @@ impl Known {
 }
 
 fn certified(secret: &Object) -> Result<Arc<CertifiedKey>, CertificateError> {
-    let field = |field: &'static str| {
-        let text = secret.text(&["data", field]);
-        STANDARD.decode(text).ok().filter(|text| !text.is_empty()).ok_or(CertificateError::Field(field))
-    };
-    let pem = |field| move |source| CertificateError::Pem { field, source };
-    let chain = CertificateDer::pem_slice_iter(&field("tls.crt")?).collect::<Result<Vec<_>, _>>();
-    let chain = chain.map_err(pem("tls.crt"))?;
-    if chain.is_empty() {
-        return Err(CertificateError::Empty);
-    }
-    let key = PrivateKeyDer::from_pem_slice(&field("tls.key")?).map_err(pem("tls.key"))?;
-    let key = default_provider().key_provider.load_private_key(key)?;
-    let certified = CertifiedKey::new(chain, key);
-    match certified.keys_match() {
-        // Some kinds of key cannot tell.
-        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
-            Ok(Arc::new(certified))
-        }
-        Err(error) => Err(error.into()),
-    }
+    let (chain, key) = tls_secret::read(secret)?;
+    // Some kinds of key cannot tell whose they are, and pass.
+    Ok(Arc::new(CertifiedKey::from_der(chain, key, &default_provider())?))
 }
 
 #[cfg(test)]

@@ -52,7 +52,18 @@ pub enum MasterError {
     /// Raft has ended by itself: the disk failed, or an entry cannot be applied.
     #[error("this master takes no part any more: {0}: see the log, mend the cause, and start it again")]
     Stopped(String),
-    /// A first start without a way into a cluster.
+    /// It was taken out of the cluster.
+    #[error(
+        "master {name} was taken out of the cluster, and takes no part any more; to join anew: {}",
+        xebec_raft::identity::join_anew(.data_dir)
+    )]
+    Removed {
+        /// Its name.
+        name: String,
+        /// Its data folder.
+        data_dir: PathBuf,
+    },
+    /// What cannot be done here, such as a first start without a way into a cluster.
     #[error("{0}")]
     Refused(String),
 }

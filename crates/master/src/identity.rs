@@ -55,6 +55,9 @@ pub(crate) async fn establish(config: &Config, now: Timestamp) -> Result<Members
     private_folder(dir)?;
     let files = PkiFiles::open(dir)?;
     if let Some(identity) = Identity::load(dir, &config.name)? {
+        if identity.removed {
+            return Err(removed(config));
+        }
         let seal = Seal::new(&files.read("sealing.key")?)?;
         return Ok(Membership { identity, seal, files, origin: Origin::Member });
     }
@@ -72,6 +75,24 @@ pub(crate) async fn establish(config: &Config, now: Timestamp) -> Result<Members
         return Err(MasterError::Refused(why.to_owned()));
     }
     join(config, files).await
+}
+
+/// What a master ends with that was taken out. It is kept, too: the next start says so by
+/// itself, whoever answers then.
+pub(crate) fn leave(config: &Config) -> MasterError {
+    let keep = |mut identity: Identity| {
+        identity.removed = true;
+        identity.store(&config.data_dir)
+    };
+    let known = Identity::load(&config.data_dir, &config.name);
+    if let Err(error) = known.and_then(|identity| identity.map_or(Ok(()), keep)) {
+        tracing::warn!(%error, "it is not kept that this master was taken out");
+    }
+    removed(config)
+}
+
+pub(crate) fn removed(config: &Config) -> MasterError {
+    MasterError::Removed { name: config.name.clone(), data_dir: config.data_dir.clone() }
 }
 
 /// A log without an identity is a start that was cut short: it is kept, but not used.

@@ -6,6 +6,7 @@
 //! 6444  mTLS, masters only                 Raft · Peer · Sessions
 //! ```
 
+mod admin;
 mod cluster_keys;
 pub mod config;
 mod connections;
@@ -28,6 +29,7 @@ mod sessions;
 mod store_adapter;
 mod tokens;
 
+pub use admin::write_kubeconfig;
 pub use config::Config;
 pub use error::MasterError;
 pub use master::run;

@@ -1,6 +1,5 @@
 //! One running master: what its services share, and how it starts and stops.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use xebec_apiserver::clock::{Clock, SystemClock};
 use xebec_apiserver::{ApiServer, RequestContext, Settings, system_objects};
 use xebec_raft::Node;
 
+use crate::admin;
 use crate::cluster_keys::ClusterKeys;
 use crate::config::Config;
 use crate::dialer::Tunnels;
@@ -19,7 +19,7 @@ use crate::identity::{self, Membership, Origin};
 use crate::leader;
 use crate::listen;
 use crate::liveness::Liveness;
-use crate::pki::{PkiFiles, Purpose, ServingCertificate, write_private};
+use crate::pki::{PkiFiles, ServingCertificate, write_private};
 use crate::serve;
 use crate::sessions::Sessions;
 use crate::store_adapter::RaftStore;
@@ -92,13 +92,16 @@ pub async fn run(config: Config, told: CancellationToken) -> Result<(), MasterEr
         () = told.cancelled() => return Ok(()),
     };
     let (shared, tasks) = started;
+    // A master that takes no part any more must not stay and answer with errors.
     let outcome = tokio::select! {
         () = told.cancelled() => Ok(()),
-        // A master that takes no part any more must not stay and answer with errors.
         why = shared.node.stopped() => Err(MasterError::Stopped(why)),
+        () = shared.node.removed() => Err(identity::leave(&shared.config)),
     };
-    if outcome.is_ok() {
-        hand_over(&shared.node).await;
+    match outcome {
+        Ok(()) => hand_over(&shared.node).await,
+        Err(MasterError::Removed { .. }) => step_down(&shared.node).await,
+        Err(_) => {}
     }
     stop.cancel();
     finish(shared, tasks).await;
@@ -279,21 +282,15 @@ async fn furnish(shared: &Arc<Shared>) -> Result<(), MasterError> {
         let made = shared.api.apply_missing(&context, object).await;
         made.map_err(|error| MasterError::Refused(format!("bootstrap: {error}")))?;
     }
-    let purpose =
-        Purpose::Client { name: "xebec-admin".to_owned(), groups: vec!["system:masters".to_owned()] };
-    let (key, certificate) = shared.keys.authority.issue(&purpose, shared.now())?;
+    let (key, certificate) = shared.keys.authority.issue(&admin::purpose(), shared.now())?;
     let servers = shared.master_addresses();
     let text = crate::kubeconfig::admin(&servers, shared.keys.authority.certificate(), &certificate, &key);
-    write_private(&admin_kubeconfig(&shared.config), text.as_bytes())
-}
-
-fn admin_kubeconfig(config: &Config) -> PathBuf {
-    config.admin_kubeconfig.clone().unwrap_or_else(|| config.data_dir.join("admin.kubeconfig"))
+    write_private(&admin::kubeconfig_path(&shared.config), text.as_bytes())
 }
 
 /// Keeps the masters in the admin's kubeconfig current, where this master wrote it.
 fn refresh_kubeconfig(shared: &Shared) {
-    let path = admin_kubeconfig(&shared.config);
+    let path = admin::kubeconfig_path(&shared.config);
     let old = std::fs::read_to_string(&path).unwrap_or_default();
     if let Some(new) = crate::kubeconfig::with_servers(&old, &shared.master_addresses())
         && let Err(error) = write_private(&path, new.as_bytes())
@@ -347,6 +344,15 @@ async fn hand_over(node: &Node) {
         Ok(Ok(())) => tracing::info!("leadership was handed over"),
         Ok(Err(error)) => tracing::warn!(%error, "leadership was not handed over"),
         Err(_) => tracing::warn!("nobody took leadership over in time"),
+    }
+}
+
+/// A leader that was taken out hands leadership over by itself, and answers until then.
+async fn step_down(node: &Node) {
+    let mut leadership = node.leadership();
+    let followed = leadership.wait_for(|leadership| leadership.leading.is_none());
+    if tokio::time::timeout(HANDING_OVER, followed).await.is_err() {
+        tracing::warn!("nobody took leadership over in time");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Renewal on a running master: of a node's certificate, and of its own.
+//! What a running master issues: a node's next certificate, its own, and another for the admin.
 
 use expect_test::expect;
 use rcgen::{CertificateParams, DnType, KeyPair};
@@ -8,12 +8,14 @@ use tonic::Request;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use xebec_apiserver::User;
 use xebec_apiserver::grpc::PeerCertificates;
+use xebec_rpc::raft::v1::IssueAdminRequest;
+use xebec_rpc::raft::v1::host_server::Host as _;
 use xebec_rpc::v1;
 use xebec_rpc::v1::nodes_server::Nodes as _;
 
 use super::*;
-use crate::pki::der_of;
-use crate::services::NodesService;
+use crate::pki::{Purpose, der_of, key_and_csr};
+use crate::services::{HostService, NodesService};
 
 /// A cluster of one that nobody else reaches.
 struct Running {
@@ -135,4 +137,32 @@ async fn a_master_renews_the_certificates_of_both_its_ports() {
         ServingCertificate::new(&key, &certificate, ca).expect("one fits the other");
     }
     master.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_a_masters_files_gets_a_certificate_for_the_admin() {
+    let master = Running::start().await;
+    let service = HostService(master.shared.clone());
+    let me = master.shared.node.members()[0].raft_id;
+    let (_, csr) = key_and_csr().expect("a request");
+    let ask = async |to: u64, csr: &str| {
+        let envelope = master.shared.node.envelope(to);
+        service.issue_admin(Request::new(IssueAdminRequest { envelope, csr: csr.to_owned() })).await
+    };
+    let issued = ask(me, &csr).await.expect("issued").into_inner();
+    let admin = user(&issued.certificate);
+    assert_eq!((admin.name.as_str(), admin.groups[0].as_str()), ("xebec-admin", "system:masters"));
+    assert_eq!(issued.client_addresses, [master.shared.config.client_address.clone()]);
+    let mut told = String::new();
+    for (what, to, csr) in [("another master", me ^ 1, csr.as_str()), ("no request", me, "please")] {
+        let status = ask(to, csr).await.expect_err(what);
+        told += &format!("{what}: {:?}: {}\n", status.code(), status.message());
+    }
+    drop(service);
+    master.stop().await;
+    expect![[r#"
+        another master: FailedPrecondition: this address now belongs to another master
+        no request: InvalidArgument: certificates: csr: Could not parse certificate signing request
+    "#]]
+    .assert_eq(&told);
 }

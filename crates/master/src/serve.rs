@@ -12,6 +12,7 @@ use xebec_apiserver::ApiServer;
 use xebec_apiserver::grpc::{PodsService, ResourcesService, authenticate};
 use xebec_apiserver::rest;
 use xebec_rpc::error::to_status;
+use xebec_rpc::raft::v1::host_server::HostServer;
 use xebec_rpc::raft::v1::sessions_server::SessionsServer;
 use xebec_rpc::v1;
 
@@ -72,14 +73,15 @@ pub(crate) async fn peers(
     shared: tokio::sync::oneshot::Receiver<Arc<Shared>>,
     stop: CancellationToken,
 ) {
-    let sessions = crate::late::Late::new(shared);
+    let late = crate::late::Late::new(shared);
     let server = Server::builder()
         .max_concurrent_streams(STREAMS)
         .http2_keepalive_interval(Some(Duration::from_secs(1)))
         .layer(tonic::service::InterceptorLayer::new(masters_only))
         .add_service(raft)
         .add_service(peer)
-        .add_service(SessionsServer::new(sessions));
+        .add_service(SessionsServer::new(late.clone()))
+        .add_service(HostServer::new(late));
     if let Err(error) = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await {
         tracing::error!(%error, "the peers' port stopped");
     }

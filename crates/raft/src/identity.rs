@@ -22,6 +22,9 @@ pub struct Identity {
     pub cluster_id: String,
     /// The format of the folder.
     pub format: u32,
+    /// This master was taken out of the cluster, for good.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
 }
 
 /// A data folder whose identity cannot be used.
@@ -59,7 +62,7 @@ impl Identity {
     /// A fresh identity in a cluster.
     #[must_use]
     pub fn new(raft_id: u64, cluster_id: &str) -> Self {
-        Self { raft_id, cluster_id: cluster_id.to_owned(), format: FORMAT }
+        Self { raft_id, cluster_id: cluster_id.to_owned(), format: FORMAT, removed: false }
     }
 
     /// The identity of this master's data folder, `None` when it has none yet.
@@ -103,11 +106,17 @@ impl Identity {
 /// How a master comes back whose data folder, that of `path`, cannot be used.
 #[must_use]
 pub fn rejoin(path: &Path, name: &str) -> String {
-    let folder = path.parent().unwrap_or(path).display();
+    let anew = join_anew(path.parent().unwrap_or(path));
+    format!("to rejoin: take the old member out (`xctl cluster remove-master {name}`), {anew}")
+}
+
+/// How a master whose name is free joins, that has this data folder of no use.
+#[must_use]
+pub fn join_anew(folder: &Path) -> String {
+    let folder = folder.display();
     format!(
-        "to rejoin: take the old member out (`xctl cluster remove-master {name}`), move {folder} aside, make a \
-         master token (`xctl token create --master`) into token_file, name the other masters in join, and start \
-         again"
+        "move {folder} aside, make a master token (`xctl token create --master`) into token_file, name the other \
+         masters in join, and start again"
     )
 }
 
@@ -121,7 +130,12 @@ mod tests {
         assert_eq!(Identity::load(dir.path(), "m1").expect("nothing there"), None);
         let identity = Identity::new(42, "c-1");
         identity.store(dir.path()).expect("stored");
-        assert_eq!(Identity::load(dir.path(), "m1").expect("there"), Some(identity));
+        let text = fs::read_to_string(dir.path().join(FILE)).expect("there");
+        assert!(!text.contains("removed"), "an earlier version reads it: {text}");
+        assert_eq!(Identity::load(dir.path(), "m1").expect("there"), Some(identity.clone()));
+        let removed = Identity { removed: true, ..identity };
+        removed.store(dir.path()).expect("stored");
+        assert_eq!(Identity::load(dir.path(), "m1").expect("there"), Some(removed));
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod mark;
 mod membership;
 mod network;
 mod node;
+mod removal;
 mod service;
 mod sessions;
 mod state_machine;

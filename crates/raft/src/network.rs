@@ -16,12 +16,14 @@ use openraft::raft::{
     TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use openraft::{OptionalSend, type_config::alias::SnapshotOf};
+use tokio::sync::watch;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use xebec_rpc::raft::v1;
 use xebec_rpc::raft::v1::raft_client::RaftClient;
 use xebec_rpc::tls::Connector;
 
+use crate::removal::{Evidence, Standing};
 use crate::state_machine::SnapshotState;
 use crate::types::{self, Member, TypeConfig, Vote};
 
@@ -42,11 +44,14 @@ pub(crate) struct Peers {
     tls: Option<Connector>,
     /// One channel an address; as many as there were masters.
     channels: Arc<Mutex<BTreeMap<String, Channel>>>,
+    /// What they said of our membership.
+    pub(crate) heard: Arc<watch::Sender<Evidence>>,
 }
 
 impl Peers {
     pub(crate) fn new(cluster_id: &str, me: u64, tls: Option<Connector>) -> Self {
-        Self { cluster_id: cluster_id.into(), me, tls, channels: Arc::default() }
+        let heard = Arc::new(watch::Sender::new(Evidence::default()));
+        Self { cluster_id: cluster_id.into(), me, tls, channels: Arc::default(), heard }
     }
 
     pub(crate) fn envelope(&self, to: u64) -> Option<v1::Envelope> {
@@ -120,6 +125,10 @@ impl Peer {
         };
         let mut client = self.client()?;
         let answer = within(option, client.vote(message)).await?.into_inner();
+        if let Some(asker) = answer.asker {
+            let standing = Standing { at: asker.membership_index, member: asker.member };
+            self.peers.heard.send_modify(|heard| heard.add(standing));
+        }
         Ok(VoteResponse {
             vote: types::vote_from_wire(answer.vote.as_ref()).map_err(damaged)?,
             vote_granted: answer.granted,

@@ -22,6 +22,7 @@ use crate::leadership::{self, Leadership};
 use crate::log_store::LogStore;
 use crate::membership::Change;
 use crate::network::Peers;
+use crate::removal;
 use crate::service::{self, PeerService, RaftService};
 use crate::state_machine::{Published, StateMachine};
 use crate::state_store::{Loaded, StateStore};
@@ -284,6 +285,13 @@ impl Node {
                 return "Raft has ended".to_owned();
             }
         }
+    }
+
+    /// Ends once it is proven that this master was taken out of the cluster. Goes on for as
+    /// long as that is not, as where none of the others can be asked.
+    pub async fn removed(&self) {
+        let applied = self.core.published.membership.subscribe();
+        removal::proven(self.core.peers.me, applied, self.core.peers.heard.subscribe()).await;
     }
 
     /// Stops taking part, while others still hold this handle.

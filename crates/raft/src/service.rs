@@ -18,7 +18,7 @@ use xebec_state::SnapshotReader;
 use crate::core::{Core, ProposeError, to_status};
 use crate::membership::Change;
 use crate::network::MESSAGE_BYTES;
-
+use crate::removal::Standing;
 use crate::types::{self, Missing, SnapshotMeta, StoredMembership, TypeConfig};
 
 /// The gRPC service `xebec.raft.v1.Raft`.
@@ -80,6 +80,7 @@ impl v1::raft_server::Raft for Raft {
     async fn vote(&self, request: Request<v1::VoteRequest>) -> Result<Response<v1::VoteResponse>, Status> {
         let wire = request.into_inner();
         self.0.admit(wire.envelope.as_ref())?;
+        let from = wire.envelope.as_ref().map_or(0, |envelope| envelope.from);
         let request = VoteRequest {
             vote: types::vote_from_wire(wire.vote.as_ref()).map_err(bad)?,
             last_log_id: wire.last_log_id.as_ref().map(types::log_id_from_wire),
@@ -88,10 +89,13 @@ impl v1::raft_server::Raft for Raft {
         let raft = &self.0.raft;
         let answer = if wire.pre_vote { raft.pre_vote(request).await } else { raft.vote(request).await };
         let answer = answer.map_err(|error| Status::unavailable(error.to_string()))?;
+        let asker = Standing::of(from, &self.0.published.membership.borrow());
         Ok(Response::new(v1::VoteResponse {
             vote: Some(types::vote_to_wire(&answer.vote)),
             granted: answer.vote_granted,
             last_log_id: answer.last_log_id.as_ref().map(types::log_id_to_wire),
+            asker: asker
+                .map(|Standing { at, member }| v1::vote_response::Standing { membership_index: at, member }),
         }))
     }
 

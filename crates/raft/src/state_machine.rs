@@ -22,6 +22,8 @@ pub(crate) struct Published {
     pub(crate) revision: watch::Sender<u64>,
     /// The newest applied entry.
     pub(crate) applied: watch::Sender<Option<LogId>>,
+    /// The newest applied membership: unlike openraft's own it is decided for good.
+    pub(crate) membership: watch::Sender<StoredMembership>,
 }
 
 impl Published {
@@ -30,6 +32,7 @@ impl Published {
             state: ArcSwap::from_pointee(applied.state.clone()),
             revision: watch::Sender::new(applied.state.revision()),
             applied: watch::Sender::new(applied.last),
+            membership: watch::Sender::new(applied.membership.clone()),
         })
     }
 
@@ -41,6 +44,13 @@ impl Published {
             changed
         });
         self.applied.send_replace(applied.last);
+        self.membership.send_if_modified(|known| {
+            let changed = known.log_id() != applied.membership.log_id();
+            if changed {
+                *known = applied.membership.clone();
+            }
+            changed
+        });
     }
 }
 

@@ -8,6 +8,7 @@ use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
 mod image;
+mod kubeconfig;
 mod process;
 mod settle;
 mod up;
@@ -34,6 +35,8 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Write a new kubeconfig for the cluster's admin, on the host of a running master.
+    Kubeconfig(kubeconfig::Args),
     /// Run a whole cluster in one process: one master, one node.
     Up {
         /// Where it keeps everything.
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
     }
     match Command::parse() {
         Command::Master { config } => process::run("master", Threads::Two, |stop| master(config, stop)),
+        Command::Kubeconfig(args) => process::run("kubeconfig", Threads::Two, |_| kubeconfig::run(args)),
         Command::Up { data_dir, images } => {
             process::run("up", Threads::Two, |stop| up::run(data_dir, images, stop))
         }

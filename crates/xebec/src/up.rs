@@ -21,23 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs both until `stop`, or until one of them fails.
 pub(crate) async fn run(data_dir: PathBuf, images: Option<PathBuf>, stop: CancellationToken) -> Result<()> {
-    let address = own_address();
-    let kubeconfig = data_dir.join("admin.kubeconfig");
-    let master = xebec_master::Config {
-        name: "m1".to_owned(),
-        data_dir: data_dir.join("master"),
-        client_address: format!("{address}:{CLIENT_PORT}"),
-        peer_address: format!("{address}:{PEER_PORT}"),
-        bootstrap: true,
-        join: Vec::new(),
-        token_file: None,
-        admin_kubeconfig: Some(kubeconfig.clone()),
-        cluster: xebec_master::config::Cluster::default(),
-    };
+    let kubeconfig = kubeconfig(&data_dir);
+    let master = master(&data_dir);
     let node = xebec_agent::Config {
         name: "n1".to_owned(),
         data_dir: data_dir.join("node"),
-        address,
+        address: own_address(),
         masters: vec![master.client_address.clone()],
         token_file: Some(data_dir.join("token")),
         images_dir: images,
@@ -65,6 +54,26 @@ pub(crate) async fn run(data_dir: PathBuf, images: Option<PathBuf>, stop: Cancel
             outcome
         }
     }
+}
+
+/// Its master's configuration.
+pub(crate) fn master(data_dir: &Path) -> xebec_master::Config {
+    let address = own_address();
+    xebec_master::Config {
+        name: "m1".to_owned(),
+        data_dir: data_dir.join("master"),
+        client_address: format!("{address}:{CLIENT_PORT}"),
+        peer_address: format!("{address}:{PEER_PORT}"),
+        bootstrap: true,
+        join: Vec::new(),
+        token_file: None,
+        admin_kubeconfig: Some(kubeconfig(data_dir)),
+        cluster: xebec_master::config::Cluster::default(),
+    }
+}
+
+fn kubeconfig(data_dir: &Path) -> PathBuf {
+    data_dir.join("admin.kubeconfig")
 }
 
 async fn run_node(kubeconfig: &Path, node: xebec_agent::Config, stop: CancellationToken) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Stage 2: may this user do this. Decided from the applied state, which may be behind:
-//! so a refusal is decided a second time behind a barrier.
+//! so a refusal is decided a second time behind a barrier. That costs a question to the
+//! leader, and comes before flow control: so these have a bound of their own, of which each
+//! user has a share, and what is over it ends with 429 instead of 403.
 
 use xebec_api::error::{ApiError, Reason};
 
@@ -53,7 +55,8 @@ impl ApiServer {
     /// As [`ApiServer::authorize`], but a refusal is decided again behind a barrier.
     ///
     /// # Errors
-    /// `Forbidden`, logged, in Kubernetes' words.
+    /// `Forbidden`, logged, in Kubernetes' words; `TooManyRequests` while too many others of
+    /// this user are being decided again.
     pub async fn check_access(
         &self,
         ctx: &RequestContext,
@@ -62,6 +65,7 @@ impl ApiServer {
         if self.authorizer().allows(&self.state(), &ctx.user, attributes) {
             return Ok(());
         }
+        let _place = self.flow().reconsider(ctx).await?;
         self.barrier().await?;
         if self.authorizer().allows(&self.state(), &ctx.user, attributes) {
             return Ok(());

@@ -1,8 +1,9 @@
 //! Stage 3: a bound on what is in work at once, apart for reads and writes, so that
-//! neither starves the other; and before it one on the bodies that are on their way, of
-//! which each user has a share, so that who sends slowly keeps nobody else waiting. The
-//! cluster's own components pass: refusing them would stop the cluster from healing the
-//! overload.
+//! neither starves the other; and before it two of which each user has a share: one on the
+//! bodies that are on their way, so that who sends slowly keeps nobody else waiting, and one
+//! on refusals that are decided a second time, so that who may do nothing cannot keep the
+//! leader busy with asking. The cluster's own components pass: refusing them would stop the
+//! cluster from healing the overload.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,26 +17,23 @@ use crate::{MASTERS_GROUP, NODES_GROUP, RequestContext, Verb};
 /// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A user's bodies are a quarter of those that may be on their way, at most.
+/// A user's share is a quarter of the places, at most.
 const SHARES: usize = 4;
 
 /// The bounds.
 pub(crate) struct FlowControl {
     reads: Arc<Semaphore>,
     writes: Arc<Semaphore>,
-    bodies: Arc<Semaphore>,
-    /// Places among the bodies that one user may hold.
-    share: usize,
-    /// Those places, of each user who holds or wants one.
-    shares: Mutex<HashMap<String, Arc<Semaphore>>>,
+    bodies: Shared,
+    refusals: Shared,
 }
 
 impl FlowControl {
     pub(crate) fn new(max_in_flight: usize) -> Self {
         let places = max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
         let bound = || Arc::new(Semaphore::new(places));
-        let share = places.div_ceil(SHARES);
-        Self { reads: bound(), writes: bound(), bodies: bound(), share, shares: Mutex::default() }
+        let (bodies, refusals) = (Shared::new(places), Shared::new(places));
+        Self { reads: bound(), writes: bound(), bodies, refusals }
     }
 
     /// A place in work, or `TooManyRequests` when none came free in time. A watch gives its
@@ -62,8 +60,38 @@ impl FlowControl {
         if passes(ctx) || verb.is_read() {
             return Ok(None);
         }
-        let own = self.share_of(&ctx.user.name);
-        let all = self.bodies.clone();
+        self.bodies.take(&ctx.user.name).await
+    }
+
+    /// A place for the second decision of a refusal, or `TooManyRequests` when none came free
+    /// in time.
+    pub(crate) async fn reconsider(
+        &self,
+        ctx: &RequestContext,
+    ) -> Result<Option<[OwnedSemaphorePermit; 2]>, ApiError> {
+        if passes(ctx) {
+            return Ok(None);
+        }
+        self.refusals.take(&ctx.user.name).await
+    }
+}
+
+/// Places of which one user has a share and no more.
+struct Shared {
+    all: Arc<Semaphore>,
+    share: usize,
+    /// The share of each user who holds or wants a place.
+    shares: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl Shared {
+    fn new(places: usize) -> Self {
+        let (all, share) = (Arc::new(Semaphore::new(places)), places.div_ceil(SHARES));
+        Self { all, share, shares: Mutex::default() }
+    }
+
+    async fn take(&self, user: &str) -> Result<Option<[OwnedSemaphorePermit; 2]>, ApiError> {
+        let (own, all) = (self.share_of(user), self.all.clone());
         // The user's own first: who waits for it keeps nobody else waiting.
         in_time(async { Some([own.acquire_owned().await.ok()?, all.acquire_owned().await.ok()?]) }).await
     }
@@ -124,6 +152,20 @@ mod tests {
         assert!(flow.enter(&named("a"), Verb::Create).await.is_ok(), "nothing is in work");
         held.clear();
         assert!(flow.receive(&named("a"), Verb::Create).await.is_ok());
-        assert_eq!(flow.shares.lock().expect("not poisoned").len(), 1, "who sends nothing is forgotten");
+        let known = flow.bodies.shares.lock().expect("not poisoned").len();
+        assert_eq!(known, 1, "who sends nothing is forgotten");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_user_has_a_share_of_the_refusals_that_are_decided_again() {
+        let flow = FlowControl::new(4);
+        let held = flow.reconsider(&named("a")).await.expect("its share");
+        let refused = flow.reconsider(&named("a")).await.expect_err("a quarter is its share");
+        assert_eq!(refused.reason, Reason::TooManyRequests);
+        assert!(flow.reconsider(&named("b")).await.is_ok(), "others have theirs");
+        assert!(flow.reconsider(&RequestContext::internal("test")).await.is_ok());
+        assert!(flow.receive(&named("a"), Verb::Create).await.is_ok(), "bodies have their own bound");
+        drop(held);
+        assert!(flow.reconsider(&named("a")).await.is_ok());
     }
 }

@@ -6,7 +6,7 @@ use xebec_api::object::Object;
 use xebec_api::table;
 
 use super::{Api, admin, api, object, pod, target, user};
-use crate::{Attributes, Binding, RequestContext, Target};
+use crate::{AUTHENTICATED_GROUP, Attributes, Binding, RequestContext, Target};
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
@@ -389,4 +389,24 @@ async fn a_refusal_names_everything() {
     );
     let body: Object = pod("web");
     assert!(api.0.create(&jane, &target("pods", ""), body).await.is_err());
+}
+
+/// A refusal asks the leader, and is decided before flow control sees the request.
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_often_waits_alone() {
+    let api = api().await;
+    let [eve, jane] = ["eve", "jane"].map(|name| user(name, &[AUTHENTICATED_GROUP]));
+    let secret = Attributes::new("get", "", "secrets", "default", "x");
+    let mut held = Vec::new();
+    for _ in 0..api.0.settings().max_in_flight / 4 {
+        held.push(api.0.flow().reconsider(&eve).await.expect("a place of her share"));
+    }
+    let told =
+        async |who: &RequestContext| api.0.check_access(who, &secret).await.expect_err("refused").reason;
+    assert_eq!(told(&eve).await, Reason::TooManyRequests);
+    assert_eq!(told(&jane).await, Reason::Forbidden, "others are told at once");
+    let discovery = api.0.check_access(&eve, &Attributes::of_path("get", "/api")).await;
+    assert!(discovery.is_ok(), "what she may do needs no second decision");
+    held.clear();
+    assert_eq!(told(&eve).await, Reason::Forbidden);
 }

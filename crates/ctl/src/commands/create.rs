@@ -3,7 +3,6 @@
 mod binding;
 mod data;
 mod deployment;
-mod pem;
 mod role;
 mod secret;
 mod service;

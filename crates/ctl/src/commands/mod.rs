@@ -56,7 +56,10 @@ pub(crate) async fn run(cli: Cli, out: &mut Out) -> Result<ExitCode> {
         Command::Complete(args) => return Box::pin(complete::run(&cli.global, args, out)).await,
         _ => {}
     }
-    let session = crate::config::session(&cli.global)?;
+    let (session, remark) = crate::config::opened(&cli.global)?;
+    if let Some(remark) = remark {
+        crate::output::warning(&remark);
+    }
     execute(&session, cli.command, out).await
 }
 

@@ -26,6 +26,8 @@ async fn a_certificate_and_its_key_become_a_secret() {
     let (certificate, key) = pair();
     shop.write("shop.crt", &certificate);
     shop.write("shop.key", &key);
+    shop.write("other.key", &pair().1);
+    shop.write("cut.key", &key[..key.len() / 2]);
     shop.write("shop.der", "0\u{3}\u{2}");
     shop.write(
         "locked.key",
@@ -38,6 +40,8 @@ async fn a_certificate_and_its_key_become_a_secret() {
         create secret tls other --cert DIR/shop.der --key DIR/shop.key
         create secret tls other --cert DIR/shop.crt --key DIR/shop.der
         create secret tls other --cert DIR/shop.crt --key DIR/locked.key
+        create secret tls other --cert DIR/shop.crt --key DIR/other.key
+        create secret tls other --cert DIR/shop.crt --key DIR/cut.key
         create secret tls other --cert DIR/none.crt --key DIR/shop.key
         get secrets -o name
     ";
@@ -59,6 +63,12 @@ async fn a_certificate_and_its_key_become_a_secret() {
         [failed]
         $ xctl create secret tls other --cert DIR/shop.crt --key DIR/locked.key
         error: --key DIR/locked.key: this key has a passphrase, which nobody would enter: `openssl pkey -in FILE -out FILE.pem` takes it away
+        [failed]
+        $ xctl create secret tls other --cert DIR/shop.crt --key DIR/other.key
+        error: --key DIR/other.key: this key is not that of the certificate in --cert: name the one that it was made with, and in --cert the server's own certificate first
+        [failed]
+        $ xctl create secret tls other --cert DIR/shop.crt --key DIR/cut.key
+        error: --key DIR/cut.key: a block has no end: copy it anew from where it came
         [failed]
         $ xctl create secret tls other --cert DIR/none.crt --key DIR/shop.key
         error: --cert DIR/none.crt: name a file that can be read: No such file or directory (os error 2)

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tonic::{Request, Response, Status, Streaming};
+use xebec_client::Patch;
 use xebec_rpc::v1::pods_server::Pods;
 use xebec_rpc::v1::{self, attach_request, exec_request, port_forward_request};
 
@@ -90,6 +91,15 @@ async fn the_pod_that_was_found_is_the_one_that_is_asked_for() {
         typed(client.clone(), words).await;
         assert_eq!(heard.try_recv().ok().as_deref(), Some(made.uid()), "{words}");
     }
+    let ended = json!({"exitCode": 2, "reason": "Error"});
+    let status = json!([{"name": "a", "image": "example.com/web:1", "imageID": "", "ready": false,
+        "restartCount": 0, "state": {"terminated": ended}}]);
+    let failed = Patch::Merge(json!({"status": {"phase": "Failed", "containerStatuses": status}}));
+    let pods = asked::row("pods").expect("a kind");
+    client.patch_subresource(pods, "default", "web", "status", &failed).await.expect("it has failed");
+    let why = typed(client.clone(), "why pod/web").await;
+    assert!(why.contains("its last run ended with exit code 2. It printed nothing."), "{why}");
+    assert_eq!(heard.try_recv().ok().as_deref(), Some(made.uid()), "why");
     let sink = Sink::default();
     let connected = async {
         let port = loop {

@@ -92,6 +92,7 @@ fn log(facts: &Facts, pod: &Object, container: &Container<'_>, explained: Explan
     let of = LogOf {
         namespace: pod.namespace().to_owned(),
         pod: pod.name().to_owned(),
+        uid: pod.uid().to_owned(),
         container: container.name().to_owned(),
         previous: container.is_running(),
     };

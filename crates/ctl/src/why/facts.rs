@@ -17,6 +17,8 @@ use crate::seen;
 pub(crate) struct LogOf {
     pub(crate) namespace: String,
     pub(crate) pod: String,
+    /// The pod's, which its name may have passed on from.
+    pub(crate) uid: String,
     pub(crate) container: String,
     /// Of the run before the present one.
     pub(crate) previous: bool,

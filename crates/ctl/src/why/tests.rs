@@ -11,7 +11,7 @@ use expect_test::Expect;
 use serde_json::{Value, json};
 use xebec_api::object::Object;
 
-use super::{Facts, LogOf, explain};
+use super::{Facts, explain};
 
 /// Objects, and the answer about one of them.
 #[derive(Default)]
@@ -54,8 +54,8 @@ impl World {
             self.objects.iter().find(|it| it.kind() == kind && it.name() == name).expect("it is there");
         let answer = explain(&facts, subject);
         match (answer.wanted_log.clone(), &self.log) {
-            (Some(LogOf { namespace, pod, container, previous }), Some(lines)) => {
-                facts.hear(LogOf { namespace, pod, container, previous }, lines.clone());
+            (Some(wanted), Some(lines)) => {
+                facts.hear(wanted, lines.clone());
                 explain(&facts, subject)
             }
             _ => answer,

@@ -1,5 +1,7 @@
 //! Which certificate a name gets, and that a broken Secret takes nothing from others.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use xebec_dataplane::ingress::{Sources, ingress_table};
 
@@ -77,8 +79,8 @@ fn what_is_no_certificate_is_told_by_field() {
     let why = |certificate: &str, key: &str| {
         certified(&secret("s", "1", certificate, key)).expect_err("refused").to_string()
     };
-    assert_eq!(why("", &key), "tls.crt is missing, or not base64");
-    assert_eq!(why("text", &key), "tls.crt has no certificate");
-    assert!(why(&certificate, "text").starts_with("tls.key: "));
+    assert_eq!(why("", &key), "tls.crt is missing or empty");
+    assert_eq!(why("text", &key), "tls.crt has no PEM block \"CERTIFICATE\"");
+    assert_eq!(why(&certificate, "text"), "tls.key has no PEM block \"PRIVATE KEY\"");
     assert!(why(&certificate, &pair().1).starts_with("tls.key: "), "another certificate's key");
 }

@@ -1,6 +1,7 @@
 //! The gRPC services of a master, one file each.
 
 mod cluster;
+mod host;
 mod metrics;
 mod nodes;
 mod sessions;
@@ -9,6 +10,7 @@ use xebec_api::error::{ApiError, Reason};
 use xebec_apiserver::RequestContext;
 
 pub(crate) use cluster::ClusterService;
+pub(crate) use host::HostService;
 pub(crate) use metrics::MetricsService;
 pub(crate) use nodes::NodesService;
 pub(crate) use sessions::SessionsService;

@@ -1,5 +1,7 @@
 //! Masters that come and go.
 
+use futures::FutureExt as _;
+
 use super::*;
 use crate::ProposeError;
 
@@ -24,6 +26,33 @@ async fn a_leader_can_be_removed_from_another_master() {
     let late = Transaction { fence: Some(1), ..create("late", 10) };
     let outcome = removed.node.propose(&late).await;
     assert!(!matches!(outcome, Ok(Reply::Applied { .. })), "{outcome:?}");
+    // It has applied that itself.
+    let learned = tokio::time::timeout(PATIENCE, removed.node.removed()).await;
+    learned.expect("it learns of it");
+    for running in all.into_iter().chain([removed]) {
+        running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_taken_out_without_being_told_hears_it_from_the_others() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut all = three(&dir).await;
+    let leader = leader_of(&all).await;
+    let follower = (leader + 1) % 3;
+    all[leader].node.remove(all[follower].id).await.expect("removed");
+    let mut removed = all.remove(follower);
+    // The second time it has been away, and its own log says that it votes.
+    for _ in 0..2 {
+        let learned = tokio::time::timeout(PATIENCE, removed.node.removed()).await;
+        learned.expect("it learns of it");
+        let id = removed.id;
+        removed.stop().await;
+        removed = Running::start(dir.path(), id, bind().await, true).await.expect("starts");
+    }
+    for running in &all {
+        assert!(running.node.removed().now_or_never().is_none(), "{} stays", running.id);
+    }
     for running in all.into_iter().chain([removed]) {
         running.stop().await;
     }

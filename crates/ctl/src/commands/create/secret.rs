@@ -6,11 +6,18 @@ use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
+use rustls::InconsistentKeys;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 use serde_json::{Map, Value, json};
 use xebec_api::object::Object;
+use xebec_api::pem::{self, PemError};
 
 use super::data::{DataArgs, data};
-use super::{OnlyArgs, pem, shell};
+use super::{OnlyArgs, shell};
+
+/// What to do with a file that was PEM once.
+const COPY_IT_ANEW: &str = "copy it anew from where it came";
 
 #[derive(Subcommand)]
 pub(crate) enum SecretKind {
@@ -72,8 +79,9 @@ fn secret(name: &str, r#type: &str, data: Vec<(String, Vec<u8>)>) -> Object {
 fn tls(args: &TlsArgs) -> Result<Object> {
     let certificate = read("--cert", &args.cert)?;
     let key = read("--key", &args.key)?;
-    certificate_in(&certificate).with_context(|| format!("--cert {}", args.cert.display()))?;
-    key_in(&key).with_context(|| format!("--key {}", args.key.display()))?;
+    let chain = chain_in(&certificate).with_context(|| format!("--cert {}", args.cert.display()))?;
+    let of_key = || format!("--key {}", args.key.display());
+    key_in(&key).and_then(|key| belong(chain, key)).with_context(of_key)?;
     let data = vec![("tls.crt".to_owned(), certificate), ("tls.key".to_owned(), key)];
     Ok(secret(&args.name, "kubernetes.io/tls", data))
 }
@@ -82,12 +90,13 @@ fn read(flag: &str, path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("{flag} {}: name a file that can be read", path.display()))
 }
 
-fn certificate_in(bytes: &[u8]) -> Result<()> {
-    let labels = pem::labels(bytes);
-    if labels.iter().any(|label| label == pem::CERTIFICATE) {
-        return Ok(());
+fn chain_in(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
+    match pem::certificates(bytes) {
+        Ok(chain) => return Ok(chain),
+        Err(PemError::NoBlock | PemError::Encrypted) => {}
+        Err(error @ (PemError::Unfinished | PemError::Damaged)) => bail!("{error}: {COPY_IT_ANEW}"),
     }
-    if labels.iter().any(|label| label.ends_with(pem::KEY)) {
+    if matches!(pem::key(bytes), Ok(_) | Err(PemError::Encrypted)) {
         bail!("this is a private key: name it by --key, and the certificate by --cert");
     }
     bail!(
@@ -96,24 +105,35 @@ fn certificate_in(bytes: &[u8]) -> Result<()> {
     )
 }
 
-fn key_in(bytes: &[u8]) -> Result<()> {
-    let labels = pem::labels(bytes);
-    if labels.iter().any(|label| pem::PLAIN_KEYS.contains(&label.as_str())) {
-        return Ok(());
-    }
-    if pem::is_encrypted(bytes) {
-        bail!(
+fn key_in(bytes: &[u8]) -> Result<PrivateKeyDer<'static>> {
+    match pem::key(bytes) {
+        Ok(key) => return Ok(key),
+        Err(PemError::NoBlock) => {}
+        Err(PemError::Encrypted) => bail!(
             "this key has a passphrase, which nobody would enter: `openssl pkey -in FILE -out FILE.pem` \
              takes it away"
-        );
+        ),
+        Err(error @ (PemError::Unfinished | PemError::Damaged)) => bail!("{error}: {COPY_IT_ANEW}"),
     }
-    if labels.iter().any(|label| label == pem::CERTIFICATE) {
+    if pem::certificates(bytes).is_ok() {
         bail!("this is a certificate: name it by --cert, and its private key by --key");
     }
     bail!(
         "this is no private key in PEM (-----BEGIN PRIVATE KEY-----): name one, or make one of a DER file by \
          `openssl pkey -inform der -in FILE -out FILE.pem`"
     )
+}
+
+/// Refuses a key that is certainly another certificate's. What the TLS library does not know,
+/// such as an odd curve, passes: others than the ingress may serve it.
+fn belong(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<()> {
+    match CertifiedKey::from_der(chain, key, &xebec_rpc::tls::provider()) {
+        Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => bail!(
+            "this key is not that of the certificate in --cert: name the one that it was made with, and in \
+             --cert the server's own certificate first"
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn registry(args: &RegistryArgs) -> Object {

@@ -124,6 +124,7 @@ pub(super) async fn last_lines(session: &Session, of: &LogOf) -> Result<Vec<Stri
     let request = LogsRequest {
         namespace: of.namespace.clone(),
         pod: of.pod.clone(),
+        pod_uid: of.uid.clone(),
         container: of.container.clone(),
         previous: of.previous,
         tail_lines: Some(LOG_LINES),

@@ -70,7 +70,10 @@ fn containers_that_end() {
     large["spec"]["containers"][0]["resources"] = json!({"limits": {"memory": "64Mi"}});
     world(large).check("Pod/web", &expect!["Pod web: its container web was restarted 3 times, and its last run was ended by the kernel for using more memory than its limit (OOMKilled, exit code 137) after 2s. The next try is in 10s. Raise resources.limits.memory of container web, which is 64Mi, or have it use less memory."]);
     let asked = world(crashing(1, "Error")).answer("Pod", "web").wanted_log.expect("its log would help");
-    assert_eq!((asked.pod.as_str(), asked.container.as_str(), asked.previous), ("web", "web", false));
+    assert_eq!(
+        (asked.pod.as_str(), asked.uid.as_str(), asked.container.as_str(), asked.previous),
+        ("web", "Pod-web", "web", false)
+    );
 }
 
 #[test]
