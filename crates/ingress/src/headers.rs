@@ -64,6 +64,17 @@ pub(crate) fn host<T>(request: &Request<T>) -> &str {
     request.uri().authority().map(|authority| authority.as_str()).or_else(field).unwrap_or("")
 }
 
+/// Puts together what HTTP/2 cuts a Cookie to: in HTTP/1.1 it is one field, and endpoints read no more
+/// than one, or join several by what parts no cookies (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let parts: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if parts.len() < 2 {
+        return;
+    }
+    let whole = HeaderValue::from_bytes(&parts.join(&b"; "[..]));
+    headers.insert(header::COOKIE, whole.expect("parts of fields, parted by what may stand in one"));
+}
+
 /// Makes a request one for an endpoint. What a client said about itself is replaced: it
 /// could be a lie.
 pub(crate) fn forward(head: &mut request::Parts, client: &HeaderValue, tls: bool) {
@@ -75,6 +86,9 @@ pub(crate) fn forward(head: &mut request::Parts, client: &HeaderValue, tls: bool
     strip_hop_by_hop(&mut head.headers);
     if websocket {
         set_websocket(&mut head.headers);
+    }
+    if head.version == Version::HTTP_2 {
+        join_cookies(&mut head.headers);
     }
     if let Some(host) = host.filter(|host| !host.is_empty()) {
         head.headers.insert(X_FORWARDED_HOST, host.clone());
@@ -136,6 +150,18 @@ mod tests {
                 "x-real-ip: 10.0.0.1"
             ]
         );
+    }
+
+    #[test]
+    fn cookies_that_http2_cut_are_one_field_again() {
+        let cut = |version: Version| {
+            let request = Request::get("http://a.com/").version(version).header("Cookie", "a=1");
+            let head = forwarded(request.header("Cookie", "b=2").header("Cookie", "c=\"3\""));
+            shown(&head.headers).into_iter().filter(|line| line.starts_with("cookie")).collect::<Vec<_>>()
+        };
+        assert_eq!(cut(Version::HTTP_2), ["cookie: a=1; b=2; c=\"3\""]);
+        let as_sent = ["cookie: a=1", "cookie: b=2", "cookie: c=\"3\""];
+        assert_eq!(cut(Version::HTTP_11), as_sent, "who sends more than one of them in HTTP/1.1 may mean it");
     }
 
     #[test]
