@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode, Version, request};
+use http::{Method, Request, Response, StatusCode, Version, request};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 use rand::Rng as _;
@@ -76,7 +76,7 @@ impl Exchange {
         tunnel: &Tunnel,
     ) -> Response<ResponseBody> {
         let mut record = Record::new(&self.log, &asked(&request, &client));
-        let version = request.version();
+        let (version, is_head) = (request.version(), request.method() == Method::HEAD);
         let mut response = match self.pass(request, client, &mut record).await {
             Ok((mut response, lease, silence)) => {
                 let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -91,7 +91,7 @@ impl Exchange {
                 record.set_status(response.status().as_u16());
                 response.map(|body| ResponseBody::passed(body, lease, record, silence))
             }
-            Err((status, why)) => own(status, why, record),
+            Err((status, why)) => own(status, why, is_head, record),
         };
         *response.version_mut() = version;
         // HTTP/2 has its own way to say that a connection ends.
@@ -246,12 +246,17 @@ fn asked<'a>(request: &'a Request<Incoming>, client: &'a Client) -> Asked<'a> {
     }
 }
 
-/// An answer of our own: a line of text for whoever gets none from an endpoint.
-fn own(status: StatusCode, why: &'static str, mut record: Record) -> Response<ResponseBody> {
+/// An answer of our own: a line of text for whoever gets none from an endpoint; to a HEAD only
+/// how long it is. hyper leaves the text out in HTTP/1, but not in HTTP/2.
+fn own(status: StatusCode, why: &'static str, is_head: bool, mut record: Record) -> Response<ResponseBody> {
     record.set_status(status.as_u16());
     record.set_why(why);
-    let mut response = Response::new(ResponseBody::own(text(status, why), record));
+    let text = text(status, why);
+    let length = HeaderValue::from(text.len());
+    let body = if is_head { String::new() } else { text };
+    let mut response = Response::new(ResponseBody::own(body, record));
     *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_LENGTH, length);
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
