@@ -121,6 +121,10 @@ impl Exchange {
         let (mut head, body) = request.into_parts();
         let websocket = is_websocket(head.version, &head.headers);
         forward(&mut head, &client.address, client.tls);
+        if !body.is_end_stream() && body.size_hint().exact().is_none() {
+            // Of a GET hyper would otherwise leave the body out.
+            head.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         let (response, lease) = self.send(head, body, &backend, silence, record).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS && !websocket {
             return Err((
