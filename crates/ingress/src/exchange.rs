@@ -19,7 +19,7 @@ use xebec_dataplane::ingress::{Backend, IngressTable};
 use crate::access_log::{AccessLog, Asked, Record};
 use crate::body::{BodyError, RequestBody, ResponseBody};
 use crate::endpoints::Suspects;
-use crate::headers::{forward, host, is_websocket, set_websocket, strip_hop_by_hop};
+use crate::headers::{forward, has_plain_host, host, is_websocket, set_websocket, strip_hop_by_hop};
 use crate::upstream::{ConnectError, Lease, Upstream};
 
 /// So many endpoints are tried for one request.
@@ -111,6 +111,9 @@ impl Exchange {
         client: Client,
         record: &mut Record,
     ) -> Result<(Response<Incoming>, Lease, Duration), Failure> {
+        if !has_plain_host(&request) {
+            return Err((StatusCode::BAD_REQUEST, "what it names is no host"));
+        }
         let backend = self.table.load().find(host(&request), request.uri().path()).map(Arc::clone);
         let backend = backend.ok_or((StatusCode::NOT_FOUND, "no rule for this host and path"))?;
         if backend.endpoints.is_empty() {

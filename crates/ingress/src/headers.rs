@@ -75,6 +75,20 @@ fn join_cookies(headers: &mut HeaderMap) {
     headers.insert(header::COOKIE, whole.expect("parts of fields, parted by what may stand in one"));
 }
 
+/// Whether all that a request says of its host can be one. What is none could be read by an
+/// endpoint as another host than that by which its rule was found.
+pub(crate) fn has_plain_host<T>(request: &Request<T>) -> bool {
+    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    let fields = request.headers().get_all(header::HOST).iter().map(HeaderValue::as_bytes);
+    authority.into_iter().chain(fields).all(is_host)
+}
+
+/// The characters of a `uri-host` with its port (RFC 9110, section 7.2), also of an address in
+/// brackets. None at all is what has no host.
+fn is_host(text: &[u8]) -> bool {
+    text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(byte))
+}
+
 /// Makes a request one for an endpoint. What a client said about itself is replaced: it
 /// could be a lie.
 pub(crate) fn forward(head: &mut request::Parts, client: &HeaderValue, tls: bool) {
@@ -149,6 +163,24 @@ mod tests {
                 "x-forwarded-proto: https",
                 "x-real-ip: 10.0.0.1"
             ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_host_is_told_from_one() {
+        let of = |uri: &str, host: &[u8]| {
+            let host = HeaderValue::from_bytes(host).expect("a field");
+            has_plain_host(&Request::get(uri).header("Host", host).body(()).expect("a request"))
+        };
+        for host in ["", "a.com", "A-b_c.com:80", "10.0.0.1", "[::1]:80", "a.com:", "xn--a", "%41"] {
+            assert!(of("/", host.as_bytes()), "{host}");
+        }
+        for host in ["u@a.com", "a.com/x", "a.com b.com", "a.com#", "a.com?", "a\\b", "a\"b", "a.com\tb"] {
+            assert!(!of("/", host.as_bytes()), "{host}");
+        }
+        assert!(!of("/", b"a.com\xe9"));
+        assert!(
+            of("http://a.com/", b"b.com") && !of("http://u@a.com/", b"a.com") && !of("http://a.com/", b"/")
         );
     }
 
