@@ -111,6 +111,9 @@ impl Exchange {
         client: Client,
         record: &mut Record,
     ) -> Result<(Response<Incoming>, Lease, Duration), Failure> {
+        if request.method() == Method::CONNECT {
+            return Err((StatusCode::NOT_IMPLEMENTED, "an ingress makes no tunnels"));
+        }
         if !has_plain_host(&request) {
             return Err((StatusCode::BAD_REQUEST, "what it names is no host"));
         }

@@ -75,6 +75,16 @@ async fn what_is_no_host_reaches_nobody() {
 }
 
 #[tokio::test]
+async fn nobody_is_made_a_tunnel() {
+    let a = Endpoint::Echo("a").run().await;
+    let lab = Lab::start(table(&[("a.com", &[a.address])]));
+    let mut client = lab.connect().await;
+    client.send("CONNECT a.com:80 HTTP/1.1\r\nHost: a.com:80\r\n\r\n").await;
+    assert_eq!(client.response().await.body, "501 Not Implemented: an ingress makes no tunnels\n");
+    assert_eq!(client.get("a.com", "/").await.status, 200, "what comes after it is a request");
+}
+
+#[tokio::test]
 async fn what_was_asked_before_is_answered_first() {
     let a = Endpoint::Echo("a").run().await;
     let lab = Lab::start(table(&[("a.com", &[a.address])]));
