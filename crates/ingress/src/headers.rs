@@ -26,16 +26,16 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 const KEPT: [HeaderName; 6] =
     [header::HOST, X_REAL_IP, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, header::CONTENT_LENGTH];
 
+/// What a message's `Connection` names.
+fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
 /// Takes off what belongs to the connection that a message came by.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     // Most messages have no Connection, and then there is nothing to collect.
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
+    let named: Vec<HeaderName> = connection_options(headers).filter_map(|name| name.parse().ok()).collect();
     for name in named.iter().filter(|name| !KEPT.contains(name)) {
         headers.remove(name);
     }
@@ -44,12 +44,14 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a request asks for a WebSocket: the only other protocol that is passed on.
+/// Whether a request asks for a WebSocket: the only other protocol that is passed on. An `Upgrade`
+/// that `Connection` does not name came by way of somebody who did not understand it, and is not heard.
 pub(crate) fn is_websocket(version: Version, headers: &HeaderMap) -> bool {
     version == Version::HTTP_11
         && headers
             .get(header::UPGRADE)
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+        && connection_options(headers).any(|option| option.eq_ignore_ascii_case("upgrade"))
 }
 
 /// Puts on what asks for, or grants, a WebSocket.
@@ -164,6 +166,20 @@ mod tests {
                 "x-real-ip: 10.0.0.1"
             ]
         );
+    }
+
+    #[test]
+    fn a_websocket_is_asked_for_by_both_fields() {
+        let asks = |connection: &str, upgrade: &str, version: Version| {
+            let request = Request::get("/").header("Connection", connection).header("Upgrade", upgrade);
+            is_websocket(version, request.body(()).expect("a request").headers())
+        };
+        assert!(asks("keep-alive, Upgrade", "WebSocket", Version::HTTP_11));
+        assert!(!asks("keep-alive", "websocket", Version::HTTP_11));
+        assert!(!asks("Upgrade", "h2c", Version::HTTP_11));
+        assert!(!asks("Upgrade", "websocket", Version::HTTP_10));
+        let mut head = forwarded(Request::get("/").header("Upgrade", "websocket"));
+        assert_eq!(head.headers.remove("upgrade"), None, "and nobody makes a whole of the half");
     }
 
     #[test]
