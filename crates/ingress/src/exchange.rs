@@ -84,6 +84,10 @@ impl Exchange {
                     *tunnel.lock().unwrap_or_else(PoisonError::into_inner) =
                         Some(hyper::upgrade::on(&mut response));
                 }
+                if response.headers().contains_key(header::TRANSFER_ENCODING) {
+                    // It says nothing beside chunks (RFC 9112, section 6.3), which hyper has gone by.
+                    response.headers_mut().remove(header::CONTENT_LENGTH);
+                }
                 strip_hop_by_hop(response.headers_mut());
                 if upgraded {
                     set_websocket(response.headers_mut());

@@ -17,6 +17,8 @@ pub(super) enum Endpoint {
     HangUp,
     /// Answers with something else than HTTP.
     Garbage,
+    /// Answers with these very bytes.
+    Says(&'static str),
     /// Answers 101, and then sends back whatever comes.
     WebSocket,
 }
@@ -61,6 +63,7 @@ impl Endpoint {
                     stream.write_all(b"+OK this is no HTTP\r\n\r\n").await.ok()?;
                     return None;
                 }
+                Self::Says(answer) => stream.write_all(answer.as_bytes()).await.ok()?,
                 Self::WebSocket => {
                     let answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
                     stream.write_all(answer.as_bytes()).await.ok()?;

@@ -131,6 +131,16 @@ async fn what_fails_is_told_by_status() {
 }
 
 #[tokio::test]
+async fn a_length_beside_chunks_cuts_nothing_off() {
+    let both =
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    let both = Endpoint::Says(both).run().await;
+    let lab = Lab::start(table(&[("a.com", &[both.address])]));
+    let all = lab.raw("GET / HTTP/1.1\r\nHost: a.com\r\nConnection: close\r\n\r\n").await.to_lowercase();
+    assert!(!all.contains("content-length") && all.ends_with("\r\n\r\n5\r\nhello\r\n0\r\n\r\n"), "{all}");
+}
+
+#[tokio::test]
 async fn a_failed_connect_is_tried_on_another_endpoint_and_traffic_spreads() {
     let (a, b, nobody) = (Endpoint::Echo("a").run().await, Endpoint::Echo("b").run().await, nobody().await);
     let lab = Lab::start(table(&[("a.com", &[nobody, a.address, b.address])]));
