@@ -66,6 +66,27 @@ pub(crate) fn host<T>(request: &Request<T>) -> &str {
     request.uri().authority().map(|authority| authority.as_str()).or_else(field).unwrap_or("")
 }
 
+/// What only a proxy may say of a client, or what a client has no business to say: a `Proxy` is
+/// taken by CGI programs for their environment's HTTP_PROXY. Those and many other endpoints read
+/// an underscore like a hyphen, so it is one here.
+fn is_claim(name: &HeaderName) -> bool {
+    let name = name.as_str().as_bytes();
+    let begins = |known: &[u8]| {
+        let mut pairs = name.iter().zip(known);
+        name.len() >= known.len()
+            && pairs.all(|(byte, known)| byte == known || (*byte == b'_' && *known == b'-'))
+    };
+    let is = |known: &[u8]| name.len() == known.len() && begins(known);
+    begins(b"x-forwarded-") || is(b"x-real-ip") || is(b"forwarded") || is(b"proxy")
+}
+
+fn strip_claims(headers: &mut HeaderMap) {
+    let claims: Vec<HeaderName> = headers.keys().filter(|name| is_claim(name)).cloned().collect();
+    for name in &claims {
+        headers.remove(name);
+    }
+}
+
 /// Puts together what HTTP/2 cuts a Cookie to: in HTTP/1.1 it is one field, and endpoints read no more
 /// than one, or join several by what parts no cookies (RFC 9113, section 8.2.3).
 fn join_cookies(headers: &mut HeaderMap) {
@@ -100,6 +121,7 @@ pub(crate) fn forward(head: &mut request::Parts, client: &HeaderValue, tls: bool
     };
     let websocket = is_websocket(head.version, &head.headers);
     strip_hop_by_hop(&mut head.headers);
+    strip_claims(&mut head.headers);
     if websocket {
         set_websocket(&mut head.headers);
     }
@@ -109,14 +131,11 @@ pub(crate) fn forward(head: &mut request::Parts, client: &HeaderValue, tls: bool
     if let Some(host) = host.filter(|host| !host.is_empty()) {
         head.headers.insert(X_FORWARDED_HOST, host.clone());
         head.headers.insert(header::HOST, host);
-    } else {
-        head.headers.remove(X_FORWARDED_HOST);
     }
     head.headers.insert(X_REAL_IP, client.clone());
     head.headers.insert(X_FORWARDED_FOR, client.clone());
     let scheme = if tls { "https" } else { "http" };
     head.headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    head.headers.remove(header::FORWARDED);
     head.version = Version::HTTP_11;
     head.extensions.clear();
     let target = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
@@ -210,6 +229,34 @@ mod tests {
         assert_eq!(cut(Version::HTTP_2), ["cookie: a=1; b=2; c=\"3\""]);
         let as_sent = ["cookie: a=1", "cookie: b=2", "cookie: c=\"3\""];
         assert_eq!(cut(Version::HTTP_11), as_sent, "who sends more than one of them in HTTP/1.1 may mean it");
+    }
+
+    #[test]
+    fn what_only_a_proxy_may_say_is_taken_off_in_every_spelling() {
+        let mut request = Request::get("/").header("Host", "a.com").header("X-Forwarding", "kept");
+        for name in [
+            "X-Forwarded-Port",
+            "X-Forwarded-Prefix",
+            "X-Forwarded-Client-Cert",
+            "X_Forwarded_For",
+            "X-Forwarded_Proto",
+            "X_Real-IP",
+            "Forwarded",
+            "Proxy",
+        ] {
+            request = request.header(name, "a lie");
+        }
+        assert_eq!(
+            shown(&forwarded(request).headers),
+            [
+                "host: a.com",
+                "x-forwarded-for: 10.0.0.1",
+                "x-forwarded-host: a.com",
+                "x-forwarded-proto: https",
+                "x-forwarding: kept",
+                "x-real-ip: 10.0.0.1"
+            ]
+        );
     }
 
     #[test]
