@@ -118,6 +118,7 @@ async fn serve_http1(context: Context, guard: Guard, client: Client) {
 
 async fn serve_http2(context: Context, guard: Guard, client: Client) {
     let (shared, tunnel) = (Arc::clone(guard.shared()), Arc::new(Tunnel::default()));
+    let watched = Arc::clone(&shared);
     let service = {
         let exchange = Arc::clone(&context.exchange);
         service_fn(move |request| answer(&exchange, &shared, &tunnel, client.clone(), request))
@@ -126,11 +127,23 @@ async fn serve_http2(context: Context, guard: Guard, client: Client) {
     builder.timer(TokioTimer::new()).keep_alive_interval(PING).max_concurrent_streams(MOST_STREAMS);
     builder.max_header_list_size(u32::try_from(MOST_BYTES).unwrap_or(u32::MAX));
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(guard), service));
+    let finish = context.finish.cancelled_owned();
+    let leave = async {
+        tokio::select! {
+            () = finish => {}
+            // It would answer pings for ever.
+            () = watched.quiet() => {}
+        }
+    };
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
-        () = context.finish.cancelled_owned() => {
+        () = leave => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            // What was asked before the client heard of it is answered; who will not hear is cut.
+            tokio::select! {
+                outcome = connection.as_mut() => outcome,
+                () = watched.quiet() => Ok(()),
+            }
         }
     };
     if let Err(error) = outcome {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::chunks::{Chunks, NoChunks};
 use crate::head::{Body, Head, Refusal, Scan, Scanner};
@@ -23,7 +23,7 @@ use crate::transport::Transport;
 /// How long a head may take from its first byte, and the first byte from the beginning.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may wait for its next request.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// So much is read at once while a head is awaited.
 const READ_BYTES: usize = 2048;
 
@@ -32,6 +32,8 @@ const READ_BYTES: usize = 2048;
 pub(crate) struct Shared {
     /// Requests that are not answered yet.
     running: AtomicUsize,
+    /// How often one of them began or ended.
+    turns: AtomicUsize,
     /// What became of the client's wish for another protocol.
     upgrade: AtomicU8,
     /// Who waits until no request runs.
@@ -45,7 +47,21 @@ impl Shared {
     /// A request runs for as long as the value lives.
     pub(crate) fn run(self: &Arc<Self>) -> Running {
         self.running.fetch_add(1, Ordering::Relaxed);
+        self.turns.fetch_add(1, Ordering::Relaxed);
         Running(Arc::clone(self))
+    }
+
+    /// Until no request ran for as long as a connection may wait for its next one, or up to
+    /// twice that.
+    pub(crate) async fn quiet(&self) {
+        loop {
+            let turns = self.turns.load(Ordering::Relaxed);
+            sleep(IDLE_TIMEOUT).await;
+            let nothing_runs = self.running.load(Ordering::Relaxed) == 0;
+            if nothing_runs && self.turns.load(Ordering::Relaxed) == turns {
+                return;
+            }
+        }
     }
 
     /// Until every request is answered.
@@ -66,6 +82,7 @@ pub(crate) struct Running(Arc<Shared>);
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.0.turns.fetch_add(1, Ordering::Relaxed);
         self.0.running.fetch_sub(1, Ordering::AcqRel);
         let waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
         waiting.into_iter().for_each(Waker::wake);
@@ -136,14 +153,16 @@ impl Guard {
         (self.inbox, self.good, self.state) = (inbox, 0, State::Open);
     }
 
-    /// Waits for the first head; whether it is HTTP/2, which begins without TLS like this.
+    /// Waits for the first head; whether it is HTTP/2, which begins with one that is like a head of
+    /// HTTP/1. What was agreed on with TLS is awaited no longer, and must be kept.
     pub(crate) async fn is_http2(&mut self) -> bool {
-        if self.io.is_http2() {
-            self.state = State::Open;
-            return true;
-        }
         std::future::poll_fn(|context| self.poll_head(context)).await;
-        matches!(self.state, State::Open)
+        let is_http2 = matches!(self.state, State::Open);
+        if self.io.is_http2() && matches!(self.state, State::Length(_) | State::Chunked(_)) {
+            self.good = 0;
+            self.refuse(Refusal { status: 400, why: "HTTP/1 where HTTP/2 was agreed on" });
+        }
+        is_http2
     }
 
     /// Until the state is another than awaiting a head.
