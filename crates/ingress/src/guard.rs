@@ -18,6 +18,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::chunks::{Chunks, NoChunks};
 use crate::head::{Body, Head, Refusal, Scan, Scanner};
+use crate::stall::Stall;
 use crate::transport::Transport;
 
 /// How long a head may take from its first byte, and the first byte from the beginning.
@@ -119,6 +120,7 @@ pub(crate) struct Guard {
     deadline: Instant,
     /// Fires at the deadline or before it: it is not set anew for each request.
     timer: Pin<Box<Sleep>>,
+    stall: Stall,
 }
 
 impl Guard {
@@ -134,6 +136,7 @@ impl Guard {
             refusal: None,
             deadline,
             timer: Box::pin(sleep_until(deadline)),
+            stall: Stall::default(),
         }
     }
 
@@ -354,31 +357,36 @@ impl AsyncRead for Guard {
 }
 
 impl AsyncWrite for Guard {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(context, bytes)
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let guard = self.get_mut();
+        let written = Pin::new(&mut guard.io).poll_write(context, bytes);
+        guard.stall.bound(context, written)
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(context, slices)
+        let guard = self.get_mut();
+        let written = Pin::new(&mut guard.io).poll_write_vectored(context, slices);
+        guard.stall.bound(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(context)
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let guard = self.get_mut();
+        let flushed = Pin::new(&mut guard.io).poll_flush(context);
+        guard.stall.bound(context, flushed)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(context)
+    /// With TLS there is something to send first.
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let guard = self.get_mut();
+        let ended = Pin::new(&mut guard.io).poll_shutdown(context);
+        guard.stall.bound(context, ended)
     }
 }

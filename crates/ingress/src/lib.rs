@@ -21,6 +21,7 @@ mod headers;
 mod listen;
 mod pool;
 mod server;
+mod stall;
 mod transport;
 mod upstream;
 
