@@ -31,7 +31,8 @@ const MOST_BUFFERED: usize = 2 * MOST_BYTES;
 const MOST_STREAMS: u32 = 128;
 /// A silent HTTP/2 client is asked whether it lives.
 const PING: Duration = Duration::from_secs(30);
-/// After a refusal, so long and so much is read on: a reset could overtake the answer.
+/// After a refusal, or an answer that did not wait for the request's end, so long and so much is
+/// read on: what is not read when a socket is closed resets it, and that could overtake the answer.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
 
@@ -111,6 +112,8 @@ async fn serve_http1(context: Context, guard: Guard, client: Client) {
             Box::pin(pass_on(guard, upstream)).await;
         }
         (None, Some(refusal)) => Box::pin(refuse(&exchange, guard, client, refusal)).await,
+        // Somebody answered before the client had sent all.
+        (None, None) if guard.has_more() => drop(timeout(LINGER, Box::pin(linger(&mut guard))).await),
         // It may be closed already.
         (None, None) => drop(guard.shutdown().await),
     }
@@ -167,21 +170,26 @@ async fn refuse(exchange: &Exchange, mut guard: Guard, client: Client, refusal: 
     let mut record = Record::new(&exchange.log, &nobody);
     record.set_status(refusal.status);
     record.set_why(refusal.why);
-    let linger = async {
+    let last = async {
         guard.write_all(last_words(refusal).as_bytes()).await?;
-        guard.shutdown().await?;
-        guard.open(&[]);
-        let (mut left, mut space) = (LINGER_BYTES, [0; 4096]);
-        while left > 0 {
-            match guard.read(&mut space).await? {
-                0 => break,
-                read => left = left.saturating_sub(read),
-            }
-        }
-        Ok::<(), io::Error>(())
+        linger(&mut guard).await
     };
     // A client that is gone needs no answer.
-    let _ = timeout(LINGER, linger).await;
+    let _ = timeout(LINGER, last).await;
+}
+
+/// Ends our side, and reads on for a while.
+async fn linger(guard: &mut Guard) -> io::Result<()> {
+    guard.shutdown().await?;
+    guard.open(&[]);
+    let (mut left, mut space) = (LINGER_BYTES, [0; 4096]);
+    while left > 0 {
+        match guard.read(&mut space).await? {
+            0 => break,
+            read => left = left.saturating_sub(read),
+        }
+    }
+    Ok(())
 }
 
 /// The whole answer to what is no request.

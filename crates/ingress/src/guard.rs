@@ -149,6 +149,16 @@ impl Guard {
         self.refusal
     }
 
+    /// Whether the client has sent, or is to send, what nobody has read.
+    pub(crate) fn has_more(&self) -> bool {
+        let in_body = match &self.state {
+            State::Length(left) => *left > 0,
+            State::Chunked(chunks) => !chunks.is_done(),
+            State::Head(_) | State::Held | State::Open | State::Ended => false,
+        };
+        in_body || !self.inbox.is_empty()
+    }
+
     /// Lets everything pass from now on, `before` first.
     pub(crate) fn open(&mut self, before: &[u8]) {
         let mut inbox = BytesMut::from(before);

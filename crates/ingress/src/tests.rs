@@ -7,3 +7,4 @@ mod refused;
 mod requests;
 mod stop;
 mod tls;
+mod uploads;
