@@ -2,7 +2,6 @@
 
 use std::error::Error as _;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,14 +16,14 @@ use tokio::time::{Instant, timeout};
 use xebec_dataplane::ingress::{Backend, IngressTable};
 
 use crate::access_log::{AccessLog, Asked, Record};
-use crate::body::{BodyError, RequestBody, ResponseBody};
+use crate::body::{BodyError, RequestBody, ResponseBody, Upload};
 use crate::endpoints::Suspects;
 use crate::headers::{forward, has_plain_host, host, is_websocket, set_websocket, strip_hop_by_hop};
 use crate::upstream::{ConnectError, Lease, Upstream};
 
 /// So many endpoints are tried for one request.
 const TRIES: usize = 4;
-/// An endpoint that says nothing for so long has its request answered 504.
+/// An endpoint that says nothing, or takes nothing of a body, for so long has its request answered 504.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What every request needs.
@@ -160,10 +159,10 @@ impl Exchange {
         let empty = body.is_end_stream();
         let again = (empty && lease.used && head.method.is_idempotent()).then(|| head.clone());
         let body = if empty { RequestBody::empty() } else { RequestBody::of(body) };
-        let uploaded = body.sent();
-        lease.wait_for(&uploaded);
+        let upload = body.upload();
+        lease.wait_for(&upload);
         let request = Request::from_parts(head, body);
-        let sent = answered(silence, &uploaded, lease.sender.try_send_request(request)).await?;
+        let sent = answered(silence, &upload, lease.sender.try_send_request(request)).await?;
         let mut failed = match sent {
             Ok(response) => return Ok((response, lease)),
             Err(failed) => failed,
@@ -172,9 +171,9 @@ impl Exchange {
         let repeated = unsent.or_else(|| again.map(|head| Request::from_parts(head, RequestBody::empty())));
         let Some(request) = repeated.filter(|_| lease.used) else { return Err(explain(failed.error())) };
         let mut lease = self.lease(backend, true, &mut turn, record).await?;
-        let uploaded = request.body().sent();
-        lease.wait_for(&uploaded);
-        match answered(silence, &uploaded, lease.sender.try_send_request(request)).await? {
+        let upload = request.body().upload();
+        lease.wait_for(&upload);
+        match answered(silence, &upload, lease.sender.try_send_request(request)).await? {
             Ok(response) => Ok((response, lease)),
             Err(failed) => Err(explain(failed.error())),
         }
@@ -213,18 +212,19 @@ impl Exchange {
     }
 }
 
-/// Waits for an answer. Silence counts from when the endpoint has all of the request.
+/// Waits for an answer. Silence counts from when the endpoint has all of the request, or takes
+/// no more of it; while the client owes some it does not count.
 async fn answered<T>(
     silence: Duration,
-    uploaded: &AtomicBool,
+    upload: &Upload,
     answer: impl Future<Output = T>,
 ) -> Result<T, Failure> {
     let mut answer = std::pin::pin!(answer);
     loop {
-        let complete = uploaded.load(Ordering::Acquire);
+        let (complete, parts) = (upload.is_sent(), upload.parts());
         match timeout(silence, answer.as_mut()).await {
             Ok(answer) => return Ok(answer),
-            Err(_) if complete => return Err(TOO_SLOW),
+            Err(_) if complete || upload.is_stuck(parts) => return Err(TOO_SLOW),
             Err(_) => {}
         }
     }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::client::conn::http1;
@@ -11,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
+use crate::body::Upload;
 use crate::pool::{Pool, Sender};
 
 /// An endpoint that does not take a connection for so long is given up for another one.
@@ -44,14 +44,15 @@ pub(crate) struct Lease {
     upstream: Arc<Upstream>,
     /// It had a request before this one, and may have been closed meanwhile.
     pub(crate) used: bool,
-    sent: Option<Arc<AtomicBool>>,
+    upload: Option<Arc<Upload>>,
 }
 
 impl Upstream {
     /// One that waits, or a new one.
     pub(crate) async fn lease(self: &Arc<Self>, endpoint: SocketAddr) -> Result<Lease, ConnectError> {
         while let Some(mut sender) = self.pool.take(endpoint) {
-            if sender.ready().await.is_ok() {
+            // One whose endpoint leaves what it was sent before is as bad as one that is closed.
+            if matches!(timeout(CONNECT_TIMEOUT, sender.ready()).await, Ok(Ok(()))) {
                 return Ok(self.lend(sender, endpoint, true));
             }
         }
@@ -76,7 +77,7 @@ impl Upstream {
     }
 
     fn lend(self: &Arc<Self>, sender: Sender, endpoint: SocketAddr, used: bool) -> Lease {
-        Lease { sender, endpoint, upstream: Arc::clone(self), used, sent: None }
+        Lease { sender, endpoint, upstream: Arc::clone(self), used, upload: None }
     }
 
     /// Forgets connections that are no use any more.
@@ -87,13 +88,13 @@ impl Upstream {
 
 impl Lease {
     /// What says whether the request's body was sent: before that the connection is not free.
-    pub(crate) fn wait_for(&mut self, sent: &Arc<AtomicBool>) {
-        self.sent = Some(Arc::clone(sent));
+    pub(crate) fn wait_for(&mut self, upload: &Arc<Upload>) {
+        self.upload = Some(Arc::clone(upload));
     }
 
     /// The answer is complete.
     pub(crate) fn give_back(self) {
-        if self.sent.is_none_or(|sent| sent.load(Ordering::Acquire)) {
+        if self.upload.is_none_or(|upload| upload.is_sent()) {
             self.upstream.pool.put(self.endpoint, self.sender);
         }
     }
