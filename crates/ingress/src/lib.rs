@@ -18,6 +18,7 @@ mod follow;
 mod guard;
 mod head;
 mod headers;
+mod keepalive;
 mod listen;
 mod pool;
 mod server;

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::body::Upload;
+use crate::keepalive::watch;
 use crate::pool::{Pool, Sender};
 
 /// An endpoint that does not take a connection for so long is given up for another one.
@@ -61,9 +62,7 @@ impl Upstream {
 
     /// A new one.
     pub(crate) async fn connect(self: &Arc<Self>, endpoint: SocketAddr) -> Result<Lease, ConnectError> {
-        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(endpoint)).await;
-        let stream = stream.map_err(|_| ConnectError::Timeout)??;
-        stream.set_nodelay(true)?;
+        let stream = open(endpoint).await?;
         let mut builder = http1::Builder::new();
         builder.max_buf_size(MOST_HEAD_BYTES);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
@@ -84,6 +83,15 @@ impl Upstream {
     pub(crate) fn tidy(&self) {
         self.pool.tidy();
     }
+}
+
+/// A socket that is connected to an endpoint.
+pub(crate) async fn open(endpoint: SocketAddr) -> Result<TcpStream, ConnectError> {
+    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(endpoint)).await;
+    let stream = stream.map_err(|_| ConnectError::Timeout)??;
+    stream.set_nodelay(true)?;
+    watch(&stream);
+    Ok(stream)
 }
 
 impl Lease {
