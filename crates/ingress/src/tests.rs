@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod http2;
+mod kept;
 mod lab;
 mod refused;
 mod requests;

@@ -7,12 +7,12 @@ use std::time::Duration;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::body::Upload;
 use crate::keepalive::watch;
-use crate::pool::{Pool, Sender};
+use crate::pool::{KEEP, Pool, Sender};
 
 /// An endpoint that does not take a connection for so long is given up for another one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -79,9 +79,18 @@ impl Upstream {
         Lease { sender, endpoint, upstream: Arc::clone(self), used, upload: None }
     }
 
-    /// Forgets connections that are no use any more.
+    /// Forgets connections that are no use any more. Done with every new table, which is when
+    /// endpoints go.
     pub(crate) fn tidy(&self) {
         self.pool.tidy();
+    }
+
+    /// Does so from time to time, for ever: an endpoint has a bound for connections, too.
+    pub(crate) async fn keep_tidy(&self) {
+        loop {
+            sleep(KEEP).await;
+            self.tidy();
+        }
     }
 }
 
