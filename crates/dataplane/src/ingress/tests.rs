@@ -148,6 +148,39 @@ fn hosts_and_paths_lead_to_endpoints() {
 }
 
 #[test]
+fn no_spelling_of_a_path_goes_past_its_rule() {
+    let rules = json!([{"host": "x.com", "http": {"paths": [
+        {"path": "/", "pathType": "Prefix", "backend": to("a")},
+        {"path": "/private", "pathType": "Prefix", "backend": to("b")},
+        {"path": "/one", "pathType": "Exact", "backend": to("c")},
+    ]}}]);
+    let table = Cluster::new(vec![ingress("spelt", 1, json!({"rules": rules}))]).table();
+    expect![[r#"
+        x.com/private/x -> b [10.42.0.2:8080]
+        x.com//private -> b [10.42.0.2:8080]
+        x.com/x/../private -> b [10.42.0.2:8080]
+        x.com/x/%2e%2E/./%70rivate/y -> b [10.42.0.2:8080]
+        x.com/private/../x -> a [10.42.0.1:8080]
+        x.com/private%2Fx -> a [10.42.0.1:8080]
+        x.com/./one -> c [10.42.0.3:8080]
+        x.com/one/. -> a [10.42.0.1:8080]
+    "#]]
+    .assert_eq(&answers(
+        &table,
+        &[
+            ("x.com", "/private/x"),
+            ("x.com", "//private"),
+            ("x.com", "/x/../private"),
+            ("x.com", "/x/%2e%2E/./%70rivate/y"),
+            ("x.com", "/private/../x"),
+            ("x.com", "/private%2Fx"),
+            ("x.com", "/./one"),
+            ("x.com", "/one/."),
+        ],
+    ));
+}
+
+#[test]
 fn default_backends_take_what_no_path_takes() {
     let path = json!([{"host": "x.com", "http": {"paths": [{"path": "/p", "pathType": "Prefix", "backend": to("a")}]}}]);
     let table = Cluster::new(vec![
