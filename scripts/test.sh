@@ -8,6 +8,8 @@ cd "$ROOT"
 
 if [ "$(id -u)" = 0 ]; then
     install_packages "${PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+    # All is there that a test could miss: one that is skipped now has failed.
+    export XEBEC_TEST_NO_SKIPS=1
 else
     echo "NOT ROOT: everything that needs namespaces, mounts or cgroups is SKIPPED" >&2
 fi

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::leaks::Footprint;
 use crate::machine::Machine;
 use crate::programs;
+use crate::skips::root_or_skip;
 use crate::xctl::{Watch, Xctl};
 
 /// A running demo. Dropping it takes it down, also when the test failed.
@@ -39,21 +40,6 @@ enum Form {
     Single,
 }
 
-/// Whether this process may make namespaces, mounts and cgroups. Says so when not.
-#[must_use]
-pub fn is_root() -> bool {
-    let root = nix::unistd::geteuid().is_root();
-    if !root {
-        eprintln_skip();
-    }
-    root
-}
-
-#[allow(clippy::print_stderr, reason = "a skip must be loud")]
-fn eprintln_skip() {
-    eprintln!("SKIPPED: this test needs root");
-}
-
 impl Demo {
     /// Boots three masters, two nodes and the webshop, the guestbook included. `None` without root.
     ///
@@ -74,7 +60,7 @@ impl Demo {
     }
 
     fn boot(form: Form) -> Option<Self> {
-        if !is_root() {
+        if !root_or_skip("network namespaces, mounts and cgroups") {
             return None;
         }
         let machine = Machine::alone();

@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::skips::root_or_skip;
+
 /// Three hosts, numbered from 1.
 pub struct Hosts {
     id: u32,
@@ -17,7 +19,7 @@ impl Hosts {
     /// When a command fails.
     #[must_use]
     pub fn new(count: u8) -> Option<Self> {
-        if !crate::demo::is_root() {
+        if !root_or_skip("network namespaces") {
             return None;
         }
         let hosts = Self { id: std::process::id(), count };

@@ -18,6 +18,7 @@ pub mod outcome;
 pub mod processes;
 pub mod program_image;
 pub mod programs;
+pub mod skips;
 pub mod terminal;
 pub mod waiting;
 pub mod xctl;

@@ -3,6 +3,7 @@
 //! load, and requests that are two things at once.
 
 mod ingress_client;
+mod ingress_sockets;
 
 use std::fs;
 use std::process::Command;
@@ -30,6 +31,7 @@ fn the_webshop_is_reached_by_every_nodes_ingress() {
     its_owner_sees_where_it_is(&demo);
     endpoints_that_fail_are_told_by_status(&demo);
     a_websocket_goes_through(&demo);
+    ingress_sockets::two_ends_that_know_the_protocol_meet(&demo);
     certificates_go_by_name_and_follow_their_secret(&demo);
     http2_is_spoken(&demo);
     a_rule_changes_under_load(&demo);

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -54,25 +54,53 @@ impl Flow {
     }
 }
 
+/// How far a request's body has come.
+#[derive(Debug, Default)]
+pub(crate) struct Upload {
+    sent: AtomicBool,
+    /// How many parts of it went on to the endpoint.
+    parts: AtomicUsize,
+    /// The client owes the next one.
+    awaited: AtomicBool,
+}
+
+impl Upload {
+    /// All of it was sent.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.sent.load(Ordering::Acquire)
+    }
+
+    /// See [`Upload::is_stuck`].
+    pub(crate) fn parts(&self) -> usize {
+        self.parts.load(Ordering::Acquire)
+    }
+
+    /// The endpoint has taken nothing since there were so many parts, and not for want of them.
+    pub(crate) fn is_stuck(&self, parts: usize) -> bool {
+        self.parts() == parts && !self.awaited.load(Ordering::Acquire)
+    }
+}
+
 /// A request's body, on its way to an endpoint.
 pub(crate) struct RequestBody {
     /// `None` when there is none.
     flow: Option<Flow>,
-    sent: Arc<AtomicBool>,
+    upload: Arc<Upload>,
 }
 
 impl RequestBody {
     pub(crate) fn empty() -> Self {
-        Self { flow: None, sent: Arc::new(AtomicBool::new(true)) }
+        let upload = Upload { sent: AtomicBool::new(true), ..Upload::default() };
+        Self { flow: None, upload: Arc::new(upload) }
     }
 
     pub(crate) fn of(body: Incoming) -> Self {
-        Self { flow: Some(Flow::new(body, UPLOAD_SILENCE)), sent: Arc::default() }
+        Self { flow: Some(Flow::new(body, UPLOAD_SILENCE)), upload: Arc::default() }
     }
 
-    /// Becomes true once all of it was sent.
-    pub(crate) fn sent(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.sent)
+    /// Goes on to tell how far it is while it is sent.
+    pub(crate) fn upload(&self) -> Arc<Upload> {
+        Arc::clone(&self.upload)
     }
 }
 
@@ -81,18 +109,22 @@ impl Body for RequestBody {
     type Error = BodyError;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Some(flow) = self.flow.as_mut() else { return Poll::Ready(None) };
-        let frame = ready!(flow.poll_frame(context));
+        let Self { flow, upload } = self.get_mut();
+        let Some(flow) = flow else { return Poll::Ready(None) };
+        let frame = flow.poll_frame(context);
+        upload.awaited.store(frame.is_pending(), Ordering::Release);
+        let frame = ready!(frame);
+        upload.parts.fetch_add(1, Ordering::AcqRel);
         let is_last = match &frame {
             None => true,
             Some(Ok(_)) => flow.body.is_end_stream(),
             Some(Err(_)) => false,
         };
         if is_last {
-            self.sent.store(true, Ordering::Release);
+            upload.sent.store(true, Ordering::Release);
         }
         Poll::Ready(frame)
     }

@@ -31,7 +31,8 @@ const MOST_BUFFERED: usize = 2 * MOST_BYTES;
 const MOST_STREAMS: u32 = 128;
 /// A silent HTTP/2 client is asked whether it lives.
 const PING: Duration = Duration::from_secs(30);
-/// After a refusal, so long and so much is read on: a reset could overtake the answer.
+/// After a refusal, or an answer that did not wait for the request's end, so long and so much is
+/// read on: what is not read when a socket is closed resets it, and that could overtake the answer.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
 
@@ -111,6 +112,8 @@ async fn serve_http1(context: Context, guard: Guard, client: Client) {
             Box::pin(pass_on(guard, upstream)).await;
         }
         (None, Some(refusal)) => Box::pin(refuse(&exchange, guard, client, refusal)).await,
+        // Somebody answered before the client had sent all.
+        (None, None) if guard.has_more() => drop(timeout(LINGER, Box::pin(linger(&mut guard))).await),
         // It may be closed already.
         (None, None) => drop(guard.shutdown().await),
     }
@@ -118,6 +121,7 @@ async fn serve_http1(context: Context, guard: Guard, client: Client) {
 
 async fn serve_http2(context: Context, guard: Guard, client: Client) {
     let (shared, tunnel) = (Arc::clone(guard.shared()), Arc::new(Tunnel::default()));
+    let watched = Arc::clone(&shared);
     let service = {
         let exchange = Arc::clone(&context.exchange);
         service_fn(move |request| answer(&exchange, &shared, &tunnel, client.clone(), request))
@@ -126,11 +130,23 @@ async fn serve_http2(context: Context, guard: Guard, client: Client) {
     builder.timer(TokioTimer::new()).keep_alive_interval(PING).max_concurrent_streams(MOST_STREAMS);
     builder.max_header_list_size(u32::try_from(MOST_BYTES).unwrap_or(u32::MAX));
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(guard), service));
+    let finish = context.finish.cancelled_owned();
+    let leave = async {
+        tokio::select! {
+            () = finish => {}
+            // It would answer pings for ever.
+            () = watched.quiet() => {}
+        }
+    };
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
-        () = context.finish.cancelled_owned() => {
+        () = leave => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            // What was asked before the client heard of it is answered; who will not hear is cut.
+            tokio::select! {
+                outcome = connection.as_mut() => outcome,
+                () = watched.quiet() => Ok(()),
+            }
         }
     };
     if let Err(error) = outcome {
@@ -154,21 +170,26 @@ async fn refuse(exchange: &Exchange, mut guard: Guard, client: Client, refusal: 
     let mut record = Record::new(&exchange.log, &nobody);
     record.set_status(refusal.status);
     record.set_why(refusal.why);
-    let linger = async {
+    let last = async {
         guard.write_all(last_words(refusal).as_bytes()).await?;
-        guard.shutdown().await?;
-        guard.open(&[]);
-        let (mut left, mut space) = (LINGER_BYTES, [0; 4096]);
-        while left > 0 {
-            match guard.read(&mut space).await? {
-                0 => break,
-                read => left = left.saturating_sub(read),
-            }
-        }
-        Ok::<(), io::Error>(())
+        linger(&mut guard).await
     };
     // A client that is gone needs no answer.
-    let _ = timeout(LINGER, linger).await;
+    let _ = timeout(LINGER, last).await;
+}
+
+/// Ends our side, and reads on for a while.
+async fn linger(guard: &mut Guard) -> io::Result<()> {
+    guard.shutdown().await?;
+    guard.open(&[]);
+    let (mut left, mut space) = (LINGER_BYTES, [0; 4096]);
+    while left > 0 {
+        match guard.read(&mut space).await? {
+            0 => break,
+            read => left = left.saturating_sub(read),
+        }
+    }
+    Ok(())
 }
 
 /// The whole answer to what is no request.

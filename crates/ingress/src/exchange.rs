@@ -2,13 +2,12 @@
 
 use std::error::Error as _;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode, Version, request};
+use http::{Method, Request, Response, StatusCode, Version, request};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 use rand::Rng as _;
@@ -17,14 +16,14 @@ use tokio::time::{Instant, timeout};
 use xebec_dataplane::ingress::{Backend, IngressTable};
 
 use crate::access_log::{AccessLog, Asked, Record};
-use crate::body::{BodyError, RequestBody, ResponseBody};
+use crate::body::{BodyError, RequestBody, ResponseBody, Upload};
 use crate::endpoints::Suspects;
-use crate::headers::{forward, host, is_websocket, set_websocket, strip_hop_by_hop};
+use crate::headers::{forward, has_plain_host, host, is_websocket, set_websocket, strip_hop_by_hop};
 use crate::upstream::{ConnectError, Lease, Upstream};
 
 /// So many endpoints are tried for one request.
 const TRIES: usize = 4;
-/// An endpoint that says nothing for so long has its request answered 504.
+/// An endpoint that says nothing, or takes nothing of a body, for so long has its request answered 504.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What every request needs.
@@ -76,13 +75,17 @@ impl Exchange {
         tunnel: &Tunnel,
     ) -> Response<ResponseBody> {
         let mut record = Record::new(&self.log, &asked(&request, &client));
-        let version = request.version();
+        let (version, is_head) = (request.version(), request.method() == Method::HEAD);
         let mut response = match self.pass(request, client, &mut record).await {
             Ok((mut response, lease, silence)) => {
                 let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
                 if upgraded {
                     *tunnel.lock().unwrap_or_else(PoisonError::into_inner) =
                         Some(hyper::upgrade::on(&mut response));
+                }
+                if response.headers().contains_key(header::TRANSFER_ENCODING) {
+                    // It says nothing beside chunks (RFC 9112, section 6.3), which hyper has gone by.
+                    response.headers_mut().remove(header::CONTENT_LENGTH);
                 }
                 strip_hop_by_hop(response.headers_mut());
                 if upgraded {
@@ -91,7 +94,7 @@ impl Exchange {
                 record.set_status(response.status().as_u16());
                 response.map(|body| ResponseBody::passed(body, lease, record, silence))
             }
-            Err((status, why)) => own(status, why, record),
+            Err((status, why)) => own(status, why, is_head, record),
         };
         *response.version_mut() = version;
         // HTTP/2 has its own way to say that a connection ends.
@@ -111,6 +114,12 @@ impl Exchange {
         client: Client,
         record: &mut Record,
     ) -> Result<(Response<Incoming>, Lease, Duration), Failure> {
+        if request.method() == Method::CONNECT {
+            return Err((StatusCode::NOT_IMPLEMENTED, "an ingress makes no tunnels"));
+        }
+        if !has_plain_host(&request) {
+            return Err((StatusCode::BAD_REQUEST, "what it names is no host"));
+        }
         let backend = self.table.load().find(host(&request), request.uri().path()).map(Arc::clone);
         let backend = backend.ok_or((StatusCode::NOT_FOUND, "no rule for this host and path"))?;
         if backend.endpoints.is_empty() {
@@ -121,6 +130,10 @@ impl Exchange {
         let (mut head, body) = request.into_parts();
         let websocket = is_websocket(head.version, &head.headers);
         forward(&mut head, &client.address, client.tls);
+        if !body.is_end_stream() && body.size_hint().exact().is_none() {
+            // Of a GET hyper would otherwise leave the body out.
+            head.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         let (response, lease) = self.send(head, body, &backend, silence, record).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS && !websocket {
             return Err((
@@ -146,10 +159,10 @@ impl Exchange {
         let empty = body.is_end_stream();
         let again = (empty && lease.used && head.method.is_idempotent()).then(|| head.clone());
         let body = if empty { RequestBody::empty() } else { RequestBody::of(body) };
-        let uploaded = body.sent();
-        lease.wait_for(&uploaded);
+        let upload = body.upload();
+        lease.wait_for(&upload);
         let request = Request::from_parts(head, body);
-        let sent = answered(silence, &uploaded, lease.sender.try_send_request(request)).await?;
+        let sent = answered(silence, &upload, lease.sender.try_send_request(request)).await?;
         let mut failed = match sent {
             Ok(response) => return Ok((response, lease)),
             Err(failed) => failed,
@@ -158,9 +171,9 @@ impl Exchange {
         let repeated = unsent.or_else(|| again.map(|head| Request::from_parts(head, RequestBody::empty())));
         let Some(request) = repeated.filter(|_| lease.used) else { return Err(explain(failed.error())) };
         let mut lease = self.lease(backend, true, &mut turn, record).await?;
-        let uploaded = request.body().sent();
-        lease.wait_for(&uploaded);
-        match answered(silence, &uploaded, lease.sender.try_send_request(request)).await? {
+        let upload = request.body().upload();
+        lease.wait_for(&upload);
+        match answered(silence, &upload, lease.sender.try_send_request(request)).await? {
             Ok(response) => Ok((response, lease)),
             Err(failed) => Err(explain(failed.error())),
         }
@@ -199,18 +212,19 @@ impl Exchange {
     }
 }
 
-/// Waits for an answer. Silence counts from when the endpoint has all of the request.
+/// Waits for an answer. Silence counts from when the endpoint has all of the request, or takes
+/// no more of it; while the client owes some it does not count.
 async fn answered<T>(
     silence: Duration,
-    uploaded: &AtomicBool,
+    upload: &Upload,
     answer: impl Future<Output = T>,
 ) -> Result<T, Failure> {
     let mut answer = std::pin::pin!(answer);
     loop {
-        let complete = uploaded.load(Ordering::Acquire);
+        let (complete, parts) = (upload.is_sent(), upload.parts());
         match timeout(silence, answer.as_mut()).await {
             Ok(answer) => return Ok(answer),
-            Err(_) if complete => return Err(TOO_SLOW),
+            Err(_) if complete || upload.is_stuck(parts) => return Err(TOO_SLOW),
             Err(_) => {}
         }
     }
@@ -246,12 +260,17 @@ fn asked<'a>(request: &'a Request<Incoming>, client: &'a Client) -> Asked<'a> {
     }
 }
 
-/// An answer of our own: a line of text for whoever gets none from an endpoint.
-fn own(status: StatusCode, why: &'static str, mut record: Record) -> Response<ResponseBody> {
+/// An answer of our own: a line of text for whoever gets none from an endpoint; to a HEAD only
+/// how long it is. hyper leaves the text out in HTTP/1, but not in HTTP/2.
+fn own(status: StatusCode, why: &'static str, is_head: bool, mut record: Record) -> Response<ResponseBody> {
     record.set_status(status.as_u16());
     record.set_why(why);
-    let mut response = Response::new(ResponseBody::own(text(status, why), record));
+    let text = text(status, why);
+    let length = HeaderValue::from(text.len());
+    let body = if is_head { String::new() } else { text };
+    let mut response = Response::new(ResponseBody::own(body, record));
     *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_LENGTH, length);
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

@@ -14,16 +14,17 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::chunks::{Chunks, NoChunks};
 use crate::head::{Body, Head, Refusal, Scan, Scanner};
+use crate::stall::Stall;
 use crate::transport::Transport;
 
 /// How long a head may take from its first byte, and the first byte from the beginning.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may wait for its next request.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// So much is read at once while a head is awaited.
 const READ_BYTES: usize = 2048;
 
@@ -32,6 +33,8 @@ const READ_BYTES: usize = 2048;
 pub(crate) struct Shared {
     /// Requests that are not answered yet.
     running: AtomicUsize,
+    /// How often one of them began or ended.
+    turns: AtomicUsize,
     /// What became of the client's wish for another protocol.
     upgrade: AtomicU8,
     /// Who waits until no request runs.
@@ -45,7 +48,21 @@ impl Shared {
     /// A request runs for as long as the value lives.
     pub(crate) fn run(self: &Arc<Self>) -> Running {
         self.running.fetch_add(1, Ordering::Relaxed);
+        self.turns.fetch_add(1, Ordering::Relaxed);
         Running(Arc::clone(self))
+    }
+
+    /// Until no request ran for as long as a connection may wait for its next one, or up to
+    /// twice that.
+    pub(crate) async fn quiet(&self) {
+        loop {
+            let turns = self.turns.load(Ordering::Relaxed);
+            sleep(IDLE_TIMEOUT).await;
+            let nothing_runs = self.running.load(Ordering::Relaxed) == 0;
+            if nothing_runs && self.turns.load(Ordering::Relaxed) == turns {
+                return;
+            }
+        }
     }
 
     /// Until every request is answered.
@@ -66,6 +83,7 @@ pub(crate) struct Running(Arc<Shared>);
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.0.turns.fetch_add(1, Ordering::Relaxed);
         self.0.running.fetch_sub(1, Ordering::AcqRel);
         let waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
         waiting.into_iter().for_each(Waker::wake);
@@ -102,6 +120,7 @@ pub(crate) struct Guard {
     deadline: Instant,
     /// Fires at the deadline or before it: it is not set anew for each request.
     timer: Pin<Box<Sleep>>,
+    stall: Stall,
 }
 
 impl Guard {
@@ -117,6 +136,7 @@ impl Guard {
             refusal: None,
             deadline,
             timer: Box::pin(sleep_until(deadline)),
+            stall: Stall::default(),
         }
     }
 
@@ -129,6 +149,16 @@ impl Guard {
         self.refusal
     }
 
+    /// Whether the client has sent, or is to send, what nobody has read.
+    pub(crate) fn has_more(&self) -> bool {
+        let in_body = match &self.state {
+            State::Length(left) => *left > 0,
+            State::Chunked(chunks) => !chunks.is_done(),
+            State::Head(_) | State::Held | State::Open | State::Ended => false,
+        };
+        in_body || !self.inbox.is_empty()
+    }
+
     /// Lets everything pass from now on, `before` first.
     pub(crate) fn open(&mut self, before: &[u8]) {
         let mut inbox = BytesMut::from(before);
@@ -136,14 +166,16 @@ impl Guard {
         (self.inbox, self.good, self.state) = (inbox, 0, State::Open);
     }
 
-    /// Waits for the first head; whether it is HTTP/2, which begins without TLS like this.
+    /// Waits for the first head; whether it is HTTP/2, which begins with one that is like a head of
+    /// HTTP/1. What was agreed on with TLS is awaited no longer, and must be kept.
     pub(crate) async fn is_http2(&mut self) -> bool {
-        if self.io.is_http2() {
-            self.state = State::Open;
-            return true;
-        }
         std::future::poll_fn(|context| self.poll_head(context)).await;
-        matches!(self.state, State::Open)
+        let is_http2 = matches!(self.state, State::Open);
+        if self.io.is_http2() && matches!(self.state, State::Length(_) | State::Chunked(_)) {
+            self.good = 0;
+            self.refuse(Refusal { status: 400, why: "HTTP/1 where HTTP/2 was agreed on" });
+        }
+        is_http2
     }
 
     /// Until the state is another than awaiting a head.
@@ -335,31 +367,36 @@ impl AsyncRead for Guard {
 }
 
 impl AsyncWrite for Guard {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(context, bytes)
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let guard = self.get_mut();
+        let written = Pin::new(&mut guard.io).poll_write(context, bytes);
+        guard.stall.bound(context, written)
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(context, slices)
+        let guard = self.get_mut();
+        let written = Pin::new(&mut guard.io).poll_write_vectored(context, slices);
+        guard.stall.bound(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(context)
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let guard = self.get_mut();
+        let flushed = Pin::new(&mut guard.io).poll_flush(context);
+        guard.stall.bound(context, flushed)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(context)
+    /// With TLS there is something to send first.
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let guard = self.get_mut();
+        let ended = Pin::new(&mut guard.io).poll_shutdown(context);
+        guard.stall.bound(context, ended)
     }
 }

@@ -26,16 +26,16 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 const KEPT: [HeaderName; 6] =
     [header::HOST, X_REAL_IP, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, header::CONTENT_LENGTH];
 
+/// What a message's `Connection` names.
+fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
 /// Takes off what belongs to the connection that a message came by.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     // Most messages have no Connection, and then there is nothing to collect.
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
+    let named: Vec<HeaderName> = connection_options(headers).filter_map(|name| name.parse().ok()).collect();
     for name in named.iter().filter(|name| !KEPT.contains(name)) {
         headers.remove(name);
     }
@@ -44,12 +44,14 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a request asks for a WebSocket: the only other protocol that is passed on.
+/// Whether a request asks for a WebSocket: the only other protocol that is passed on. An `Upgrade`
+/// that `Connection` does not name came by way of somebody who did not understand it, and is not heard.
 pub(crate) fn is_websocket(version: Version, headers: &HeaderMap) -> bool {
     version == Version::HTTP_11
         && headers
             .get(header::UPGRADE)
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+        && connection_options(headers).any(|option| option.eq_ignore_ascii_case("upgrade"))
 }
 
 /// Puts on what asks for, or grants, a WebSocket.
@@ -64,6 +66,52 @@ pub(crate) fn host<T>(request: &Request<T>) -> &str {
     request.uri().authority().map(|authority| authority.as_str()).or_else(field).unwrap_or("")
 }
 
+/// What only a proxy may say of a client, or what a client has no business to say: a `Proxy` is
+/// taken by CGI programs for their environment's HTTP_PROXY. Those and many other endpoints read
+/// an underscore like a hyphen, so it is one here.
+fn is_claim(name: &HeaderName) -> bool {
+    let name = name.as_str().as_bytes();
+    let begins = |known: &[u8]| {
+        let mut pairs = name.iter().zip(known);
+        name.len() >= known.len()
+            && pairs.all(|(byte, known)| byte == known || (*byte == b'_' && *known == b'-'))
+    };
+    let is = |known: &[u8]| name.len() == known.len() && begins(known);
+    begins(b"x-forwarded-") || is(b"x-real-ip") || is(b"forwarded") || is(b"proxy")
+}
+
+fn strip_claims(headers: &mut HeaderMap) {
+    let claims: Vec<HeaderName> = headers.keys().filter(|name| is_claim(name)).cloned().collect();
+    for name in &claims {
+        headers.remove(name);
+    }
+}
+
+/// Puts together what HTTP/2 cuts a Cookie to: in HTTP/1.1 it is one field, and endpoints read no more
+/// than one, or join several by what parts no cookies (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let parts: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if parts.len() < 2 {
+        return;
+    }
+    let whole = HeaderValue::from_bytes(&parts.join(&b"; "[..]));
+    headers.insert(header::COOKIE, whole.expect("parts of fields, parted by what may stand in one"));
+}
+
+/// Whether all that a request says of its host can be one. What is none could be read by an
+/// endpoint as another host than that by which its rule was found.
+pub(crate) fn has_plain_host<T>(request: &Request<T>) -> bool {
+    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    let fields = request.headers().get_all(header::HOST).iter().map(HeaderValue::as_bytes);
+    authority.into_iter().chain(fields).all(is_host)
+}
+
+/// The characters of a `uri-host` with its port (RFC 9110, section 7.2), also of an address in
+/// brackets. None at all is what has no host.
+fn is_host(text: &[u8]) -> bool {
+    text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(byte))
+}
+
 /// Makes a request one for an endpoint. What a client said about itself is replaced: it
 /// could be a lie.
 pub(crate) fn forward(head: &mut request::Parts, client: &HeaderValue, tls: bool) {
@@ -73,20 +121,21 @@ pub(crate) fn forward(head: &mut request::Parts, client: &HeaderValue, tls: bool
     };
     let websocket = is_websocket(head.version, &head.headers);
     strip_hop_by_hop(&mut head.headers);
+    strip_claims(&mut head.headers);
     if websocket {
         set_websocket(&mut head.headers);
+    }
+    if head.version == Version::HTTP_2 {
+        join_cookies(&mut head.headers);
     }
     if let Some(host) = host.filter(|host| !host.is_empty()) {
         head.headers.insert(X_FORWARDED_HOST, host.clone());
         head.headers.insert(header::HOST, host);
-    } else {
-        head.headers.remove(X_FORWARDED_HOST);
     }
     head.headers.insert(X_REAL_IP, client.clone());
     head.headers.insert(X_FORWARDED_FOR, client.clone());
     let scheme = if tls { "https" } else { "http" };
     head.headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    head.headers.remove(header::FORWARDED);
     head.version = Version::HTTP_11;
     head.extensions.clear();
     let target = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
@@ -133,6 +182,78 @@ mod tests {
                 "x-forwarded-for: 10.0.0.1",
                 "x-forwarded-host: a.com:80",
                 "x-forwarded-proto: https",
+                "x-real-ip: 10.0.0.1"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_websocket_is_asked_for_by_both_fields() {
+        let asks = |connection: &str, upgrade: &str, version: Version| {
+            let request = Request::get("/").header("Connection", connection).header("Upgrade", upgrade);
+            is_websocket(version, request.body(()).expect("a request").headers())
+        };
+        assert!(asks("keep-alive, Upgrade", "WebSocket", Version::HTTP_11));
+        assert!(!asks("keep-alive", "websocket", Version::HTTP_11));
+        assert!(!asks("Upgrade", "h2c", Version::HTTP_11));
+        assert!(!asks("Upgrade", "websocket", Version::HTTP_10));
+        let mut head = forwarded(Request::get("/").header("Upgrade", "websocket"));
+        assert_eq!(head.headers.remove("upgrade"), None, "and nobody makes a whole of the half");
+    }
+
+    #[test]
+    fn what_is_no_host_is_told_from_one() {
+        let of = |uri: &str, host: &[u8]| {
+            let host = HeaderValue::from_bytes(host).expect("a field");
+            has_plain_host(&Request::get(uri).header("Host", host).body(()).expect("a request"))
+        };
+        for host in ["", "a.com", "A-b_c.com:80", "10.0.0.1", "[::1]:80", "a.com:", "xn--a", "%41"] {
+            assert!(of("/", host.as_bytes()), "{host}");
+        }
+        for host in ["u@a.com", "a.com/x", "a.com b.com", "a.com#", "a.com?", "a\\b", "a\"b", "a.com\tb"] {
+            assert!(!of("/", host.as_bytes()), "{host}");
+        }
+        assert!(!of("/", b"a.com\xe9"));
+        assert!(
+            of("http://a.com/", b"b.com") && !of("http://u@a.com/", b"a.com") && !of("http://a.com/", b"/")
+        );
+    }
+
+    #[test]
+    fn cookies_that_http2_cut_are_one_field_again() {
+        let cut = |version: Version| {
+            let request = Request::get("http://a.com/").version(version).header("Cookie", "a=1");
+            let head = forwarded(request.header("Cookie", "b=2").header("Cookie", "c=\"3\""));
+            shown(&head.headers).into_iter().filter(|line| line.starts_with("cookie")).collect::<Vec<_>>()
+        };
+        assert_eq!(cut(Version::HTTP_2), ["cookie: a=1; b=2; c=\"3\""]);
+        let as_sent = ["cookie: a=1", "cookie: b=2", "cookie: c=\"3\""];
+        assert_eq!(cut(Version::HTTP_11), as_sent, "who sends more than one of them in HTTP/1.1 may mean it");
+    }
+
+    #[test]
+    fn what_only_a_proxy_may_say_is_taken_off_in_every_spelling() {
+        let mut request = Request::get("/").header("Host", "a.com").header("X-Forwarding", "kept");
+        for name in [
+            "X-Forwarded-Port",
+            "X-Forwarded-Prefix",
+            "X-Forwarded-Client-Cert",
+            "X_Forwarded_For",
+            "X-Forwarded_Proto",
+            "X_Real-IP",
+            "Forwarded",
+            "Proxy",
+        ] {
+            request = request.header(name, "a lie");
+        }
+        assert_eq!(
+            shown(&forwarded(request).headers),
+            [
+                "host: a.com",
+                "x-forwarded-for: 10.0.0.1",
+                "x-forwarded-host: a.com",
+                "x-forwarded-proto: https",
+                "x-forwarding: kept",
                 "x-real-ip: 10.0.0.1"
             ]
         );

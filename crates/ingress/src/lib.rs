@@ -18,9 +18,11 @@ mod follow;
 mod guard;
 mod head;
 mod headers;
+mod keepalive;
 mod listen;
 mod pool;
 mod server;
+mod stall;
 mod transport;
 mod upstream;
 

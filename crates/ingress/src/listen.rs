@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::connection::{Context, serve};
 use crate::guard::HEAD_TIMEOUT;
+use crate::keepalive::watch;
 use crate::transport::Transport;
 
 /// Connections that wait to be accepted.
@@ -40,6 +41,7 @@ pub(crate) struct Listener {
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
+    watch(&socket);
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

@@ -14,7 +14,7 @@ use crate::body::RequestBody;
 pub(crate) type Sender = SendRequest<RequestBody>;
 
 /// A connection waits for so long.
-const KEEP: Duration = Duration::from_secs(30);
+pub(crate) const KEEP: Duration = Duration::from_secs(30);
 /// So many wait for one endpoint.
 const MOST_FOR_ONE: usize = 256;
 
@@ -62,8 +62,7 @@ impl Pool {
         }
     }
 
-    /// Forgets connections that are closed or waited too long. Done with every new table,
-    /// which is when endpoints go.
+    /// Forgets connections that are closed or waited too long.
     pub(crate) fn tidy(&self) {
         let now = Instant::now();
         self.lock().retain(|_, waiting| {

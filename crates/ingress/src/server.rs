@@ -70,6 +70,7 @@ pub(crate) struct Server {
     connections: TaskTracker,
     kill: CancellationToken,
     log: Tasks,
+    tidying: Tasks,
 }
 
 /// Tasks and what ends them.
@@ -106,6 +107,11 @@ impl Server {
         let mut writing = Tasks::default();
         let stop = writing.stop.clone();
         writing.tasks.push(tokio::spawn(async move { log.run(log_to, stop).await }));
+        let (mut tidying, upstream) = (Tasks::default(), Arc::clone(&context.exchange.upstream));
+        let stop = tidying.stop.clone();
+        tidying.tasks.push(tokio::spawn(async move {
+            stop.run_until_cancelled(upstream.keep_tidy()).await;
+        }));
         Ok(Self {
             table,
             certificates: Arc::new(Certificates::new()?),
@@ -116,6 +122,7 @@ impl Server {
             connections: TaskTracker::new(),
             kill: CancellationToken::new(),
             log: writing,
+            tidying,
         })
     }
 
@@ -170,6 +177,7 @@ impl Server {
         }
         self.kill.cancel();
         self.connections.wait().await;
+        self.tidying.end().await;
         self.log.end().await;
     }
 }

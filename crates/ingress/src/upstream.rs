@@ -2,16 +2,17 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::pool::{Pool, Sender};
+use crate::body::Upload;
+use crate::keepalive::watch;
+use crate::pool::{KEEP, Pool, Sender};
 
 /// An endpoint that does not take a connection for so long is given up for another one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -44,14 +45,15 @@ pub(crate) struct Lease {
     upstream: Arc<Upstream>,
     /// It had a request before this one, and may have been closed meanwhile.
     pub(crate) used: bool,
-    sent: Option<Arc<AtomicBool>>,
+    upload: Option<Arc<Upload>>,
 }
 
 impl Upstream {
     /// One that waits, or a new one.
     pub(crate) async fn lease(self: &Arc<Self>, endpoint: SocketAddr) -> Result<Lease, ConnectError> {
         while let Some(mut sender) = self.pool.take(endpoint) {
-            if sender.ready().await.is_ok() {
+            // One whose endpoint leaves what it was sent before is as bad as one that is closed.
+            if matches!(timeout(CONNECT_TIMEOUT, sender.ready()).await, Ok(Ok(()))) {
                 return Ok(self.lend(sender, endpoint, true));
             }
         }
@@ -60,9 +62,7 @@ impl Upstream {
 
     /// A new one.
     pub(crate) async fn connect(self: &Arc<Self>, endpoint: SocketAddr) -> Result<Lease, ConnectError> {
-        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(endpoint)).await;
-        let stream = stream.map_err(|_| ConnectError::Timeout)??;
-        stream.set_nodelay(true)?;
+        let stream = open(endpoint).await?;
         let mut builder = http1::Builder::new();
         builder.max_buf_size(MOST_HEAD_BYTES);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
@@ -76,24 +76,42 @@ impl Upstream {
     }
 
     fn lend(self: &Arc<Self>, sender: Sender, endpoint: SocketAddr, used: bool) -> Lease {
-        Lease { sender, endpoint, upstream: Arc::clone(self), used, sent: None }
+        Lease { sender, endpoint, upstream: Arc::clone(self), used, upload: None }
     }
 
-    /// Forgets connections that are no use any more.
+    /// Forgets connections that are no use any more. Done with every new table, which is when
+    /// endpoints go.
     pub(crate) fn tidy(&self) {
         self.pool.tidy();
     }
+
+    /// Does so from time to time, for ever: an endpoint has a bound for connections, too.
+    pub(crate) async fn keep_tidy(&self) {
+        loop {
+            sleep(KEEP).await;
+            self.tidy();
+        }
+    }
+}
+
+/// A socket that is connected to an endpoint.
+pub(crate) async fn open(endpoint: SocketAddr) -> Result<TcpStream, ConnectError> {
+    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(endpoint)).await;
+    let stream = stream.map_err(|_| ConnectError::Timeout)??;
+    stream.set_nodelay(true)?;
+    watch(&stream);
+    Ok(stream)
 }
 
 impl Lease {
     /// What says whether the request's body was sent: before that the connection is not free.
-    pub(crate) fn wait_for(&mut self, sent: &Arc<AtomicBool>) {
-        self.sent = Some(Arc::clone(sent));
+    pub(crate) fn wait_for(&mut self, upload: &Arc<Upload>) {
+        self.upload = Some(Arc::clone(upload));
     }
 
     /// The answer is complete.
     pub(crate) fn give_back(self) {
-        if self.sent.is_none_or(|sent| sent.load(Ordering::Acquire)) {
+        if self.upload.is_none_or(|upload| upload.is_sent()) {
             self.upstream.pool.put(self.endpoint, self.sender);
         }
     }

@@ -152,7 +152,7 @@ async fn who_has_a_masters_files_gets_a_certificate_for_the_admin() {
     let issued = ask(me, &csr).await.expect("issued").into_inner();
     let admin = user(&issued.certificate);
     assert_eq!((admin.name.as_str(), admin.groups[0].as_str()), ("xebec-admin", "system:masters"));
-    assert_eq!(issued.client_addresses, [master.shared.config.client_address.clone()]);
+    assert_eq!(issued.client_addresses, std::slice::from_ref(&master.shared.config.client_address));
     let mut told = String::new();
     for (what, to, csr) in [("another master", me ^ 1, csr.as_str()), ("no request", me, "please")] {
         let status = ask(to, csr).await.expect_err(what);

@@ -30,7 +30,7 @@ pub struct Leadership {
     /// may start, and fence what they propose with this term.
     pub leading: Option<u64>,
     /// Since when this master has known no leader.
-    pub(crate) leaderless_since: Option<Instant>,
+    pub leaderless_since: Option<Instant>,
 }
 
 impl Leadership {

@@ -288,7 +288,8 @@ impl Node {
     }
 
     /// Ends once it is proven that this master was taken out of the cluster. Goes on for as
-    /// long as that is not, as where none of the others can be asked.
+    /// long as that is not, as where none of the others can be asked. What this master
+    /// applies itself counts from when this is first awaited.
     pub async fn removed(&self) {
         let applied = self.core.published.membership.subscribe();
         removal::proven(self.core.peers.me, applied, self.core.peers.heard.subscribe()).await;

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
 
+use xebec_tests::skips::skip;
+
 const WRITES: usize = 20;
 /// Writes that come at once.
 const CROWD: usize = 64;
@@ -35,9 +37,7 @@ fn child_that_writes() {
 #[test]
 fn a_flush_is_an_fdatasync() {
     if Command::new("strace").arg("-V").output().is_err() {
-        let skipped = "SKIPPED a_flush_is_an_fdatasync: strace is not installed\n";
-        std::io::Write::write_all(&mut std::io::stderr(), skipped.as_bytes()).expect("stderr");
-        return;
+        return skip("strace is not installed");
     }
     let dir = tempfile::tempdir().expect("a folder");
     let trace = dir.path().join("trace");

@@ -64,6 +64,7 @@ mod tests {
     use super::*;
     use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
     use nix::sched::{CloneFlags, unshare};
+    use xebec_tests::skips::root_or_skip;
 
     fn in_memory(limit: Option<&str>) -> EmptyDirVolumeSource {
         EmptyDirVolumeSource {
@@ -82,7 +83,7 @@ mod tests {
     /// In a mount namespace of its own, so that nothing stays.
     #[test]
     fn memory_is_mounted_once_with_its_limit() {
-        if !nix::unistd::geteuid().is_root() {
+        if !root_or_skip("a mount") {
             return;
         }
         let test = || {

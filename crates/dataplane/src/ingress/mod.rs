@@ -12,6 +12,7 @@ mod build;
 mod class;
 mod problem;
 mod rules;
+mod spelling;
 mod table;
 
 pub use backend::Backend;

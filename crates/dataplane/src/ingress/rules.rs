@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::backend::Backend;
+use super::spelling::plain;
 
 /// How a rule's path is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,7 @@ impl Rules {
         to: Arc<Backend>,
         owner: &Owner,
     ) -> Option<Owner> {
+        let path = &*plain(path);
         let (map, path) = match kind {
             PathType::Exact => (&mut self.exact, path),
             PathType::Prefix => (&mut self.prefixes, path.trim_end_matches('/')),
@@ -63,8 +65,9 @@ impl Rules {
         }
     }
 
-    /// The rule for a path.
+    /// The rule for a path, however that is written.
     pub(super) fn find(&self, path: &str) -> Option<&Arc<Backend>> {
+        let path = &*plain(path);
         let exact = self.exact.get(path).or_else(|| self.longest_prefix(path));
         exact.map(|(backend, _)| backend)
     }

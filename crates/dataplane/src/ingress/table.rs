@@ -32,7 +32,7 @@ impl IngressTable {
     #[must_use]
     pub fn find(&self, host: &str, path: &str) -> Option<&Arc<Backend>> {
         let host = normal_host(host);
-        let wildcard = || host.split_once('.').and_then(|(_, rest)| self.wildcards.get(rest));
+        let wildcard = || self.wildcards.get(below(&host)?);
         let scopes = [self.hosts.get(host.as_ref()), wildcard(), Some(&self.any)];
         let paths = scopes.iter().flatten().find_map(|rules| rules.find(path));
         paths.or_else(|| scopes.iter().flatten().find_map(|rules| rules.fallback()))
@@ -42,14 +42,20 @@ impl IngressTable {
     #[must_use]
     pub fn certificate(&self, name: &str) -> Option<&SecretName> {
         let name = normal_host(name);
-        let wildcard = || self.certificates.get(&format!("*.{}", name.split_once('.')?.1));
+        let wildcard = || self.certificates.get(&format!("*.{}", below(&name)?));
         self.certificates.get(name.as_ref()).or_else(wildcard)
     }
 }
 
-/// Without a port and a dot at the end, in lower case.
+/// What follows the first label, which a star stands for.
+fn below(host: &str) -> Option<&str> {
+    let (label, rest) = host.split_once('.')?;
+    (!label.is_empty()).then_some(rest)
+}
+
+/// Without a port, which may be empty, and a dot at the end, in lower case.
 fn normal_host(host: &str) -> std::borrow::Cow<'_, str> {
-    let is_port = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let name = match host.rsplit_once(':') {
         // The last part of an IPv6 address in brackets is no port.
         Some((name, port)) if is_port(port) && (!name.contains(':') || name.ends_with(']')) => name,

@@ -103,6 +103,7 @@ fn hosts_and_paths_lead_to_endpoints() {
     expect![[r#"
         www.shop.com/ -> a [10.42.0.1:8080]
         WWW.SHOP.COM:8080/index.html -> a [10.42.0.1:8080]
+        www.shop.com:/index.html -> a [10.42.0.1:8080]
         www.shop.com./api -> b [10.42.0.2:8080]
         www.shop.com/api/v1/x -> b [10.42.0.2:8080]
         www.shop.com/apis -> a [10.42.0.1:8080]
@@ -112,6 +113,7 @@ fn hosts_and_paths_lead_to_endpoints() {
         m.shop.com/w/1 -> c [10.42.0.3:8080]
         m.shop.com/ -> 404
         a.m.shop.com/w -> 404
+        .shop.com/w -> 404
         shop.com/w -> 404
         shop.com/any -> b [10.42.0.2:8080]
         m.shop.com/any -> b [10.42.0.2:8080]
@@ -124,6 +126,7 @@ fn hosts_and_paths_lead_to_endpoints() {
         &[
             ("www.shop.com", "/"),
             ("WWW.SHOP.COM:8080", "/index.html"),
+            ("www.shop.com:", "/index.html"),
             ("www.shop.com.", "/api"),
             ("www.shop.com", "/api/v1/x"),
             ("www.shop.com", "/apis"),
@@ -133,12 +136,46 @@ fn hosts_and_paths_lead_to_endpoints() {
             ("m.shop.com", "/w/1"),
             ("m.shop.com", "/"),
             ("a.m.shop.com", "/w"),
+            (".shop.com", "/w"),
             ("shop.com", "/w"),
             ("shop.com", "/any"),
             ("m.shop.com", "/any"),
             ("", "/any"),
             ("[::1]:80", "/any"),
             ("[::1]", "/any/"),
+        ],
+    ));
+}
+
+#[test]
+fn no_spelling_of_a_path_goes_past_its_rule() {
+    let rules = json!([{"host": "x.com", "http": {"paths": [
+        {"path": "/", "pathType": "Prefix", "backend": to("a")},
+        {"path": "/private", "pathType": "Prefix", "backend": to("b")},
+        {"path": "/one", "pathType": "Exact", "backend": to("c")},
+    ]}}]);
+    let table = Cluster::new(vec![ingress("spelt", 1, json!({"rules": rules}))]).table();
+    expect![[r#"
+        x.com/private/x -> b [10.42.0.2:8080]
+        x.com//private -> b [10.42.0.2:8080]
+        x.com/x/../private -> b [10.42.0.2:8080]
+        x.com/x/%2e%2E/./%70rivate/y -> b [10.42.0.2:8080]
+        x.com/private/../x -> a [10.42.0.1:8080]
+        x.com/private%2Fx -> a [10.42.0.1:8080]
+        x.com/./one -> c [10.42.0.3:8080]
+        x.com/one/. -> a [10.42.0.1:8080]
+    "#]]
+    .assert_eq(&answers(
+        &table,
+        &[
+            ("x.com", "/private/x"),
+            ("x.com", "//private"),
+            ("x.com", "/x/../private"),
+            ("x.com", "/x/%2e%2E/./%70rivate/y"),
+            ("x.com", "/private/../x"),
+            ("x.com", "/private%2Fx"),
+            ("x.com", "/./one"),
+            ("x.com", "/one/."),
         ],
     ));
 }

@@ -13,10 +13,14 @@ pub(super) enum Endpoint {
     Echo(&'static str),
     /// Takes the request and says nothing.
     Silent,
+    /// Takes a head, and nothing more.
+    Deaf,
     /// Takes the request and hangs up.
     HangUp,
     /// Answers with something else than HTTP.
     Garbage,
+    /// Answers with these very bytes.
+    Says(&'static str),
     /// Answers 101, and then sends back whatever comes.
     WebSocket,
 }
@@ -47,6 +51,10 @@ impl Endpoint {
 
     async fn serve(self, mut stream: TcpStream) -> Option<()> {
         let mut bytes = Vec::new();
+        if let Self::Deaf = self {
+            until(&mut stream, &mut bytes, b"\r\n\r\n").await?;
+            std::future::pending::<()>().await;
+        }
         loop {
             let (head, body) = request(&mut stream, &mut bytes).await?;
             match self {
@@ -55,12 +63,13 @@ impl Endpoint {
                     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{page}", page.len());
                     stream.write_all(answer.as_bytes()).await.ok()?;
                 }
-                Self::Silent => std::future::pending().await,
+                Self::Silent | Self::Deaf => std::future::pending().await,
                 Self::HangUp => return None,
                 Self::Garbage => {
                     stream.write_all(b"+OK this is no HTTP\r\n\r\n").await.ok()?;
                     return None;
                 }
+                Self::Says(answer) => stream.write_all(answer.as_bytes()).await.ok()?,
                 Self::WebSocket => {
                     let answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
                     stream.write_all(answer.as_bytes()).await.ok()?;

@@ -59,6 +59,32 @@ async fn smuggled_requests_are_refused_and_nothing_behind_them_is_read() {
 }
 
 #[tokio::test]
+async fn what_is_no_host_reaches_nobody() {
+    let a = Endpoint::Echo("a").run().await;
+    let lab = Lab::start(table(&[("a.com", &[a.address]), ("", &[a.address])]));
+    for head in [
+        "GET / HTTP/1.1\r\nHost: a.com@b.com",
+        "GET / HTTP/1.1\r\nHost: a.com/b",
+        "GET / HTTP/1.1\r\nHost: a.com b.com",
+        "GET / HTTP/1.1\r\nHost: a.com\u{e9}",
+        "GET http://b@a.com/ HTTP/1.1\r\nHost: a.com",
+    ] {
+        let answer = only_answer(&lab, &format!("{head}\r\n\r\n")).await;
+        assert_eq!(answer, "HTTP/1.1 400 Bad Request", "{head:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_made_a_tunnel() {
+    let a = Endpoint::Echo("a").run().await;
+    let lab = Lab::start(table(&[("a.com", &[a.address])]));
+    let mut client = lab.connect().await;
+    client.send("CONNECT a.com:80 HTTP/1.1\r\nHost: a.com:80\r\n\r\n").await;
+    assert_eq!(client.response().await.body, "501 Not Implemented: an ingress makes no tunnels\n");
+    assert_eq!(client.get("a.com", "/").await.status, 200, "what comes after it is a request");
+}
+
+#[tokio::test]
 async fn what_was_asked_before_is_answered_first() {
     let a = Endpoint::Echo("a").run().await;
     let lab = Lab::start(table(&[("a.com", &[a.address])]));

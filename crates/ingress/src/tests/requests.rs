@@ -62,6 +62,22 @@ async fn bodies_arrive_and_pipelined_requests_wait_their_turn() {
     assert_eq!(of(2), ("post /3 http/1.1", "abcde"));
 }
 
+/// A search, mostly.
+#[tokio::test]
+async fn a_get_keeps_its_body_however_that_is_framed() {
+    let a = Endpoint::Echo("a").run().await;
+    let lab = Lab::start(table(&[("a.com", &[a.address])]));
+    let mut client = lab.connect().await;
+    for framed in [
+        "Content-Length: 5\r\n\r\nabcde",
+        "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+    ] {
+        client.send(&format!("GET / HTTP/1.1\r\nHost: a.com\r\n{framed}")).await;
+        let body = client.response().await.body;
+        assert_eq!(body.lines().last(), Some("abcde"), "{framed:?}");
+    }
+}
+
 #[tokio::test]
 async fn endpoints_are_told_who_asked_and_lies_are_replaced() {
     let a = Endpoint::Echo("a").run().await;
@@ -112,6 +128,16 @@ async fn what_fails_is_told_by_status() {
         "502 Bad Gateway: the endpoint broke off, or its answer is no HTTP\n"
     );
     assert_eq!(status("nobody.com").await, "502 Bad Gateway: the endpoint takes no connection\n");
+}
+
+#[tokio::test]
+async fn a_length_beside_chunks_cuts_nothing_off() {
+    let both =
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    let both = Endpoint::Says(both).run().await;
+    let lab = Lab::start(table(&[("a.com", &[both.address])]));
+    let all = lab.raw("GET / HTTP/1.1\r\nHost: a.com\r\nConnection: close\r\n\r\n").await.to_lowercase();
+    assert!(!all.contains("content-length") && all.ends_with("\r\n\r\n5\r\nhello\r\n0\r\n\r\n"), "{all}");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use xebec_dataplane::ingress::{IngressTable, Sources, ingress_table};
 
 use super::endpoint::Endpoint;
 use super::lab::{Client, Lab, certificate, object, table};
+use crate::guard::HEAD_TIMEOUT;
 
 /// A table in which `a.com` leads to an endpoint and has the Secret `site`.
 fn secured(endpoint: std::net::SocketAddr) -> IngressTable {
@@ -103,4 +104,23 @@ async fn http2_is_spoken_with_tls_and_without() {
     assert!(status == 200 && body.contains("x-forwarded-proto: http\n"), "{status} {body}");
     lab.server.stop().await;
     assert!(lab.log.text().contains("\"GET https://a.com/two HTTP/2.0\" 200 "), "{}", lab.log.text());
+}
+
+/// Time moves by itself while everybody waits.
+#[tokio::test(start_paused = true)]
+async fn who_agrees_on_http2_and_does_not_speak_it_is_given_up() {
+    let a = Endpoint::Echo("a").run().await;
+    let mut lab = Lab::start(table(&[]));
+    let (pem, key, trusted) = certificate("a.com");
+    lab.server.set(secured(a.address), |_| Some(secret("1", &pem, &key)));
+    let mut silent = Client(shake(&lab, &trusted, b"h2").await.expect("trusted"));
+    let said = tokio::time::timeout(2 * HEAD_TIMEOUT, silent.rest()).await;
+    assert_eq!(said.expect("the connection is closed"), "");
+    let mut other = Client(shake(&lab, &trusted, b"h2").await.expect("trusted"));
+    other.send("GET / HTTP/1.1\r\nHost: a.com\r\n\r\n").await;
+    let said = other.rest().await;
+    assert!(
+        said.starts_with("HTTP/1.1 400 ") && said.ends_with("HTTP/1 where HTTP/2 was agreed on\n"),
+        "{said}"
+    );
 }

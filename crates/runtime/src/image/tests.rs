@@ -6,6 +6,7 @@ use std::path::Path;
 
 use expect_test::expect;
 use tempfile::TempDir;
+use xebec_tests::skips::root_or_skip;
 
 use super::layer::unpack;
 use super::pack::{append, file_header};
@@ -149,10 +150,8 @@ fn a_docker_archive_is_imported() {
 }
 
 #[test]
-#[allow(clippy::print_stderr, reason = "a skipped test says so")]
 fn whiteouts_links_and_devices_are_unpacked_and_nothing_leaves_the_folder() {
-    if !nix::unistd::geteuid().is_root() {
-        eprintln!("SKIPPED: needs root for devices and trusted attributes");
+    if !root_or_skip("devices and trusted attributes") {
         return;
     }
     let scratch = TempDir::new().expect("tempdir");

@@ -10,6 +10,7 @@ mod world;
 use std::time::Instant;
 
 use nix::sched::{CloneFlags, unshare};
+use xebec_tests::skips::root_or_skip;
 
 fn main() {
     let mut args = std::env::args_os();
@@ -21,8 +22,7 @@ fn main() {
         Some("greet") => return eprintln!("hello from {}", std::env::args().next().unwrap_or_default()),
         _ => {}
     }
-    if !nix::unistd::geteuid().is_root() {
-        eprintln!("SKIPPED: containers need root");
+    if !root_or_skip("containers") {
         return;
     }
     unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace of our own");

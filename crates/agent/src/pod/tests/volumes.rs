@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use xebec_runtime::fake::Behaviour;
 use xebec_runtime::{Mount, MountSource};
+use xebec_tests::skips::root_or_skip;
 
 use super::world::World;
 
@@ -202,7 +203,7 @@ async fn variables_come_from_everywhere() {
 
 #[tokio::test(start_paused = true)]
 async fn a_group_of_the_pods_owns_its_files() {
-    if !nix::unistd::geteuid().is_root() {
+    if !root_or_skip("files of another group") {
         return;
     }
     let world = World::start().await;

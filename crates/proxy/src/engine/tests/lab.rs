@@ -14,6 +14,7 @@ use std::time::Duration;
 use nix::sched::{CloneFlags, setns};
 
 use xebec_dataplane::{Protocol, ServicePort};
+use xebec_tests::skips::root_or_skip;
 
 use crate::engine::Engine;
 
@@ -28,11 +29,9 @@ pub(super) struct Lab {
 
 impl Lab {
     /// `None`, and loudly so, without the rights to make namespaces.
-    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     pub(super) fn new() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        if !nix::unistd::geteuid().is_root() {
-            eprintln!("SKIPPED: this test makes network namespaces and needs root");
+        if !root_or_skip("network namespaces") {
             return None;
         }
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
