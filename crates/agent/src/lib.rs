@@ -14,6 +14,7 @@ mod downward;
 mod environment;
 mod error;
 mod events;
+mod eviction;
 mod join;
 mod logs;
 mod node_object;
@@ -29,5 +30,6 @@ mod volumes;
 
 pub use config::Config;
 pub use error::AgentError;
+pub use eviction::Eviction;
 pub use join::needs_token;
 pub use run::run;

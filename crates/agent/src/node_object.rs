@@ -26,7 +26,9 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// Registers the node and keeps its status; ends with the agent.
 pub(crate) async fn keep(agent: Arc<Agent>) {
+    let mut pressure = agent.pressure.subscribe();
     loop {
+        pressure.mark_unchanged();
         let wait = match report(&agent).await {
             Ok(()) => LOOK_EVERY,
             Err(error) => {
@@ -36,6 +38,8 @@ pub(crate) async fn keep(agent: Arc<Agent>) {
         };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
+            // What the node is short of is told at once: a scheduler may be about to send it more.
+            Ok(()) = pressure.changed() => {}
             () = agent.stop.cancelled() => return,
         }
     }
@@ -110,7 +114,7 @@ fn status(agent: &Agent, present: &Object, now: Timestamp) -> Value {
             {"type": "Hostname", "address": agent.config.name},
         ],
         "nodeInfo": node_info(agent),
-        "conditions": conditions(present, &Pressure::of(&agent.config.data_dir), &rfc3339(now)),
+        "conditions": conditions(present, *agent.pressure.borrow(), &rfc3339(now)),
     })
 }
 
@@ -130,7 +134,7 @@ fn node_info(agent: &Agent) -> Value {
 }
 
 /// The agent's conditions, with the others' kept. A time moves only with its status.
-fn conditions(present: &Object, pressure: &Pressure, now: &str) -> Vec<Value> {
+fn conditions(present: &Object, pressure: Pressure, now: &str) -> Vec<Value> {
     let mine = pressure.conditions();
     let old = present.get(&["status", "conditions"]).and_then(Value::as_array).cloned().unwrap_or_default();
     let mut all: Vec<Value> =

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use xebec_runtime::{ContainerState, Sandbox};
 
+use crate::eviction;
 use crate::pod::machine::{self, Condemned, Failure, is_running, is_sidecar, parse_run};
 use crate::pod::worker::{Bound, Worker};
 use crate::pod::{status, termination};
 use crate::probe::{self, Verdict};
 use crate::volumes;
 
-/// What is left to a pod that is evicted because it has taken too much already.
+/// What is left to a pod that is evicted: it has taken too much already, or there is too little.
 const EVICTION_GRACE_SECONDS: i64 = 1;
 
 /// What the API has of a run, if it has this one: an agent that was restarted goes on from
@@ -115,6 +116,25 @@ impl Worker {
         }
     }
 
+    /// A pod that comes while the node is short of something is refused, at once or not at all:
+    /// what was taken in before, also by an earlier agent, stays until it is evicted.
+    pub(super) fn follow_pressure(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
+        if std::mem::replace(&mut self.judged, true) {
+            return;
+        }
+        let Some(bound) = bound.filter(|bound| !bound.object.is_terminating()) else { return };
+        let was_let_in = bound.pod.status.as_ref().is_some_and(|status| status.start_time.is_some());
+        if was_let_in || sandbox.is_some() || status::in_last_phase(&bound.pod) {
+            return;
+        }
+        let pressure = *self.agent.pressure.borrow();
+        let Some(why) = eviction::refusal(&bound.object, pressure) else { return };
+        self.agent.events.warning(&bound.object, "", "Evicted", why.clone());
+        let message = format!("Pod was rejected: {why}");
+        self.memory.failure =
+            Some(Failure { reason: "Evicted", message, grace_seconds: None, is_disruption: false });
+    }
+
     /// A pod that is over its `activeDeadlineSeconds` fails.
     pub(super) fn follow_deadline(&mut self, bound: Option<&Bound>, now: Timestamp) {
         let Some(bound) = bound.filter(|_| self.memory.failure.is_none()) else { return };
@@ -123,7 +143,8 @@ impl Worker {
         }
         let message = "Pod was active on the node longer than the specified deadline".to_owned();
         self.agent.events.normal(&bound.object, "", "DeadlineExceeded", message.clone());
-        self.memory.failure = Some(Failure { reason: "DeadlineExceeded", message, grace_seconds: None });
+        self.memory.failure =
+            Some(Failure { reason: "DeadlineExceeded", message, grace_seconds: None, is_disruption: false });
     }
 
     /// The volumes of a finished pod go once nothing is left that has them mounted, also
@@ -164,13 +185,20 @@ impl Worker {
                     self.agent.events.normal(&bound.object, &name, "Killing", message);
                 }
             }
-            Verdict::Evicted { message } => {
-                if let Some(bound) = bound {
-                    self.agent.events.warning(&bound.object, "", "Evicted", message.clone());
-                }
-                self.memory.failure =
-                    Some(Failure { reason: "Evicted", message, grace_seconds: Some(EVICTION_GRACE_SECONDS) });
-            }
+            Verdict::Evicted { message, is_disruption } => self.evict(bound, message, is_disruption),
         }
+    }
+
+    fn evict(&mut self, bound: Option<&Bound>, message: String, is_disruption: bool) {
+        // One that has failed already needs no second reason.
+        let is_over = self.memory.failure.is_some() || bound.is_some_and(|it| status::in_last_phase(&it.pod));
+        if is_over {
+            return;
+        }
+        if let Some(bound) = bound {
+            self.agent.events.warning(&bound.object, "", "Evicted", message.clone());
+        }
+        let grace_seconds = Some(EVICTION_GRACE_SECONDS);
+        self.memory.failure = Some(Failure { reason: "Evicted", message, grace_seconds, is_disruption });
     }
 }

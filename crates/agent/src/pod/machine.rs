@@ -74,7 +74,11 @@ pub(crate) fn newest<'a>(sandbox: Option<&'a Sandbox>, container: &str) -> Optio
 /// What to do next.
 pub(crate) fn next(pod: Option<&Pod>, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp) -> Next {
     match pod {
-        Some(it) if it.metadata.deletion_timestamp.is_some() => ending(pod, grace(it), sandbox, memory, now),
+        Some(it) if it.metadata.deletion_timestamp.is_some() => {
+            // One that is evicted while it ends has no longer than any other.
+            let grace = memory.forced_grace().map_or(grace(it), |forced| forced.min(grace(it)));
+            ending(pod, grace, sandbox, memory, now)
+        }
         Some(pod) => running(pod, sandbox, memory, now),
         // Deleted by force: the same, without waiting.
         None => ending(None, 0, sandbox, memory, now),
@@ -214,8 +218,8 @@ pub(crate) fn is_repeated(policy: &str, code: i32) -> bool {
 /// it needs nothing of the node but its record and its logs.
 fn over(pod: &Pod, sandbox: &Sandbox, memory: &Memory, now: Timestamp) -> Next {
     if sandbox.alive && sandbox.containers.iter().any(is_running) {
-        let of_failure = memory.failure.as_ref().and_then(|failure| failure.grace_seconds);
-        return stopping(Some(pod), of_failure.unwrap_or_else(|| own_grace(pod)), sandbox, memory, now);
+        let grace = memory.forced_grace().unwrap_or_else(|| own_grace(pod));
+        return stopping(Some(pod), grace, sandbox, memory, now);
     }
     let steps = if is_told(pod) && !sandbox.stopped { vec![Step::StopSandbox] } else { Vec::new() };
     Next { steps, again: None }

@@ -9,7 +9,7 @@ mod leaving;
 pub(crate) mod machine;
 mod reporter;
 mod resources;
-mod sandboxes;
+pub(crate) mod sandboxes;
 pub(crate) mod source;
 pub(crate) mod status;
 mod termination;

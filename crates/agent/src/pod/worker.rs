@@ -58,14 +58,23 @@ pub(super) struct Worker {
     pub(super) hooks: JoinSet<()>,
     /// Its volumes are gone: the pod is over.
     pub(super) cleared: bool,
+    /// It was asked whether the node takes the pod in.
+    pub(super) judged: bool,
     /// Keeps its volumes up to date.
     refresher: JoinHandle<()>,
 }
 
+/// Both ends of what is found about a pod.
+pub(crate) type Verdicts = (mpsc::Sender<Verdict>, mpsc::Receiver<Verdict>);
+
 /// Runs until the pod is gone from here, or the agent stops. Gives the pod's uid.
-pub(crate) async fn run(agent: Arc<Agent>, uid: String, mut wanted: watch::Receiver<Wanted>) -> String {
+pub(crate) async fn run(
+    agent: Arc<Agent>,
+    uid: String,
+    mut wanted: watch::Receiver<Wanted>,
+    (verdicts, mut heard): Verdicts,
+) -> String {
     let mut hints = agent.runtime.events();
-    let (verdicts, mut heard) = mpsc::channel(64);
     let stop = agent.stop.clone();
     let mut worker = Worker {
         uid: uid.clone(),
@@ -76,6 +85,7 @@ pub(crate) async fn run(agent: Arc<Agent>, uid: String, mut wanted: watch::Recei
         told_backoffs: BTreeMap::new(),
         hooks: JoinSet::new(),
         cleared: false,
+        judged: false,
         refresher: tokio::spawn(volumes::keep(agent.clone(), wanted.clone(), verdicts.clone())),
         verdicts,
         agent,
@@ -147,6 +157,7 @@ impl Worker {
             self.follow_ends(bound, sandbox.as_ref());
             self.follow_definition(bound, sandbox.as_ref());
             let now = self.agent.clock.now();
+            self.follow_pressure(bound, sandbox.as_ref());
             self.follow_deadline(bound, now);
             self.follow_volumes(bound, sandbox.as_ref());
             let next = machine::next(bound.map(|b| &*b.pod), sandbox.as_ref(), &self.memory, now);

@@ -30,8 +30,8 @@ pub(crate) enum Verdict {
     Unhealthy { run: String, why: String },
     /// The run must end, because it failed something: its liveness probe, a hook.
     Condemned { run: String, failed: &'static str, grace_seconds: Option<i64> },
-    /// The pod takes more of the node than it may.
-    Evicted { message: String },
+    /// The pod takes more of the node than it may, or than there is: then others did, too.
+    Evicted { message: String, is_disruption: bool },
 }
 
 /// What is probed.

@@ -32,7 +32,7 @@ pub(crate) async fn keep(
         refresh(&agent, &bound).await;
         if let Some(message) = usage::excess(&agent, &bound).await {
             // It fails, once; a worker that is gone needs no verdict.
-            let _ = verdicts.send(Verdict::Evicted { message }).await;
+            let _ = verdicts.send(Verdict::Evicted { message, is_disruption: false }).await;
             return;
         }
         tokio::select! {

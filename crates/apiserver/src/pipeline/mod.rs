@@ -8,6 +8,7 @@ mod authorization;
 pub(crate) mod decode;
 mod defaulting;
 mod flow_control;
+mod memory_toleration;
 mod mutating_admission;
 mod propose;
 mod quota;

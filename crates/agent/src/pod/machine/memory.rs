@@ -66,6 +66,11 @@ impl Memory {
         }
     }
 
+    /// Seconds that are left to a pod that its node ends, where they are not its own.
+    pub(super) fn forced_grace(&self) -> Option<i64> {
+        self.failure.as_ref()?.grace_seconds
+    }
+
     /// How many pauses before the next run have grown from the short runs: the first one
     /// is followed at once.
     pub(crate) fn pauses(&self, container: &str) -> u32 {
@@ -89,6 +94,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// Between SIGTERM and SIGKILL; the pod's own where it is absent.
     pub(crate) grace_seconds: Option<i64>,
+    /// Others made it necessary: the pod's owner need not count it as a failure.
+    pub(crate) is_disruption: bool,
 }
 
 /// A start that did not happen.

@@ -209,8 +209,7 @@ fn a_finished_pod_gives_back_what_it_holds_once_its_end_is_known() {
 #[test]
 fn a_pod_that_its_node_failed_only_ends() {
     let up = sandbox(&[(0, ContainerPhase::Running)]);
-    let failure = Failure { reason: "Evicted", message: String::new(), grace_seconds: Some(1) };
-    let mut memory = Memory { failure: Some(failure), ..Memory::default() };
+    let mut memory = Memory { failure: Some(evicted()), ..Memory::default() };
     let id = run_id("web", 0);
     let asked = next(Some(&pod("Always")), Some(&up), &memory, at(100));
     assert_eq!(asked, Next { steps: vec![Step::Terminate { id: id.clone() }], again: Some(at(101)) });
@@ -219,6 +218,29 @@ fn a_pod_that_its_node_failed_only_ends() {
     let down = sandbox(&[(0, exited(143, 101))]);
     assert_eq!(next(Some(&pod("Always")), Some(&down), &memory, at(101)), Next::default());
     assert_eq!(next(Some(&pod("Always")), None, &memory, at(101)), Next::default(), "it is not even begun");
+}
+
+fn evicted() -> Failure {
+    Failure { reason: "Evicted", message: String::new(), grace_seconds: Some(1), is_disruption: true }
+}
+
+#[test]
+fn a_pod_that_is_evicted_while_it_ends_has_no_more_than_the_evictions_grace() {
+    let mut leaving = pod("Always");
+    leaving.metadata.deletion_timestamp =
+        serde_json::from_value(json!("2026-01-01T00:00:00Z")).expect("a time");
+    leaving.metadata.deletion_grace_period_seconds = Some(300);
+    let up = sandbox(&[(0, ContainerPhase::Running)]);
+    let id = run_id("web", 0);
+    let mut memory =
+        Memory { terminating_since: Some(at(200)), asked: [id.clone()].into(), ..Memory::default() };
+    let waits = next(Some(&leaving), Some(&up), &memory, at(210));
+    assert_eq!(waits, Next { steps: vec![], again: Some(at(500)) });
+    memory.failure = Some(evicted());
+    assert_eq!(next(Some(&leaving), Some(&up), &memory, at(210)).steps, [Step::Kill { id: id.clone() }]);
+    leaving.metadata.deletion_grace_period_seconds = Some(0);
+    memory = Memory { failure: Some(evicted()), ..Memory::default() };
+    assert_eq!(next(Some(&leaving), Some(&up), &memory, at(210)).steps, [Step::Kill { id }], "it had none");
 }
 
 #[test]
