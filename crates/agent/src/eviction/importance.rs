@@ -3,18 +3,16 @@
 
 use serde_json::Value;
 use xebec_api::object::Object;
+use xebec_api::pod::SYSTEM_PRIORITIES;
 
-/// The classes that every cluster has, and their values.
-const SYSTEM_CLASSES: [(&str, i64); 2] =
-    [("system-node-critical", 2_000_001_000), ("system-cluster-critical", CRITICAL)];
 /// From this priority on.
 const CRITICAL: i64 = 2_000_000_000;
 
-/// `spec.priority`, or else that of a class that every cluster has.
+/// `spec.priority`; of a pod from before priorities were given, that of the system's class that it names.
 pub(crate) fn priority(pod: &Object) -> i64 {
     let said = pod.get(&["spec", "priority"]).and_then(Value::as_i64);
     let class = pod.text(&["spec", "priorityClassName"]);
-    let of_class = || SYSTEM_CLASSES.iter().find(|(name, _)| *name == class).map(|(_, value)| *value);
+    let of_class = || SYSTEM_PRIORITIES.iter().find(|(name, _)| *name == class).map(|(_, value)| *value);
     said.or_else(of_class).unwrap_or_default()
 }
 

@@ -10,6 +10,7 @@ mod defaulting;
 mod flow_control;
 mod memory_toleration;
 mod mutating_admission;
+mod priority;
 mod propose;
 mod quota;
 mod validation;
