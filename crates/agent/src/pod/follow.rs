@@ -176,17 +176,27 @@ impl Worker {
                 }
             }
             Verdict::Condemned { run, failed, grace_seconds } => {
-                // One that ends for another reason already has been asked, and has its grace.
-                let Entry::Vacant(entry) = self.memory.condemned.entry(run) else { return };
-                let name = container(entry.key());
-                entry.insert(Condemned { grace_seconds, asked: None });
-                if let Some(bound) = bound {
-                    let message = format!("Container {name} failed {failed}, will be restarted");
-                    self.agent.events.normal(&bound.object, &name, "Killing", message);
-                }
+                self.condemn(bound, run, failed, grace_seconds);
             }
             Verdict::Evicted { message, is_disruption } => self.evict(bound, message, is_disruption),
         }
+    }
+
+    /// A run that failed something must end, unless its whole pod does.
+    fn condemn(&mut self, bound: Option<&Bound>, run: String, failed: &str, grace_seconds: Option<i64>) {
+        let Some(bound) = bound.filter(|bound| !bound.object.is_terminating()) else { return };
+        if self.memory.failure.is_some() || status::in_last_phase(&bound.pod) {
+            return;
+        }
+        let Some((name, _)) = parse_run(&run) else { return };
+        let name = name.to_owned();
+        // One that ends for another reason already has been asked, and has its grace.
+        let Entry::Vacant(entry) = self.memory.condemned.entry(run) else { return };
+        entry.insert(Condemned { grace_seconds, asked: None });
+        let is_followed = machine::restarts_on_failure(&bound.pod, &name);
+        let next = if is_followed { ", will be restarted" } else { "" };
+        let message = format!("Container {name} failed {failed}{next}");
+        self.agent.events.normal(&bound.object, &name, "Killing", message);
     }
 
     fn evict(&mut self, bound: Option<&Bound>, message: String, is_disruption: bool) {

@@ -12,6 +12,7 @@ use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
 pub(crate) use self::memory::{Condemned, FailedStart, Failure, Memory};
 use self::stopping::stopping;
+use crate::pod::containers::find;
 use crate::pod::status::{in_last_phase, says_running, statuses};
 
 /// The first pause before a restart, and the longest.
@@ -212,6 +213,12 @@ fn has_ended(container: &Container, ask: &Ask<'_>) -> bool {
 /// Whether a run that ended with this code is followed by another.
 pub(crate) fn is_repeated(policy: &str, code: i32) -> bool {
     policy == "Always" || (policy == "OnFailure" && code != 0)
+}
+
+/// Whether another run follows one of a main container or a sidecar that fails.
+pub(crate) fn restarts_on_failure(pod: &Pod, container: &str) -> bool {
+    let own = find(pod, container).and_then(|container| container.restart_policy.as_deref());
+    own.unwrap_or_else(|| policy(pod)) != "Never"
 }
 
 /// A pod in its last phase. Once nothing runs in it and the API knows how everything ended,
