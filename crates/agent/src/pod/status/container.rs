@@ -106,14 +106,26 @@ fn state(
     failed: Option<&FailedStart>,
     init: bool,
 ) -> Value {
-    match (failed, run) {
+    let state = match (failed, run) {
         (Some(failed), _) => failed_state(facts, container, failed, init),
         (None, None) => {
             let waits = init || !is_initialized(facts);
             json!({"waiting": {"reason": if waits { "PodInitializing" } else { "ContainerCreating" }}})
         }
         (None, Some((_, state))) => run_state(facts, container, state, init),
-    }
+    };
+    // What the node has ended waits for nothing any more.
+    let is_over = facts.memory.failure.is_some() && !init && is_initialized(facts);
+    if is_over && state.get("waiting").is_some() { json!({"terminated": unknown_end()}) } else { state }
+}
+
+/// The end of a run that nobody saw, or of one that never was.
+fn unknown_end() -> Value {
+    json!({
+        "exitCode": LOST_EXIT_CODE, "reason": "ContainerStatusUnknown",
+        "message": "The container could not be located when the pod was terminated",
+        "startedAt": null, "finishedAt": null,
+    })
 }
 
 fn is_initialized(facts: &Facts<'_>) -> bool {
@@ -158,11 +170,7 @@ fn lost(facts: &Facts<'_>, name: &str) -> Option<Value> {
         sandbox.containers.iter().any(|state| id.ends_with(&format!("/{}", state.id)))
     });
     if running.is_some() && was_of_another {
-        return Some(json!({
-            "exitCode": LOST_EXIT_CODE, "reason": "ContainerStatusUnknown",
-            "message": "The container could not be located when the pod was terminated",
-            "startedAt": null, "finishedAt": null,
-        }));
+        return Some(unknown_end());
     }
     if was_of_another {
         known(&earlier.state).or_else(|| known(&earlier.last_state))

@@ -30,6 +30,22 @@ async fn a_pod_over_its_deadline_fails() {
     world.stop().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_fails_before_it_runs_waits_for_nothing_any_more() {
+    let world = World::start().await;
+    let mut spec = one("absent", "Always");
+    spec["activeDeadlineSeconds"] = 60.into();
+    world.bind("a", spec);
+    world.until_state("a", "waiting", "ImagePullBackOff").await;
+    world.until("failed", |world| world.status("a")["phase"] == "Failed").await;
+    let message = "The container could not be located when the pod was terminated";
+    let wanted = json!({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown", "message": message,
+        "startedAt": null, "finishedAt": null}});
+    assert_eq!(world.container("a")["state"], wanted);
+    assert_eq!(world.container("a")["restartCount"], 0);
+    world.stop().await;
+}
+
 /// The agent that failed it knows why; one after it knows of its phase alone.
 #[tokio::test(start_paused = true)]
 async fn a_pod_that_fails_while_its_image_is_changed_says_how_its_container_ended() {
