@@ -7,6 +7,7 @@ mod follow;
 mod hooks;
 mod leaving;
 pub(crate) mod machine;
+mod oom;
 mod reporter;
 mod resources;
 pub(crate) mod sandboxes;
