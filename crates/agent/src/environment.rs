@@ -86,7 +86,8 @@ async fn from_source(
     } else if let Some(field) = &source.field_ref {
         return field_value(agent, &bound.object, &field.field_path, pod_ip).map(Some);
     } else if let Some(field) = &source.resource_field_ref {
-        return downward::resource(&bound.pod, &container.name, field, node_object::capacity()).map(Some);
+        return downward::resource(&bound.pod, &container.name, field, node_object::allocatable(agent))
+            .map(Some);
     } else {
         return Err(format!("env of {}: valueFrom names no source", container.name));
     };

@@ -19,6 +19,7 @@ mod join;
 mod logs;
 mod node_object;
 mod node_pressure;
+mod node_resources;
 mod node_service;
 mod pod;
 mod probe;

@@ -35,7 +35,6 @@ pub(crate) use self::figures::Host;
 pub(crate) use self::figures::{Figure, Figures};
 use self::monitor::{Monitor, Shortage};
 use self::signal::Resource;
-#[cfg(test)]
 pub(crate) use self::signal::Signal;
 pub use self::thresholds::Eviction;
 use crate::node_pressure::Pressure;

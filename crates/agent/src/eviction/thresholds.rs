@@ -89,6 +89,13 @@ impl Eviction {
         DEFAULTS.map(of).into_iter().filter(|threshold| !threshold.least.is_off()).collect()
     }
 
+    /// What must be left of so much.
+    pub(crate) fn kept_free(&self, signal: Signal, capacity: u64) -> u64 {
+        let threshold = self.thresholds().into_iter().find(|threshold| threshold.signal == signal);
+        let least = threshold.map_or(0, |threshold| threshold.least.of(capacity).value());
+        u64::try_from(least).unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn transition(&self) -> Duration {
         Duration::from_secs(self.pressure_transition_seconds)
     }

@@ -138,8 +138,7 @@ pub(crate) async fn spec(
 }
 
 fn limits(bound: &Bound, container: &Container) -> Resources {
-    let memory = node_object::capacity().memory_bytes;
-    let score = oom::score(&bound.object, &bound.pod, container, memory);
+    let score = oom::score(&bound.object, &bound.pod, container, node_object::memory_bytes());
     Resources { oom_score_adj: i32::try_from(score).ok(), ..resources::of_container(container) }
 }
 

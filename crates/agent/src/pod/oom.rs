@@ -14,7 +14,7 @@ const GUARANTEED: i64 = -997;
 const BEST_EFFORT: i64 = 1000;
 
 /// A container's `oom_score_adj`, on a host with so much memory.
-pub(super) fn score(object: &Object, pod: &Pod, container: &Container, memory_bytes: i64) -> i64 {
+pub(super) fn score(object: &Object, pod: &Pod, container: &Container, memory_bytes: u64) -> i64 {
     if object.text(&["spec", "priorityClassName"]) == "system-node-critical" {
         return GUARANTEED;
     }
@@ -27,7 +27,7 @@ pub(super) fn score(object: &Object, pod: &Pod, container: &Container, memory_by
 
 /// The more it asks for, the longer it lives: always between the two others. A sidecar lives as
 /// long as the container that it serves.
-fn burstable(pod: &Pod, container: &Container, memory_bytes: i64) -> i64 {
+fn burstable(pod: &Pod, container: &Container, memory_bytes: u64) -> i64 {
     let share = |container: &Container| {
         let asked =
             i128::from(request(container)) * i128::from(BEST_EFFORT) / i128::from(memory_bytes.max(1));
