@@ -121,19 +121,24 @@ impl Worker {
         Ok(())
     }
 
-    /// Runs the `postStart` of a run; when it fails, the run ends.
+    /// Runs the `postStart` of a run, which counts as running once that is over; when it
+    /// fails, the run ends.
     async fn post_start(&mut self, bound: &Bound, id: &str) {
         let hooked = self.hooked(Some(bound), id).await;
         let Some((hooked, hook)) = hooked.and_then(|it| Some((it.clone(), it.post_start()?))) else { return };
         let (object, verdicts) = (bound.object.clone(), self.verdicts.clone());
+        self.memory.opening.insert(id.to_owned());
         self.hooks.spawn(async move {
-            let Err(why) = hooked.call(&hook, LONGEST_HOOK).await else { return };
-            let (name, message) = (&hooked.container.name, format!("PostStartHook failed: {why}"));
-            hooked.agent.events.warning(&object, name, "FailedPostStartHook", message);
-            let condemned =
-                Verdict::Condemned { run: hooked.run, failed: "its postStart hook", grace_seconds: None };
+            let verdict = match hooked.call(&hook, LONGEST_HOOK).await {
+                Ok(()) => Verdict::Opened { run: hooked.run },
+                Err(why) => {
+                    let (name, message) = (&hooked.container.name, format!("PostStartHook failed: {why}"));
+                    hooked.agent.events.warning(&object, name, "FailedPostStartHook", message);
+                    Verdict::Condemned { run: hooked.run, failed: "its postStart hook", grace_seconds: None }
+                }
+            };
             // A worker that is gone needs no verdict.
-            let _ = verdicts.send(condemned).await;
+            let _ = verdicts.send(verdict).await;
         });
     }
 

@@ -37,10 +37,11 @@ impl Worker {
         self.readiness.retain(|id, _| runs(id));
         self.memory.condemned.retain(|id, _| runs(id));
         self.memory.started.retain(|id| runs(id));
+        self.memory.opening.retain(|id| runs(id));
         self.probes.keep(runs);
         let Some(spec) = bound.and_then(|bound| bound.pod.spec.as_ref()) else { return };
         let ip = self.address(bound, sandbox);
-        for state in running {
+        for state in running.into_iter().filter(|state| !self.memory.opening.contains(&state.id)) {
             let Some((name, _)) = parse_run(&state.id) else { continue };
             // An init container that is no sidecar has no probes, and is never ready.
             let sidecars = spec.init_containers.iter().flatten().filter(|container| is_sidecar(container));
@@ -160,6 +161,9 @@ impl Worker {
     pub(super) fn hear(&mut self, bound: Option<&Bound>, verdict: Verdict) {
         let container = |run: &str| parse_run(run).map_or_else(String::new, |(name, _)| name.to_owned());
         match verdict {
+            Verdict::Opened { run } => {
+                self.memory.opening.remove(&run);
+            }
             Verdict::Started { run } => {
                 if self.readiness.contains_key(&run) {
                     self.memory.started.insert(run);

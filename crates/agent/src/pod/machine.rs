@@ -116,7 +116,7 @@ fn running(pod: &Pod, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp
             None => Next { steps: vec![Step::RunSandbox], again: None },
         };
     };
-    let ask = Ask { pod, policy: policy(pod), grace: own_grace(pod), sandbox, memory, now };
+    let ask = Ask { pod, policy: policy(pod), grace: own_grace(pod), held: false, sandbox, memory, now };
     let mut out = Next::default();
     if let Some(end) = deadline(pod) {
         out.wait(end);
@@ -129,11 +129,22 @@ fn running(pod: &Pod, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp
         // Only sidecars can be left.
         return over(pod, sandbox, memory, now);
     }
+    let mut held = false;
     for container in &spec.containers {
         let policy = container.restart_policy.as_deref().unwrap_or(ask.policy);
-        one(container, &Ask { policy, ..ask }, &mut out);
+        one(container, &Ask { policy, held, ..ask }, &mut out);
+        held |= is_opening(container, &ask, &out);
     }
     out
+}
+
+/// Whether a container's `postStart` runs, or is about to: those after it start once it is over.
+fn is_opening(container: &Container, ask: &Ask<'_>, out: &Next) -> bool {
+    let is_it = |step: &Step| matches!(step, Step::Start { container: it, .. } if *it == container.name);
+    let has_hook = container.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.post_start.is_some());
+    let run = newest(Some(ask.sandbox), &container.name).filter(|(_, state)| is_running(state));
+    let is_open = run.is_none_or(|(_, state)| !ask.memory.opening.contains(&state.id));
+    !is_open || has_hook && out.steps.iter().any(is_it)
 }
 
 /// The steps of the init containers; `false` while one of them holds the others back.
@@ -252,6 +263,8 @@ struct Ask<'a> {
     pod: &'a Pod,
     policy: &'a str,
     grace: i64,
+    /// One before it is not through with its `postStart`: nothing starts.
+    held: bool,
     sandbox: &'a Sandbox,
     memory: &'a Memory,
     now: Timestamp,
@@ -260,6 +273,9 @@ struct Ask<'a> {
 /// One container's next step.
 fn one(container: &Container, ask: &Ask<'_>, out: &mut Next) {
     let run = newest(Some(ask.sandbox), &container.name);
+    if ask.held && !run.is_some_and(|(_, state)| is_running(state)) {
+        return;
+    }
     let start = |attempt| Step::Start { container: container.name.clone(), attempt };
     let repeated = |code: i32| is_repeated(ask.policy, code);
     let failed = ask.memory.failed_starts.get(&container.name);

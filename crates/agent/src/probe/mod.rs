@@ -22,6 +22,8 @@ pub(crate) use self::attempt::http_get;
 /// What a probe found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
+    /// The run's `postStart` hook has succeeded.
+    Opened { run: String },
     /// The run's startup probe has succeeded.
     Started { run: String },
     /// The run is ready, or is not any more.

@@ -26,6 +26,9 @@ pub(crate) struct Memory {
     pub(crate) newest: BTreeMap<String, u32>,
     /// Runs that are up: they run, and their startup probe has succeeded.
     pub(crate) started: BTreeSet<String>,
+    /// Runs whose `postStart` has not succeeded yet: nobody is told that they run, and what
+    /// comes after them waits.
+    pub(crate) opening: BTreeSet<String>,
     /// By container, how many short runs have ended one after another.
     pub(super) short_runs: BTreeMap<String, ShortRuns>,
     /// What runs that have ended said of their end, by their id.

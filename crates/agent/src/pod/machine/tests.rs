@@ -56,6 +56,23 @@ fn a_pod_starts_step_by_step() {
 }
 
 #[test]
+fn what_follows_a_hook_at_the_start_waits_for_it() {
+    let hook = json!({"postStart": {"sleep": {"seconds": 9}}});
+    let pod: Pod = serde_json::from_value(json!({"spec": {"restartPolicy": "Always", "containers": [
+        {"name": "web", "image": "x", "lifecycle": hook}, {"name": "next", "image": "x"},
+    ]}}))
+    .expect("a pod");
+    let steps = |sandbox: &Sandbox, memory: &Memory| next(Some(&pod), Some(sandbox), memory, at(110)).steps;
+    let mut memory = Memory::default();
+    assert_eq!(steps(&sandbox(&[]), &memory), start(0), "the other one follows");
+    let up = sandbox(&[(0, ContainerPhase::Running)]);
+    memory.opening.insert(run_id("web", 0));
+    assert_eq!(steps(&up, &memory), []);
+    memory.opening.clear();
+    assert_eq!(steps(&up, &memory), [Step::Start { container: "next".into(), attempt: 0 }]);
+}
+
+#[test]
 fn restarts_follow_the_policy_and_the_pauses() {
     let steps = |policy, runs: &[_], now| {
         let (sandbox, mut memory) = (sandbox(runs), Memory::default());

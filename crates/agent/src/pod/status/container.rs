@@ -80,7 +80,7 @@ fn value(facts: &Facts<'_>, container: &Container, init: bool) -> Value {
         "ready": is_ready(facts, run, init),
         "state": state(facts, container, run, failed, init),
     });
-    if let Some((_, state)) = run {
+    if let Some((_, state)) = run.filter(|(_, state)| !is_opening(facts, state)) {
         let uid = facts.sandbox.map_or("", |sandbox| &sandbox.pod_uid);
         status["containerID"] = container_id(uid, &state.id).into();
     }
@@ -201,6 +201,11 @@ fn is_repeated(facts: &Facts<'_>, container: &Container, code: i32, init: bool) 
     machine::is_repeated(policy, code) && goes_on(facts)
 }
 
+/// Whether a run's `postStart` goes on: it is not told to run before that is over.
+fn is_opening(facts: &Facts<'_>, state: &ContainerState) -> bool {
+    is_running(state) && facts.memory.opening.contains(&state.id) && goes_on(facts)
+}
+
 /// Whether anything in the pod starts again.
 fn goes_on(facts: &Facts<'_>) -> bool {
     let is_leaving = facts.pod.metadata.deletion_timestamp.is_some();
@@ -242,6 +247,9 @@ fn crash_loop(facts: &Facts<'_>, container: &Container, pauses: u32) -> Value {
 
 fn run_state(facts: &Facts<'_>, container: &Container, state: &ContainerState, init: bool) -> Value {
     let ContainerPhase::Exited { code, .. } = state.phase else {
+        if is_opening(facts, state) {
+            return json!({"waiting": {"reason": "ContainerCreating"}});
+        }
         return json!({"running": {"startedAt": rfc3339(state.started_at)}});
     };
     if facts.memory.replaced.contains(&state.id) && goes_on(facts) {
