@@ -12,7 +12,7 @@ use xebec_runtime::RuntimeError;
 use crate::pod::containers::{self, NotStarted};
 use crate::pod::hooks::Hooked;
 use crate::pod::leaving;
-use crate::pod::machine::{FailedStart, Step, parse_run, run_id};
+use crate::pod::machine::{FailedStart, PreStop, Step, parse_run, run_id};
 use crate::pod::reporter::Reporter;
 use crate::pod::worker::{Bound, Worker};
 use crate::pod::{sandboxes, termination};
@@ -53,6 +53,13 @@ impl Worker {
                 if self.note_end(bound, id) {
                     self.terminate(bound, id).await?;
                 }
+            }
+            (Step::Insist { id }, _) => {
+                if let Some(hook) = self.pre_stops.remove(id) {
+                    hook.abort();
+                }
+                self.memory.pre_stops.insert(id.clone(), PreStop::Over(self.agent.clock.now()));
+                self.signal(id, libc::SIGTERM).await?;
             }
             (Step::Kill { id }, _) => self.signal(id, libc::SIGKILL).await?,
             (Step::StopSandbox, _) => {
@@ -106,8 +113,8 @@ impl Worker {
             return self.signal(id, libc::SIGTERM).await;
         }
         let (agent, uid, run) = (self.agent.clone(), self.uid.clone(), id.to_owned());
-        let object = bound.map(|bound| bound.object.clone());
-        self.hooks.spawn(async move {
+        let (object, verdicts) = (bound.map(|bound| bound.object.clone()), self.verdicts.clone());
+        let task = self.hooks.spawn(async move {
             let pre_stop = async {
                 if let (Some((hooked, hook)), Some(object)) = (hook, object) {
                     pre_stop(&hooked, &hook, &object).await;
@@ -117,7 +124,11 @@ impl Worker {
             if let Err(error) = signal(&agent, &uid, &run, libc::SIGTERM).await {
                 tracing::warn!(%error, run, "not asked to end; it is killed when its grace is over");
             }
+            // A worker that is gone needs no verdict.
+            let _ = verdicts.send(Verdict::Signalled { run }).await;
         });
+        self.pre_stops.insert(id.to_owned(), task);
+        self.memory.pre_stops.insert(id.to_owned(), PreStop::Runs);
         Ok(())
     }
 

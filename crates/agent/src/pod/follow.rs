@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use xebec_runtime::{ContainerState, Sandbox};
 
 use crate::eviction;
-use crate::pod::machine::{self, Condemned, Failure, is_running, is_sidecar, parse_run};
+use crate::pod::machine::{self, Condemned, Failure, PreStop, is_running, is_sidecar, parse_run};
 use crate::pod::worker::{Bound, Worker};
 use crate::pod::{status, termination};
 use crate::probe::{self, Verdict};
@@ -38,6 +38,8 @@ impl Worker {
         self.memory.condemned.retain(|id, _| runs(id));
         self.memory.started.retain(|id| runs(id));
         self.memory.opening.retain(|id| runs(id));
+        self.memory.pre_stops.retain(|id, _| runs(id));
+        self.pre_stops.retain(|id, _| runs(id));
         self.probes.keep(runs);
         let Some(spec) = bound.and_then(|bound| bound.pod.spec.as_ref()) else { return };
         let ip = self.address(bound, sandbox);
@@ -163,6 +165,12 @@ impl Worker {
         match verdict {
             Verdict::Opened { run } => {
                 self.memory.opening.remove(&run);
+            }
+            Verdict::Signalled { run } => {
+                let now = self.agent.clock.now();
+                if let Some(pre_stop) = self.memory.pre_stops.get_mut(&run) {
+                    *pre_stop = PreStop::Over(now);
+                }
             }
             Verdict::Started { run } => {
                 if self.readiness.contains_key(&run) {

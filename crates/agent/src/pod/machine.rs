@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
-pub(crate) use self::memory::{Condemned, FailedStart, Failure, Memory};
+pub(crate) use self::memory::{Condemned, FailedStart, Failure, Memory, PreStop};
 use self::stopping::stopping;
 use crate::pod::containers::find;
 use crate::pod::status::{in_last_phase, says_running, statuses};
@@ -27,6 +27,8 @@ const GRACE_SECONDS: i64 = 30;
 
 /// A kill that had no effect for so long is sent again.
 const KILL_AGAIN: Duration = Duration::from_secs(1);
+/// What is left after its SIGTERM to a run whose hook has used up its grace.
+const AFTER_A_HOOK: Duration = Duration::from_secs(2);
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub(crate) enum Step {
     Start { container: String, attempt: u32 },
     /// Ask a container to end.
     Terminate { id: String },
+    /// Cut its hook short, and ask now.
+    Insist { id: String },
     /// End a container.
     Kill { id: String },
     /// Give back what the sandbox holds; what is known of its containers stays, and so do their logs.
@@ -311,10 +315,7 @@ fn end(id: &str, condemned: &Condemned, ask: &Ask<'_>, out: &mut Next) {
     match condemned.asked {
         None if grace > 0 => out.steps.push(Step::Terminate { id: id.to_owned() }),
         Some(since) if ask.now < until(since) => out.wait(until(since)),
-        _ => {
-            out.steps.push(Step::Kill { id: id.to_owned() });
-            out.wait(after(ask.now, KILL_AGAIN));
-        }
+        _ => out.force(id, ask.memory, ask.now),
     }
 }
 
@@ -325,6 +326,22 @@ impl Next {
             self.wait(at);
         } else {
             self.steps.push(step);
+        }
+    }
+
+    /// Ends a run whose grace is over. One whose hook took all of it is asked first, and has a
+    /// moment for that.
+    fn force(&mut self, id: &str, memory: &Memory, now: Timestamp) {
+        let id = id.to_owned();
+        match memory.pre_stops.get(&id) {
+            Some(PreStop::Runs) => self.steps.push(Step::Insist { id }),
+            Some(PreStop::Over(asked)) if now < after(*asked, AFTER_A_HOOK) => {
+                self.wait(after(*asked, AFTER_A_HOOK));
+            }
+            _ => {
+                self.steps.push(Step::Kill { id });
+                self.wait(after(now, KILL_AGAIN));
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use xebec_api::object::Object;
 use xebec_runtime::{RuntimeError, Sandbox};
 
@@ -56,6 +56,8 @@ pub(super) struct Worker {
     told_backoffs: BTreeMap<String, u64>,
     /// Hooks that run, and what follows them.
     pub(super) hooks: JoinSet<()>,
+    /// Those before a run's SIGTERM, by its id.
+    pub(super) pre_stops: BTreeMap<String, AbortHandle>,
     /// Its volumes are gone: the pod is over.
     pub(super) cleared: bool,
     /// It was asked whether the node takes the pod in.
@@ -84,6 +86,7 @@ pub(crate) async fn run(
         reporter: Reporter::start(agent.clone()),
         told_backoffs: BTreeMap::new(),
         hooks: JoinSet::new(),
+        pre_stops: BTreeMap::new(),
         cleared: false,
         judged: false,
         refresher: tokio::spawn(volumes::keep(agent.clone(), wanted.clone(), verdicts.clone())),

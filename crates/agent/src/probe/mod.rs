@@ -24,6 +24,8 @@ pub(crate) use self::attempt::http_get;
 pub(crate) enum Verdict {
     /// The run's `postStart` hook has succeeded.
     Opened { run: String },
+    /// The run was sent its SIGTERM, after its `preStop`.
+    Signalled { run: String },
     /// The run's startup probe has succeeded.
     Started { run: String },
     /// The run is ready, or is not any more.

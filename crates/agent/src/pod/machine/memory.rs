@@ -15,6 +15,8 @@ pub(crate) struct Memory {
     pub(crate) terminating_since: Option<Timestamp>,
     /// Runs that were asked for it; one that was condemned before had its SIGTERM then.
     pub(crate) asked: BTreeSet<String>,
+    /// What keeps the SIGTERM of a run back that was asked to end, by its id.
+    pub(crate) pre_stops: BTreeMap<String, PreStop>,
     /// Runs that a liveness or startup probe condemned, by their id.
     pub(crate) condemned: BTreeMap<String, Condemned>,
     /// Runs that end because their container is another by now: the next follows at once,
@@ -79,6 +81,15 @@ impl Memory {
     pub(crate) fn pauses(&self, container: &str) -> u32 {
         self.short_runs.get(container).map_or(0, |runs| runs.in_a_row.saturating_sub(1))
     }
+}
+
+/// How far a run's way to its SIGTERM is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PreStop {
+    /// Its hook runs.
+    Runs,
+    /// It was sent then.
+    Over(Timestamp),
 }
 
 /// A run that must end.

@@ -153,6 +153,33 @@ fn an_end_asks_first() {
 }
 
 #[test]
+fn a_run_whose_hook_took_all_its_grace_is_asked_before_it_is_killed() {
+    let id = run_id("web", 0);
+    let mut leaving = pod("Always");
+    leaving.metadata.deletion_timestamp =
+        serde_json::from_value(json!("2026-01-01T00:00:00Z")).expect("a time");
+    leaving.metadata.deletion_grace_period_seconds = Some(20);
+    let up = sandbox(&[(0, ContainerPhase::Running)]);
+    let steps = |pod: Option<&Pod>, pre_stop, now| {
+        let pre_stops = BTreeMap::from([(id.clone(), pre_stop)]);
+        let memory = Memory {
+            terminating_since: Some(at(200)),
+            asked: [id.clone()].into(),
+            pre_stops,
+            ..Memory::default()
+        };
+        next(pod, Some(&up), &memory, at(now)).steps
+    };
+    let (insist, kill) = (Step::Insist { id: id.clone() }, Step::Kill { id: id.clone() });
+    assert_eq!(steps(Some(&leaving), PreStop::Runs, 219), []);
+    assert_eq!(steps(Some(&leaving), PreStop::Runs, 220), [insist]);
+    assert_eq!(steps(Some(&leaving), PreStop::Over(at(220)), 221), []);
+    assert_eq!(steps(Some(&leaving), PreStop::Over(at(220)), 222), [kill.clone()]);
+    assert_eq!(steps(Some(&leaving), PreStop::Over(at(210)), 220), [kill.clone()]);
+    assert_eq!(steps(None, PreStop::Runs, 220), [kill], "by force");
+}
+
+#[test]
 fn a_failed_start_is_tried_again_later() {
     let failed = |exit_code, times| {
         let message = String::new();
@@ -231,6 +258,7 @@ fn a_pod_that_its_node_failed_only_ends() {
     let asked = next(Some(&pod("Always")), Some(&up), &memory, at(100));
     assert_eq!(asked, Next { steps: vec![Step::Terminate { id: id.clone() }], again: Some(at(101)) });
     memory.terminating_since = Some(at(100));
+    memory.asked.insert(id.clone());
     assert_eq!(next(Some(&pod("Always")), Some(&up), &memory, at(101)).steps, [Step::Kill { id }]);
     let down = sandbox(&[(0, exited(143, 101))]);
     assert_eq!(next(Some(&pod("Always")), Some(&down), &memory, at(101)), Next::default());

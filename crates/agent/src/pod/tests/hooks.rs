@@ -63,15 +63,29 @@ async fn a_pod_leaves_its_services_before_it_is_asked_to_end() {
     world.stop().await;
 }
 
+/// What runs still when that is over is asked nevertheless, and has two seconds more.
 #[tokio::test(start_paused = true)]
 async fn a_hook_has_the_grace_at_most() {
-    let world = run(json!({"preStop": {"sleep": {"seconds": 300}}})).await;
-    delete(&world);
-    world.pass(25).await;
-    assert_eq!(world.runtime.take_calls(), Vec::<String>::new());
-    world.until("gone", |world| world.pod("a").is_none()).await;
-    assert_eq!(world.runtime.take_calls(), ["signal_container uid-1 web.0 9", "remove_sandbox uid-1"]);
-    world.stop().await;
+    let sent = |signal: i32| format!("signal_container uid-1 web.0 {signal}");
+    let removed = "remove_sandbox uid-1".to_owned();
+    for (behaviour, wanted) in [
+        (Behaviour::Run, vec![sent(15), removed.clone()]),
+        (Behaviour::IgnoreSignals, vec![sent(15), sent(9), removed]),
+    ] {
+        let world = World::start().await;
+        world.runtime.add_image("nginx", behaviour);
+        world.bind("a", hooked(json!({"preStop": {"sleep": {"seconds": 300}}})));
+        world.until_running("a").await;
+        delete(&world);
+        let deleted = tokio::time::Instant::now();
+        world.pass(25).await;
+        assert_eq!(world.runtime.take_calls(), Vec::<String>::new());
+        world.until("gone", |world| world.pod("a").is_none()).await;
+        let least = if wanted.len() == 3 { 32 } else { 30 };
+        assert!(deleted.elapsed().as_secs() >= least, "{:?}", deleted.elapsed());
+        assert_eq!(world.runtime.take_calls(), wanted);
+        world.stop().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
