@@ -1,6 +1,7 @@
 //! What to do next with a pod: a pure function of what the API wants, what the runtime
 //! has, and the time. The worker executes the steps and asks again.
 
+pub(crate) mod lost;
 mod memory;
 mod stopping;
 
@@ -115,10 +116,7 @@ fn running(pod: &Pod, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp
         return sandbox.map_or_else(Next::default, |sandbox| over(pod, sandbox, memory, now));
     }
     let Some(sandbox) = sandbox.filter(|sandbox| sandbox.alive) else {
-        return match sandbox {
-            Some(_) => Next { steps: vec![Step::RemoveSandbox, Step::RunSandbox], again: None },
-            None => Next { steps: vec![Step::RunSandbox], again: None },
-        };
+        return without_sandbox(pod, sandbox, memory, now);
     };
     let ask = Ask { pod, policy: policy(pod), grace: own_grace(pod), held: false, sandbox, memory, now };
     let mut out = Next::default();
@@ -135,11 +133,28 @@ fn running(pod: &Pod, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp
     }
     let mut held = false;
     for container in &spec.containers {
+        let has_run = newest(Some(sandbox), &container.name).is_some();
+        if !has_run && has_ended(container, &ask) {
+            // It succeeded before the last sandbox was lost.
+            continue;
+        }
         let policy = container.restart_policy.as_deref().unwrap_or(ask.policy);
         one(container, &Ask { policy, held, ..ask }, &mut out);
         held |= is_opening(container, &ask, &out);
     }
     out
+}
+
+/// A pod whose sandbox is not there yet, or was lost.
+fn without_sandbox(pod: &Pod, lost: Option<&Sandbox>, memory: &Memory, now: Timestamp) -> Next {
+    match lost {
+        _ if lost::goes_on(pod, lost) => {
+            let removed = lost.map(|_| Step::RemoveSandbox);
+            Next { steps: removed.into_iter().chain([Step::RunSandbox]).collect(), again: None }
+        }
+        Some(sandbox) => over(pod, sandbox, memory, now),
+        None => Next::default(),
+    }
 }
 
 /// Whether a container's `postStart` runs, or is about to: those after it start once it is over.
@@ -220,9 +235,20 @@ fn has_ended(container: &Container, ask: &Ask<'_>) -> bool {
     let code = match failed {
         Some(failed) => failed.exit_code,
         None if run.is_some_and(|(_, state)| ask.memory.replaced.contains(&state.id)) => None,
-        None => run.and_then(|(_, state)| exit_code(state)),
+        None => match run {
+            Some((_, state)) => exit_code(state),
+            None => told_code(ask.pod, &container.name),
+        },
     };
     code.is_some_and(|code| !is_repeated(policy, code))
+}
+
+/// What the API was told that a container ended with, in whichever sandbox.
+fn told_code(pod: &Pod, container: &str) -> Option<i32> {
+    match lost::past(pod, None, container) {
+        lost::Past::Ended(code) => Some(code),
+        lost::Past::None | lost::Past::Lost => None,
+    }
 }
 
 /// Whether a run that ended with this code is followed by another.
