@@ -33,6 +33,7 @@ pub(crate) use self::choice::Victim;
 pub(crate) use self::figures::Host;
 #[cfg(test)]
 pub(crate) use self::figures::{Figure, Figures};
+pub(crate) use self::importance::is_critical;
 use self::monitor::{Monitor, Shortage};
 use self::signal::Resource;
 pub(crate) use self::signal::Signal;

@@ -103,6 +103,24 @@ async fn a_volume_over_its_limit_evicts_its_pod() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_critical_pod_stays_whatever_its_volumes_hold() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    let mut spec = one("nginx", "Always");
+    spec["priorityClassName"] = "system-cluster-critical".into();
+    spec["volumes"] = json!([{"name": "cache", "emptyDir": {"sizeLimit": "64Ki"}}]);
+    spec["containers"][0]["volumeMounts"] = json!([{"name": "cache", "mountPath": "/cache"}]);
+    let uid = world.bind("a", spec);
+    world.until_running("a").await;
+    let mounts = world.runtime.container_spec(&uid, "web.0").expect("it runs").mounts;
+    let MountSource::Bind(cache) = &mounts[0].source else { panic!("a folder of the host") };
+    fs::write(cache.join("large"), vec![1; 100 << 10]).expect("written");
+    world.pass(60).await;
+    assert_eq!(world.status("a")["phase"], "Running");
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_readiness_gate_is_opened_by_others() {
     let world = World::start().await;
     world.runtime.add_image("nginx", Behaviour::Run);
