@@ -36,8 +36,9 @@ impl Status {
         self.value["state"].get("running").is_some()
     }
 
-    pub(super) fn has_run(&self) -> bool {
-        self.value["containerID"].is_string() || self.exit_code().is_some()
+    /// It waits for its first run.
+    pub(super) fn is_unbegun(&self) -> bool {
+        self.value["state"].get("waiting").is_some() && self.value.get("lastState").is_none()
     }
 
     /// The exit code of a container that has ended for now.

@@ -126,5 +126,5 @@ fn phase(facts: &Facts<'_>, init: &[Status], containers: &[Status]) -> &'static 
     if over && !sidecar_runs {
         return if codes.iter().all(|code| *code == Some(0)) { "Succeeded" } else { "Failed" };
     }
-    if containers.iter().all(|status| !status.has_run()) { "Pending" } else { "Running" }
+    if containers.iter().any(Status::is_unbegun) { "Pending" } else { "Running" }
 }
