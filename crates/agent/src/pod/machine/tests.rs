@@ -174,8 +174,8 @@ fn a_run_whose_hook_took_all_its_grace_is_asked_before_it_is_killed() {
     assert_eq!(steps(Some(&leaving), PreStop::Runs, 219), []);
     assert_eq!(steps(Some(&leaving), PreStop::Runs, 220), [insist]);
     assert_eq!(steps(Some(&leaving), PreStop::Over(at(220)), 221), []);
-    assert_eq!(steps(Some(&leaving), PreStop::Over(at(220)), 222), [kill.clone()]);
-    assert_eq!(steps(Some(&leaving), PreStop::Over(at(210)), 220), [kill.clone()]);
+    assert_eq!(steps(Some(&leaving), PreStop::Over(at(220)), 222), std::slice::from_ref(&kill));
+    assert_eq!(steps(Some(&leaving), PreStop::Over(at(210)), 220), std::slice::from_ref(&kill));
     assert_eq!(steps(None, PreStop::Runs, 220), [kill], "by force");
 }
 
