@@ -51,7 +51,7 @@ pub enum ProposeError {
     /// The request makes no sense.
     #[error("{0}")]
     Refused(String),
-    /// This master takes no part any more.
+    /// This master takes no part any more. Nothing happened.
     #[error("{0}")]
     Stopped(String),
 }
@@ -114,6 +114,9 @@ impl Core {
             let why = format!("a transaction of {} bytes; {TRANSACTION_BYTES} are allowed", bytes.len());
             return failed(ProposeError::Refused(why));
         }
+        if let Some(ended) = self.ended() {
+            return failed(ended);
+        }
         if has_lost_its_quorum(&self.raft.metrics().borrow_watched()) {
             return failed(no_majority());
         }
@@ -126,7 +129,10 @@ impl Core {
                 Err(elsewhere(forward, self.peers.me))
             }
             Ok(Err(RaftError::APIError(error))) => failed(ProposeError::Unknown(error.to_string())),
-            Ok(Err(RaftError::Fatal(error))) => failed(ProposeError::Stopped(error.to_string())),
+            // It may be in this log by now, and be sent to the others, who decide it without us.
+            Ok(Err(RaftError::Fatal(error))) => {
+                failed(ProposeError::Unknown(format!("this master ended meanwhile: {error}")))
+            }
         }
     }
 
@@ -138,7 +144,9 @@ impl Core {
             .map_err(|_| ProposeError::Unknown(format!("{} did not answer", leader.name)))?
             .map_err(|status| from_status(&status))?
             .into_inner();
-        self.wait_applied(answer.applied_index).await?;
+        // It happened, wherever this master stands.
+        let here = self.wait_applied(answer.applied_index).await;
+        here.map_err(|error| ProposeError::Unknown(error.to_string()))?;
         Reply::decode(answer.reply).map_err(|error| ProposeError::Unknown(error.to_string()))
     }
 
@@ -188,6 +196,14 @@ impl Core {
         let metrics = metrics.borrow_watched();
         let id = metrics.current_leader?;
         Some((id, metrics.membership_config.membership().get_node(&id)?.clone()))
+    }
+
+    /// Why this master takes no part any more.
+    fn ended(&self) -> Option<ProposeError> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let fatal = metrics.running_state.as_ref().err()?;
+        Some(ProposeError::Stopped(fatal.to_string()))
     }
 
     /// Whether a leader may still turn up before the deadline. If not, whoever asks is told

@@ -1,5 +1,7 @@
 //! Leaders that die or are cut off, foreign masters, and folders that are not whole.
 
+use openraft::async_runtime::WatchReceiver as _;
+
 use super::partition::Isolation;
 use super::*;
 use crate::ProposeError;
@@ -158,4 +160,29 @@ async fn a_master_that_stopped_says_so() {
     let refused = alone.node.propose(&create("late", 10)).await;
     assert!(matches!(refused, Err(ProposeError::Stopped(_))), "{refused:?}");
     alone.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_leader_had_under_way_when_it_ended_may_have_happened() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = three(&dir).await;
+    let leader = leader_of(&all).await;
+    let node = &all[leader].node;
+    let in_the_log = || node.core.raft.metrics().borrow_watched().last_log_index;
+    let before = in_the_log();
+    let isolation = Isolation::of(cluster_id(dir.path()), all[leader].id);
+    let transaction = create("under-way", 10);
+    let ends = async {
+        eventually("it is in the leader's log", || in_the_log() > before).await;
+        node.stop().await;
+    };
+    let (outcome, ()) = tokio::join!(node.propose(&transaction), ends);
+    assert!(matches!(outcome, Err(ProposeError::Unknown(_))), "{outcome:?}");
+    // From now on nothing happens here.
+    let late = node.propose(&transaction).await;
+    assert!(matches!(late, Err(ProposeError::Stopped(_))), "{late:?}");
+    drop(isolation);
+    for running in all {
+        running.stop().await;
+    }
 }
