@@ -1,6 +1,10 @@
 //! Watch: what happens behind a revision, read from the state's ring of events. A
 //! watcher holds nothing but its place in the ring, so a slow one costs no memory; once the
 //! ring has moved past its place it is told to list again.
+//!
+//! A master that is cut off from the others hears of no change, so to be silent there proves
+//! nothing: a quiet watch asks for a read point now and then, and ends where there is none,
+//! so that its client goes on at another master.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,8 +24,9 @@ use crate::{ApiServer, RequestContext, Store, Target, Verb, WatchEvent, WatchOpt
 
 /// No watch lasts longer: its client begins another one where it ended.
 const LONGEST: Duration = Duration::from_secs(3600);
-/// How long a watch that takes bookmarks is silent at most.
-const BOOKMARK_EVERY: Duration = Duration::from_secs(30);
+/// How long a watch is quiet at most: then this master proves that nothing happened, and says
+/// so where bookmarks are taken. Well below what clients take for a dead stream.
+const PROOF_EVERY: Duration = Duration::from_secs(10);
 
 impl ApiServer {
     /// Follows a collection. Without a revision (or with `0`) what is there comes first, as
@@ -75,7 +80,7 @@ impl ApiServer {
             place: 0,
             pending: VecDeque::new(),
             bookmarks: options.bookmarks,
-            next_bookmark: now + BOOKMARK_EVERY,
+            next_proof: now + PROOF_EVERY,
             end: options.timeout.map(|timeout| now + timeout.min(LONGEST)),
         };
         let version = options.resource_version.as_str();
@@ -110,7 +115,7 @@ struct Watcher {
     /// Read from the ring and not sent yet: at most one reading.
     pending: VecDeque<WatchEvent>,
     bookmarks: bool,
-    next_bookmark: Instant,
+    next_proof: Instant,
     end: Option<Instant>,
 }
 
@@ -150,12 +155,34 @@ impl Watcher {
                         return Ok(None);
                     }
                 }
-                () = tokio::time::sleep_until(self.next_bookmark), if self.bookmarks => {
-                    self.next_bookmark = Instant::now() + BOOKMARK_EVERY;
-                    return Ok(Some(bookmark(&self.target, self.place, false)));
+                () = tokio::time::sleep_until(self.next_proof) => {
+                    if !self.prove().await? {
+                        return Ok(None);
+                    }
                 }
             }
         }
+    }
+
+    /// Asks for a read point: what it brought comes next, and then the bookmark. `false` when
+    /// this master is stopping.
+    async fn prove(&mut self) -> Result<bool, ApiError> {
+        let proven = tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => return Ok(false),
+            proven = self.store.barrier() => proven,
+        };
+        proven.map_err(|error| {
+            let message = format!("this master cannot tell any more what changes: {error}");
+            ApiError::new(Reason::ServiceUnavailable, message)
+        })?;
+        self.next_proof = Instant::now() + PROOF_EVERY;
+        let state = self.store.state();
+        self.read(&state)?;
+        if self.bookmarks {
+            self.pending.push_back(bookmark(&self.target, self.place, false));
+        }
+        Ok(true)
     }
 
     /// Asked before every event: where there is always another one, nothing is waited for.
