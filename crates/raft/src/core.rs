@@ -242,7 +242,7 @@ impl Core {
     }
 }
 
-fn no_majority() -> ProposeError {
+pub(crate) fn no_majority() -> ProposeError {
     ProposeError::NoLeader("no majority of the masters answers".to_owned())
 }
 

@@ -1,14 +1,26 @@
 //! Changes of who takes part, and of who leads. Asked of any master, done by the leader.
+//!
+//! A change of voters is two entries: one that needs a majority of the old voters and of the
+//! new ones, and one that ends this. Who began it may be gone before the second: then whoever
+//! leads ends it, since until then more masters are needed than anybody knows of.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, RaftError};
+use openraft::{ChangeMembers, Instant as _, RaftMetrics, ServerState};
+use tokio::time::{sleep, timeout};
 use xebec_rpc::raft::v1;
 
-use crate::core::{Core, ProposeError};
+use crate::core::{Core, PATIENCE, ProposeError, no_majority};
+use crate::leadership::has_lost_its_quorum;
 use crate::types::{self, Member, TypeConfig};
+
+/// Who is to get a vote has answered within this.
+const ANSWERS: Duration = Duration::from_secs(2);
+/// How often a leader looks for a change that nobody ends.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A change of membership.
 pub(crate) enum Change {
@@ -55,7 +67,13 @@ impl Core {
 
     /// Changes the membership as the leader.
     pub(crate) async fn change_here(&self, change: Change) -> Result<(), ProposeError> {
+        if let Change::Promote(id) = change {
+            self.wait_until_it_may_vote(id).await?;
+        }
         let _alone = self.changing.lock().await;
+        if has_lost_its_quorum(&self.raft.metrics().borrow_watched()) {
+            return Err(no_majority());
+        }
         let raft = &self.raft;
         let outcome = match change {
             Change::AddLearner(id, member) => raft.add_learner(id, member, false).await,
@@ -80,6 +98,53 @@ impl Core {
         }
     }
 
+    /// A vote before a member has the log, or when it is gone, could leave the cluster without
+    /// a majority at once.
+    async fn wait_until_it_may_vote(&self, id: u64) -> Result<(), ProposeError> {
+        let mut metrics = self.raft.metrics();
+        let wanted = metrics.borrow_watched().last_log_index;
+        let ready = async {
+            while !may_vote(&metrics.borrow_watched(), id, wanted) {
+                if metrics.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        timeout(PATIENCE, ready).await.map_err(|_| {
+            let why = "it does not answer, or has not caught up with the log";
+            ProposeError::Refused(format!("the member {id} gets no vote: {why}"))
+        })
+    }
+
+    /// Ends changes that somebody began, for as long as this master runs.
+    pub(crate) async fn end_changes(self) {
+        loop {
+            sleep(LOOK_EVERY).await;
+            if !self.has_half_a_change() {
+                continue;
+            }
+            let _alone = self.changing.lock().await;
+            // Whoever held the lock may have ended it.
+            if self.has_half_a_change() {
+                let nothing_more = ChangeMembers::AddVoterIds(BTreeSet::new());
+                match timeout(PATIENCE, self.raft.change_membership(nothing_more, false)).await {
+                    Ok(Ok(_)) => {
+                        tracing::info!("a change of the membership that was left half done is ended")
+                    }
+                    Ok(Err(error)) => tracing::debug!(%error, "a change of the membership is not ended yet"),
+                    Err(_) => tracing::debug!("a change of the membership is not ended yet"),
+                }
+            }
+        }
+    }
+
+    fn has_half_a_change(&self) -> bool {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let half = metrics.membership_config.membership().get_joint_config().len() > 1;
+        half && metrics.state == ServerState::Leader && !has_lost_its_quorum(&metrics)
+    }
+
     async fn transfer_here(&self, to: Option<u64>) -> Result<(), ProposeError> {
         let metrics = self.raft.metrics().borrow_watched().clone();
         let other = metrics.membership_config.membership().voter_ids().find(|id| *id != self.peers.me);
@@ -91,10 +156,27 @@ impl Core {
     }
 }
 
+/// Whether a member has what was in the log, and answers. Who is none, or where this master
+/// does not lead, is left to Raft to refuse.
+fn may_vote(metrics: &RaftMetrics<TypeConfig>, id: u64, wanted: Option<u64>) -> bool {
+    let membership = metrics.membership_config.membership();
+    let votes = membership.voter_ids().any(|voter| voter == id);
+    let (Some(matched), Some(heard)) = (&metrics.replication, &metrics.heartbeat) else { return true };
+    if votes || membership.get_node(&id).is_none() {
+        return true;
+    }
+    let matched = matched.get(&id).and_then(|log_id| log_id.as_ref().map(|log_id| log_id.index));
+    let heard = heard.get(&id).and_then(Option::as_ref);
+    matched >= wanted && heard.is_some_and(|heard| heard.elapsed() < ANSWERS)
+}
+
 fn refused(error: RaftError<TypeConfig, ClientWriteError<TypeConfig>>) -> ProposeError {
     match error {
         RaftError::APIError(ClientWriteError::ForwardToLeader(_)) => {
             ProposeError::NoLeader("leadership just moved".to_owned())
+        }
+        RaftError::APIError(ClientWriteError::LogEntryDiscarded(_)) | RaftError::Fatal(_) => {
+            ProposeError::Unknown(format!("the membership may have changed: {error}"))
         }
         error => ProposeError::Refused(format!("the membership was not changed: {error}")),
     }
