@@ -23,6 +23,8 @@ use crate::tokens::Token;
 pub(crate) const FEATURE_LEVEL: u32 = 1;
 /// How long a joining master looks for one that answers.
 const JOIN_PATIENCE: Duration = Duration::from_secs(30);
+/// How long one may take to answer.
+const JOIN_ANSWER: Duration = Duration::from_secs(10);
 
 /// What a master has before its Raft node runs.
 pub(crate) struct Membership {
@@ -184,17 +186,25 @@ async fn ask_any(
                     continue;
                 }
             };
-            match ClusterClient::new(channel).join_master(request.clone()).await {
-                Ok(answer) => return Ok(answer.into_inner()),
-                Err(status) if status.code() == tonic::Code::Unavailable => {
+            let mut client = ClusterClient::new(channel);
+            match tokio::time::timeout(JOIN_ANSWER, client.join_master(request.clone())).await {
+                Ok(Ok(answer)) => return Ok(answer.into_inner()),
+                Ok(Err(status)) if may_ask_again(status.code()) => {
                     last = format!("{address}: {}", status.message());
                 }
-                Err(status) => return Err(MasterError::Join(format!("{address}: {}", status.message()))),
+                Ok(Err(status)) => return Err(MasterError::Join(format!("{address}: {}", status.message()))),
+                Err(_) => last = format!("{address}: no answer within {JOIN_ANSWER:?}"),
             }
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     Err(MasterError::Join(format!("no master answered within {JOIN_PATIENCE:?}: {last}")))
+}
+
+/// Nobody leads now, nobody knows what became of it, or another change of the members is under
+/// way. Who asks again with the same id is known again.
+fn may_ask_again(code: tonic::Code) -> bool {
+    matches!(code, tonic::Code::Unavailable | tonic::Code::DeadlineExceeded | tonic::Code::Aborted)
 }
 
 /// What the master's two ports show.
