@@ -60,7 +60,8 @@ pub(crate) async fn establish(config: &Config, now: Timestamp) -> Result<Members
         if identity.removed {
             return Err(removed(config));
         }
-        let seal = Seal::new(&files.read("sealing.key")?)?;
+        let seal = files.read("sealing.key").and_then(|key| Seal::new(&key));
+        let seal = seal.map_err(|error| damaged(config, "sealing.key", error))?;
         return Ok(Membership { identity, seal, files, origin: Origin::Member });
     }
     let cut_short = set_aside_leftovers(dir)?;
@@ -91,6 +92,18 @@ pub(crate) fn leave(config: &Config) -> MasterError {
         tracing::warn!(%error, "it is not kept that this master was taken out");
     }
     removed(config)
+}
+
+/// That a file of this master's own cannot be used, with the way back.
+pub(crate) fn damaged(config: &Config, file: &str, error: MasterError) -> MasterError {
+    let why = match error {
+        MasterError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => source.to_string(),
+        // Not readable by this user, say: it may be whole.
+        MasterError::Io { .. } => return error,
+        other => other.to_string(),
+    };
+    let (name, data_dir) = (config.name.clone(), config.data_dir.clone());
+    MasterError::Damaged { path: data_dir.join("pki").join(file), why, name, data_dir }
 }
 
 pub(crate) fn removed(config: &Config) -> MasterError {

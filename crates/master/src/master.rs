@@ -115,9 +115,10 @@ async fn start(config: Config, stop: CancellationToken) -> Result<(Arc<Shared>, 
     let now = SystemClock.now();
     let membership = identity::establish(&config, now).await?;
     let sealing_key = membership.files.read("sealing.key")?;
-    let ca = membership.files.read_text("ca.crt")?;
-    let ca_der = crate::pki::der_of(&ca)?;
-    let certificate = serving(&membership, "peer", &ca)?;
+    let damaged = |error| identity::damaged(&config, "ca.crt", error);
+    let ca = membership.files.read_text("ca.crt").map_err(damaged)?;
+    let ca_der = crate::pki::der_of(&ca).map_err(damaged)?;
+    let certificate = serving(&config, &membership, "peer", &ca)?;
     let peer_tls = listen::peer_connector(certificate.clone(), &ca_der)?;
     let node = Arc::new(identity::start_node(&config, &membership, peer_tls).await?);
     let mut tasks = JoinSet::new();
@@ -153,7 +154,7 @@ async fn start(config: Config, stop: CancellationToken) -> Result<(Arc<Shared>, 
         // must not take a write with it that was acknowledged.
         membership.identity.store(&shared.config.data_dir)?;
     }
-    let certificate = serving(&membership, "serving", &ca)?;
+    let certificate = serving(&shared.config, &membership, "serving", &ca)?;
     let ports = [("serving", certificate.clone()), ("peer", peer_certificate)];
     renew(&shared, &membership.files, &ports)?;
     tasks.spawn(keep_renewed(shared.clone(), membership.files.clone(), ports));
@@ -241,10 +242,20 @@ fn api(
     Ok(Arc::new(ApiServer::new(Arc::new(RaftStore(node.clone())), settings)))
 }
 
-fn serving(membership: &Membership, name: &str, ca: &str) -> Result<Arc<ServingCertificate>, MasterError> {
-    let key = membership.files.read_text(&format!("{name}.key"))?;
-    let certificate = membership.files.read_text(&format!("{name}.crt"))?;
-    ServingCertificate::new(&key, &certificate, ca)
+/// The pair of files of a port. Which of the two is damaged cannot be told always.
+fn serving(
+    config: &Config,
+    membership: &Membership,
+    name: &str,
+    ca: &str,
+) -> Result<Arc<ServingCertificate>, MasterError> {
+    let (key, certificate) = (format!("{name}.key"), format!("{name}.crt"));
+    let pair = || {
+        let (key, certificate) =
+            (membership.files.read_text(&key)?, membership.files.read_text(&certificate)?);
+        ServingCertificate::new(&key, &certificate, ca)
+    };
+    pair().map_err(|error| identity::damaged(config, &format!("{certificate} or {key}"), error))
 }
 
 /// Issues fresh certificates for both ports, which show them from the next connection
