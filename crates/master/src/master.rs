@@ -34,8 +34,11 @@ const KEYS_PATIENCE: Duration = Duration::from_secs(60);
 const PROMOTE_AGAIN: Duration = Duration::from_millis(200);
 /// Between two reports of sessions to the leader.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// Between two renewals of certificates that are good for a week.
+/// Between two renewals of certificates that are good for a week, by the time of day.
 const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// How often it is looked whether they are due: what measures a sleep stands still while a host
+/// is suspended, and knows nothing of a clock that was wrong and is set.
+const RENEW_LOOK: Duration = Duration::from_secs(60);
 
 /// Both ports, by the name of their files.
 type Ports = [(&'static str, Arc<ServingCertificate>); 2];
@@ -272,15 +275,28 @@ fn renew(shared: &Shared, files: &PkiFiles, ports: &Ports) -> Result<(), MasterE
 }
 
 async fn keep_renewed(shared: Arc<Shared>, files: PkiFiles, ports: Ports) {
+    let mut issued = shared.now();
     loop {
         tokio::select! {
-            () = tokio::time::sleep(RENEW_EVERY) => {}
+            () = tokio::time::sleep(RENEW_LOOK) => {}
             () = shared.stop.cancelled() => return,
         }
-        if let Err(error) = renew(&shared, &files, &ports) {
-            tracing::error!(%error, "the certificates were not renewed; tried again in a day");
+        let now = shared.now();
+        if !is_renewal_due(issued, now) {
+            continue;
+        }
+        match renew(&shared, &files, &ports) {
+            Ok(()) => issued = now,
+            Err(error) => {
+                tracing::error!(%error, "the certificates were not renewed; tried again in a minute")
+            }
         }
     }
+}
+
+/// A day later, or by a clock that was put back: then they are good from a later time on.
+fn is_renewal_due(issued: Timestamp, now: Timestamp) -> bool {
+    (now.as_second() - issued.as_second()).unsigned_abs() >= RENEW_EVERY.as_secs()
 }
 
 /// What every cluster has from its first moment, and the way in for its admin.

@@ -142,6 +142,15 @@ async fn a_master_renews_the_certificates_of_both_its_ports() {
     master.stop().await;
 }
 
+#[test]
+fn certificates_are_renewed_by_the_time_of_day_whichever_way_it_is_set() {
+    let issued: Timestamp = "2026-11-24T10:00:00Z".parse().expect("a time");
+    let due =
+        ["2026-11-25T09:59:59Z", "2026-11-25T10:00:00Z", "2026-12-24T10:00:00Z", "1970-01-01T00:00:20Z"]
+            .map(|now| is_renewal_due(issued, now.parse().expect("a time")));
+    assert_eq!(due, [false, true, true, true]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_file_of_a_masters_own_is_named_with_the_way_back() {
     let Running { shared, tasks, dir } = Running::start().await;
