@@ -80,7 +80,8 @@ impl ApiServer {
             place: 0,
             pending: VecDeque::new(),
             bookmarks: options.bookmarks,
-            next_proof: now + PROOF_EVERY,
+            began: self.began(),
+            next_proof: next_proof(self.began(), now),
             end: options.timeout.map(|timeout| now + timeout.min(LONGEST)),
         };
         let version = options.resource_version.as_str();
@@ -102,6 +103,12 @@ impl ApiServer {
     }
 }
 
+/// All watches ask at the same moments, and so share one read point.
+fn next_proof(began: Instant, now: Instant) -> Instant {
+    let rounds = now.saturating_duration_since(began).as_secs() / PROOF_EVERY.as_secs();
+    began + PROOF_EVERY * u32::try_from(rounds + 1).unwrap_or(u32::MAX)
+}
+
 struct Watcher {
     store: Arc<dyn Store>,
     revisions: Receiver<u64>,
@@ -115,6 +122,7 @@ struct Watcher {
     /// Read from the ring and not sent yet: at most one reading.
     pending: VecDeque<WatchEvent>,
     bookmarks: bool,
+    began: Instant,
     next_proof: Instant,
     end: Option<Instant>,
 }
@@ -176,7 +184,7 @@ impl Watcher {
             let message = format!("this master cannot tell any more what changes: {error}");
             ApiError::new(Reason::ServiceUnavailable, message)
         })?;
-        self.next_proof = Instant::now() + PROOF_EVERY;
+        self.next_proof = next_proof(self.began, Instant::now());
         let state = self.store.state();
         self.read(&state)?;
         if self.bookmarks {
@@ -207,5 +215,19 @@ impl Watcher {
         }
         self.place = state.revision();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proofs_fall_together_whenever_a_watch_began() {
+        let began = Instant::now();
+        let due = [0, 1, 9_999, 10_000, 25_000].map(|millis| {
+            next_proof(began, began + Duration::from_millis(millis)).duration_since(began).as_secs()
+        });
+        assert_eq!(due, [10, 10, 10, 20, 30]);
     }
 }
