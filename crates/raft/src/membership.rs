@@ -17,7 +17,7 @@ use crate::core::{Core, PATIENCE, ProposeError, no_majority};
 use crate::leadership::has_lost_its_quorum;
 use crate::types::{self, Member, TypeConfig};
 
-/// Who is to get a vote has answered within this.
+/// Who is to get a vote, or to lead, has answered within this.
 const ANSWERS: Duration = Duration::from_secs(2);
 /// How often a leader looks for a change that nobody ends.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -145,15 +145,40 @@ impl Core {
         half && metrics.state == ServerState::Leader && !has_lost_its_quorum(&metrics)
     }
 
+    /// Only to another voter: who can never lead is waited for, and nothing is written meanwhile.
     async fn transfer_here(&self, to: Option<u64>) -> Result<(), ProposeError> {
+        let refused = |why: &str| Err(ProposeError::Refused(why.to_owned()));
         let metrics = self.raft.metrics().borrow_watched().clone();
-        let other = metrics.membership_config.membership().voter_ids().find(|id| *id != self.peers.me);
-        let Some(to) = to.or(other) else {
-            return Err(ProposeError::Refused("there is no other voter to lead".to_owned()));
+        let me = self.peers.me;
+        let to = match to {
+            Some(to) if to == me && metrics.state == ServerState::Leader => return Ok(()),
+            Some(to) if !metrics.membership_config.membership().voter_ids().any(|voter| voter == to) => {
+                return refused("who has no vote cannot lead");
+            }
+            to => to.or_else(|| heir(&metrics, me)),
         };
+        let Some(to) = to else { return refused("there is no other voter to lead") };
         let outcome = self.raft.trigger().transfer_leader(to).await;
         outcome.map_err(|error| ProposeError::Stopped(error.to_string()))
     }
+}
+
+/// Who is to lead next: of the other voters one that answers, and has most of the log.
+fn heir(metrics: &RaftMetrics<TypeConfig>, me: u64) -> Option<u64> {
+    let voters = metrics.membership_config.membership().voter_ids().filter(|id| *id != me);
+    voters.max_by_key(|id| (answers(metrics, *id), matched(metrics, *id)))
+}
+
+/// What a member is known to have of the log, on the leader.
+fn matched(metrics: &RaftMetrics<TypeConfig>, id: u64) -> Option<u64> {
+    let matched = metrics.replication.as_ref()?.get(&id)?.as_ref()?;
+    Some(matched.index)
+}
+
+/// Whether a member has answered lately, on the leader.
+fn answers(metrics: &RaftMetrics<TypeConfig>, id: u64) -> bool {
+    let heard = metrics.heartbeat.as_ref().and_then(|heard| heard.get(&id)).and_then(Option::as_ref);
+    heard.is_some_and(|heard| heard.elapsed() < ANSWERS)
 }
 
 /// Whether a member has what was in the log, and answers. Who is none, or where this master
@@ -161,13 +186,10 @@ impl Core {
 fn may_vote(metrics: &RaftMetrics<TypeConfig>, id: u64, wanted: Option<u64>) -> bool {
     let membership = metrics.membership_config.membership();
     let votes = membership.voter_ids().any(|voter| voter == id);
-    let (Some(matched), Some(heard)) = (&metrics.replication, &metrics.heartbeat) else { return true };
-    if votes || membership.get_node(&id).is_none() {
+    if metrics.replication.is_none() || votes || membership.get_node(&id).is_none() {
         return true;
     }
-    let matched = matched.get(&id).and_then(|log_id| log_id.as_ref().map(|log_id| log_id.index));
-    let heard = heard.get(&id).and_then(Option::as_ref);
-    matched >= wanted && heard.is_some_and(|heard| heard.elapsed() < ANSWERS)
+    matched(metrics, id) >= wanted && answers(metrics, id)
 }
 
 fn refused(error: RaftError<TypeConfig, ClientWriteError<TypeConfig>>) -> ProposeError {
@@ -179,5 +201,50 @@ fn refused(error: RaftError<TypeConfig, ClientWriteError<TypeConfig>>) -> Propos
             ProposeError::Unknown(format!("the membership may have changed: {error}"))
         }
         error => ProposeError::Refused(format!("the membership was not changed: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use openraft::TokioInstant;
+    use openraft::metrics::SerdeInstant;
+
+    use super::*;
+    use crate::types::{Membership, StoredMembership, log_id};
+
+    /// What a leader knows of three voters: when each was heard, and what it has.
+    fn metrics(known: [(u64, Duration, u64); 2]) -> RaftMetrics<TypeConfig> {
+        let members = BTreeMap::from([1, 2, 3].map(|id| (id, Member::default())));
+        let membership = Membership::new(vec![[1, 2, 3].into()], members).expect("all are members");
+        let heard = |age: Duration| Some(SerdeInstant::new(TokioInstant::now() - age));
+        let mut metrics = RaftMetrics::new_initial(1);
+        metrics.membership_config = Arc::new(StoredMembership::new(Some(log_id(1, 1)), membership));
+        metrics.replication = Some(known.map(|(id, _, index)| (id, Some(log_id(1, index)))).into());
+        metrics.heartbeat = Some(known.map(|(id, age, _)| (id, heard(age))).into());
+        metrics
+    }
+
+    #[test]
+    fn who_answers_and_has_most_of_the_log_leads_next() {
+        let (now, long_ago) = (Duration::ZERO, 2 * ANSWERS);
+        assert_eq!(heir(&metrics([(2, long_ago, 9), (3, now, 7)]), 1), Some(3));
+        assert_eq!(heir(&metrics([(2, now, 9), (3, now, 7)]), 1), Some(2));
+        // Not known: whoever there is.
+        assert!(heir(&metrics([(2, long_ago, 9), (3, long_ago, 9)]), 1).is_some());
+    }
+
+    #[test]
+    fn who_is_behind_or_silent_may_not_vote_yet() {
+        let (now, long_ago) = (Duration::ZERO, 2 * ANSWERS);
+        let mut metrics = metrics([(2, now, 9), (3, long_ago, 9)]);
+        let members = BTreeMap::from([1, 2, 3].map(|id| (id, Member::default())));
+        let membership = Membership::new(vec![[1].into()], members).expect("all are members");
+        metrics.membership_config = Arc::new(StoredMembership::new(Some(log_id(1, 1)), membership));
+        let told = [(2, 9), (2, 10), (3, 9), (1, 10), (4, 10)]
+            .map(|(id, wanted)| may_vote(&metrics, id, Some(wanted)));
+        assert_eq!(told, [true, false, false, true, true], "a voter and a stranger are left to Raft");
     }
 }

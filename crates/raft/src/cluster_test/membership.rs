@@ -115,6 +115,10 @@ async fn who_does_not_answer_gets_no_vote() {
         refused.to_string(),
         "the member 2 gets no vote: it does not answer, or has not caught up with the log"
     );
+    // It can never lead either: waiting for it would end all writes.
+    let refused = alone.node.transfer(Some(2)).await.expect_err("refused");
+    assert_eq!(refused.to_string(), "who has no vote cannot lead");
+    alone.node.transfer(Some(1)).await.expect("it leads already");
     alone.node.propose(&create("still", 10)).await.expect("one is a majority of one");
     alone.stop().await;
 }
