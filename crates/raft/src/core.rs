@@ -94,6 +94,7 @@ impl Core {
             };
             match outcome {
                 Err(ProposeError::NoLeader(_)) if self.may_wait_until(deadline) => self.pause().await,
+                Err(ProposeError::NoLeader(_)) if self.is_hopeless() => return Err(no_majority()),
                 outcome => return outcome,
             }
         }
@@ -163,6 +164,7 @@ impl Core {
                 // A read changes nothing, so it may be tried again whatever went wrong.
                 Err(ProposeError::Stopped(why)) => return Err(ProposeError::Stopped(why)),
                 Err(_) if self.may_wait_until(deadline) => self.pause().await,
+                Err(_) if self.is_hopeless() => return Err(no_majority()),
                 Err(error) => return Err(error),
             }
         }
@@ -209,7 +211,11 @@ impl Core {
     /// Whether a leader may still turn up before the deadline. If not, whoever asks is told
     /// why at once, and may ask again.
     fn may_wait_until(&self, deadline: Instant) -> bool {
-        Instant::now() < deadline && !self.leadership.borrow().is_hopeless()
+        Instant::now() < deadline && !self.is_hopeless()
+    }
+
+    fn is_hopeless(&self) -> bool {
+        self.leadership.borrow().is_hopeless()
     }
 
     /// Until leadership may have moved.

@@ -113,6 +113,26 @@ async fn a_leader_that_is_cut_off_commits_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_that_is_cut_off_names_no_leader() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = three(&dir).await;
+    let leader = leader_of(&all).await;
+    let follower = &all[(leader + 1) % 3];
+    let known = || follower.node.leadership().borrow().leader.clone();
+    eventually("it knows the leader", || known().is_some()).await;
+    let isolation = Isolation::of(cluster_id(dir.path()), follower.id);
+    eventually("it knows none any more", || known().is_none()).await;
+    let why = follower.node.barrier().await.expect_err("there is no majority").to_string();
+    assert_eq!(why, "no leader can be reached: no majority of the masters answers");
+    drop(isolation);
+    eventually("it knows the leader again", || known().is_some()).await;
+    follower.node.propose(&create("again", 10)).await.expect("passed on");
+    for running in all {
+        running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_go_through_a_change_of_leader() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut all = three(&dir).await;
