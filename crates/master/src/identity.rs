@@ -275,6 +275,20 @@ pub(crate) fn member(config: &Config) -> Member {
     }
 }
 
+/// What to say where the cluster knows this master by another name, or at other addresses, than
+/// its configuration has: they are taken down once, when it joins.
+pub(crate) fn moved(config: &Config, known: &Member) -> Option<String> {
+    let Member { name, client_address, peer_address } = known;
+    (member(config) != *known).then(|| {
+        format!(
+            "the cluster knows this master as {name:?}, with client_address = {client_address:?} and peer_address = \
+             {peer_address:?}, and looks for it there: set its configuration back, or take it out (`xctl cluster \
+             remove-master {name}`), {}",
+            xebec_raft::identity::join_anew(&config.data_dir)
+        )
+    })
+}
+
 fn random_id() -> u64 {
     // Never zero, and within what a JSON number holds.
     rand::random_range(1..=(1 << 53) - 1)

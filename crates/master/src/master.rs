@@ -136,6 +136,11 @@ async fn start(config: Config, stop: CancellationToken) -> Result<(Arc<Shared>, 
     tasks.spawn(serve::peers(peer_incoming, raft, peer, sessions, stop.clone()));
 
     let keys = settle(&config, &membership, &node).await?;
+    let me = membership.identity.raft_id;
+    let known = node.members().into_iter().find(|known| known.raft_id == me);
+    if let Some(why) = known.and_then(|known| identity::moved(&config, &known.member)) {
+        tracing::error!("{why}");
+    }
     let api = api(&config, &node, &keys, &stop)?;
     let shared = Arc::new(Shared {
         cluster_id: membership.identity.cluster_id.clone(),

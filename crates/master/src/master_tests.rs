@@ -143,6 +143,19 @@ async fn a_master_renews_the_certificates_of_both_its_ports() {
 }
 
 #[test]
+fn a_master_that_moved_is_told_where_it_is_looked_for() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = config(&dir);
+    let known = identity::member(&config);
+    assert_eq!(identity::moved(&config, &known), None);
+    let before = xebec_raft::Member { peer_address: "10.0.0.1:6444".to_owned(), ..known };
+    let told = identity::moved(&config, &before).expect("another address");
+    let start = "the cluster knows this master as \"m1\", with client_address = \"127.0.0.1:0\" and peer_address = \
+                 \"10.0.0.1:6444\", and looks for it there: set its configuration back, or take it out";
+    assert!(told.starts_with(start), "{told}");
+}
+
+#[test]
 fn certificates_are_renewed_by_the_time_of_day_whichever_way_it_is_set() {
     let issued: Timestamp = "2026-11-24T10:00:00Z".parse().expect("a time");
     let due =
