@@ -23,6 +23,7 @@ mod listen;
 mod pool;
 mod server;
 mod stall;
+mod streams;
 mod transport;
 mod upstream;
 
