@@ -26,6 +26,7 @@ mod stall;
 mod streams;
 mod transport;
 mod upstream;
+mod wire;
 
 pub use config::{Config, ConfigError};
 pub use follow::{IngressError, run};
