@@ -87,6 +87,25 @@ impl Engine {
         Ok(())
     }
 
+    /// Puts back what somebody else took out of the kernel: a firewall's restart flushes every
+    /// table, and a network daemon's drops rules and routes that it does not know. When that
+    /// fails, the next [`Engine::apply`] makes all anew.
+    pub(crate) async fn look_after(&mut self) -> Result<(), EngineError> {
+        let Some(elements) = self.elements.take() else { return Ok(()) };
+        let (wanted, settings, services) = (elements.clone(), self.settings, self.services);
+        blocking(move || {
+            routing::install(services)?;
+            if nft::is_there()? {
+                return Ok(());
+            }
+            tracing::warn!("somebody dropped the nftables table; it is made anew");
+            nft::install(&settings, &wanted)
+        })
+        .await?;
+        self.elements = Some(elements);
+        Ok(())
+    }
+
     /// Ends every connection, then takes everything out of the kernel. There is nothing to
     /// drain: what stands cannot outlive the rules that lead its packets here.
     pub(crate) async fn stop(self) -> Result<(), EngineError> {

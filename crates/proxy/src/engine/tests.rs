@@ -168,6 +168,27 @@ fn a_lost_table_is_made_anew() {
     drop(near);
 }
 
+/// Others flush every table, and drop rules and routes that they do not know.
+#[test]
+fn what_others_take_out_of_the_kernel_is_put_back_without_a_change() {
+    let Some(lab) = Lab::new() else { return };
+    let near = lab.serve("pod1", "10.42.0.2:8080");
+    let engine = lab.engine();
+    engine.apply(&[web(&BOTH[..1])]);
+    let before = lab.state_of_node();
+    engine.look_after();
+    assert_eq!(lab.state_of_node(), before, "nothing was taken");
+    let services = "10.43.0.0/16".parse().expect("a network");
+    lab.within("node", || remove_leftovers(services).expect("taken out"));
+    assert_ne!(lab.state_of_node(), before);
+    engine.look_after();
+    assert_eq!(lab.state_of_node(), before);
+    assert_eq!(lab.ask("pod2", "10.43.0.5:80"), "10.42.0.2:8080 from 10.42.0.3");
+    assert_eq!(lab.ask("outside", "10.99.0.1:30080"), "10.42.0.2:8080 from 10.99.0.9");
+    engine.stop();
+    drop(near);
+}
+
 /// Many Services are one batch, and one more is one element.
 #[test]
 fn ten_thousand_services_fit() {
