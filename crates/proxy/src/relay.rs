@@ -3,6 +3,8 @@
 //! `splice(2)`, which copies nothing, until a burst is small again. An idle connection holds
 //! no buffer.
 
+mod silence;
+
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
@@ -27,15 +29,22 @@ const TURNS: usize = 32;
 /// passed on and leaves the other one open.
 ///
 /// # Errors
-/// What failed first; then both connections are of no more use.
+/// What failed first, also that the endpoint, which is `b`, is gone without a word; then both
+/// connections are of no more use.
 pub(crate) async fn relay(a: &mut TcpStream, b: &mut TcpStream, pipes: &Pipes) -> io::Result<()> {
     let ((from_a, to_a), (from_b, to_b)) = (a.split(), b.split());
     let ended = AtomicBool::new(false);
-    tokio::try_join!(
-        one_way(from_a, to_b.as_ref(), pipes, &ended),
-        one_way(from_b, to_a.as_ref(), pipes, &ended)
-    )?;
-    Ok(())
+    let both = async {
+        tokio::try_join!(
+            one_way(from_a, to_b.as_ref(), pipes, &ended),
+            one_way(from_b, to_a.as_ref(), pipes, &ended)
+        )
+    };
+    tokio::select! {
+        biased;
+        outcome = both => outcome.map(|_| ()),
+        () = silence::gone(to_b.as_ref()) => Err(ErrorKind::TimedOut.into()),
+    }
 }
 
 /// `ended` says that one of the two ways has: the end of the second needs no words of its

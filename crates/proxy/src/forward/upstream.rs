@@ -19,8 +19,6 @@ const IDLE_SECONDS: u32 = 10;
 pub(crate) const CLIENT_IDLE_SECONDS: u32 = 120;
 const PROBE_SECONDS: u32 = 2;
 const PROBES: u32 = 3;
-/// Data that nobody acknowledges for so long breaks a connection.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
 
 /// Connects; with a `source`, from that address and a port of its own.
 pub(super) async fn connect(backend: &Backend, source: Option<Ipv4Addr>) -> io::Result<TcpStream> {
@@ -35,10 +33,6 @@ pub(super) async fn connect(backend: &Backend, source: Option<Ipv4Addr>) -> io::
     let connecting = socket.connect(SocketAddr::V4(backend.endpoint.address));
     let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.map_err(io::Error::from)??;
     watch(&stream, IDLE_SECONDS);
-    let millis = u32::try_from(UNACKNOWLEDGED.as_millis()).expect("it fits");
-    if let Err(error) = setsockopt(&stream, sockopt::TcpUserTimeout, &millis) {
-        tracing::debug!(%error, "TCP_USER_TIMEOUT");
-    }
     Ok(stream)
 }
 
@@ -71,4 +65,31 @@ pub(crate) fn watch(stream: &impl AsFd, idle_seconds: u32) {
 /// Whole milliseconds.
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddrV4;
+
+    use nix::sys::socket::getsockopt;
+    use tokio::net::TcpListener;
+    use xebec_dataplane::Endpoint;
+    use xebec_tests::skips::root_or_skip;
+
+    use super::*;
+
+    /// With a time-out of the kernel's own it would be broken off for what it does not take.
+    #[tokio::test]
+    async fn an_endpoint_may_take_nothing_for_as_long_as_it_likes() {
+        if !root_or_skip("a transparent socket") {
+            return;
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+        let port = listener.local_addr().expect("bound").port();
+        let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+        let backend = Backend::new(Endpoint { address, local: true });
+        let stream = connect(&backend, None).await.expect("connected");
+        assert_eq!(getsockopt(&stream, sockopt::TcpUserTimeout), Ok(0));
+        assert_eq!(getsockopt(&stream, sockopt::KeepAlive), Ok(true));
+    }
 }
