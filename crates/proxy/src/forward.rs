@@ -18,7 +18,7 @@ use xebec_dataplane::Protocol;
 use crate::affinity::Affinities;
 use crate::pipes::Pipes;
 use crate::relay::relay;
-use crate::routes::{Backend, Counted, Route, Routes};
+use crate::routes::{Backend, Counted, Origin, Route, Routes};
 
 /// So many endpoints are tried for one connection.
 const TRIES: usize = 4;
@@ -58,7 +58,8 @@ impl Forwarder {
     /// are both sides when the endpoint is gone.
     pub(crate) async fn serve(&self, mut client: TcpStream, peer: SocketAddr) {
         let (Ok(SocketAddr::V4(meant)), SocketAddr::V4(peer)) = (client.local_addr(), peer) else { return };
-        let route = self.routes().find(Protocol::Tcp, meant).cloned();
+        let origin = self.origin(*peer.ip(), meant);
+        let route = self.routes().find(Protocol::Tcp, meant, origin).cloned();
         let Some(route) = route else { return reset(&client) };
         let Some((mut upstream, backend)) = self.connect(&route, meant, *peer.ip()).await else {
             tracing::debug!(%meant, %peer, "no endpoint took the connection");
@@ -117,6 +118,13 @@ impl Forwarder {
         let backend = route.pick(held, tried, now_ms, &mut draw).cloned()?;
         affinities.hold(client, backend.endpoint.address, now_ms);
         Some(backend)
+    }
+
+    /// Where a client comes from, by its address and the one that it meant: the node itself
+    /// meets its own addresses from the very same.
+    pub(crate) fn origin(&self, client: Ipv4Addr, meant: SocketAddrV4) -> Origin {
+        let inside = self.pods.contains(&client) || client.is_loopback() || client == *meant.ip();
+        Origin { address: client, inside }
     }
 
     /// Others are tried before this endpoint for a while.
