@@ -1,8 +1,8 @@
 //! Names that are not the cluster's: asked of the host's resolvers, one after the other,
 //! and remembered as long as they say.
 //!
-//! A question that is under way is not asked a second time, so a resolver that sends our
-//! own questions back to us gets no answer out of it, and makes no flood.
+//! A question that is under way is not asked for another client too, so a resolver that sends
+//! our own questions back to us gets no answer out of it, and makes no flood.
 
 mod cache;
 mod exchange;
@@ -26,6 +26,9 @@ pub(crate) use resolv_conf::upstreams;
 const MOST_WAITING: usize = 512;
 /// Most clients ask again, or somebody else, after five seconds.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// How often all of them are asked while none answers: a datagram is lost now and then, and
+/// many hosts name a single resolver.
+const ROUNDS: usize = 2;
 /// How long a resolver that did not answer is asked only after the others.
 const AVOIDED: Duration = Duration::from_secs(5);
 
@@ -101,26 +104,31 @@ impl Forwarder {
         reply
     }
 
-    /// Asks one after the other. A refusal or a failure is passed on only if nobody knows
-    /// better.
+    /// Asks one after the other, and once more when nobody says anything. A refusal or a
+    /// failure is passed on only if nobody knows better.
     async fn ask_in_turn(&self, question: &Question) -> Option<Arc<Reply>> {
-        let mut worst = None;
-        for upstream in self.in_order() {
-            match exchange::ask(upstream.address, question).await {
-                Ok(reply) if reply.is_final() => {
-                    upstream.avoid(None);
-                    let reply = Arc::new(reply);
-                    lock(&self.cache).insert(question.clone(), Arc::clone(&reply));
-                    return Some(reply);
-                }
-                Ok(reply) => worst = Some(Arc::new(reply)),
-                Err(error) => {
-                    tracing::debug!(upstream = %upstream.address, %error, "no answer");
-                    upstream.avoid(Some(Instant::now() + AVOIDED));
+        for _ in 0..ROUNDS {
+            let mut worst = None;
+            for upstream in self.in_order() {
+                match exchange::ask(upstream.address, question).await {
+                    Ok(reply) if reply.is_final() => {
+                        upstream.avoid(None);
+                        let reply = Arc::new(reply);
+                        lock(&self.cache).insert(question.clone(), Arc::clone(&reply));
+                        return Some(reply);
+                    }
+                    Ok(reply) => worst = Some(Arc::new(reply)),
+                    Err(error) => {
+                        tracing::debug!(upstream = %upstream.address, %error, "no answer");
+                        upstream.avoid(Some(Instant::now() + AVOIDED));
+                    }
                 }
             }
+            if worst.is_some() {
+                return worst;
+            }
         }
-        worst
+        None
     }
 
     /// Those that answered last time first.

@@ -24,6 +24,8 @@ enum Manner {
     /// Sends others' answers first.
     IsImpersonated,
     Silent,
+    /// Hears every second question only.
+    IsFarAway,
 }
 
 /// A resolver on loopback, which counts what it is asked by UDP.
@@ -43,7 +45,10 @@ impl Upstream {
         tasks.spawn(async move {
             let mut buffer = [0; 2048];
             while let Ok((length, peer)) = udp.recv_from(&mut buffer).await {
-                counter.fetch_add(1, Ordering::Relaxed);
+                let before = counter.fetch_add(1, Ordering::Relaxed);
+                if matches!(manner, Manner::IsFarAway) && before % 2 == 0 {
+                    continue;
+                }
                 for answer in answers(manner, &buffer[..length]) {
                     udp.send_to(&answer, peer).await.expect("sent");
                 }
@@ -82,7 +87,7 @@ fn answers(manner: Manner, query: &[u8]) -> Vec<Vec<u8>> {
             answer.add_authority(Record::from_rdata(zone, 600, RData::SOA(head)));
         }
         Manner::Truncates => answer.metadata.truncation = true,
-        Manner::Knows => drop(answer.add_answer(address(1))),
+        Manner::Knows | Manner::IsFarAway => drop(answer.add_answer(address(1))),
         Manner::IsImpersonated => {
             let (mut other_id, mut other_name) = (answer.clone(), answer.clone());
             other_id.metadata.id = !answer.metadata.id;
@@ -167,6 +172,15 @@ async fn the_next_one_is_asked_and_the_silent_one_avoided() {
     assert_eq!((silent.asked(), failing.asked(), good.asked()), (1, 3, 3));
 }
 
+/// Of a single resolver, as most hosts name, a lost datagram would be a name that does not resolve.
+#[tokio::test]
+async fn a_question_that_is_lost_is_asked_again() {
+    let upstream = Upstream::start(Manner::IsFarAway).await;
+    let text = ask(&resolver(vec![upstream.address]), "A www.example.com.").await;
+    assert!(text.contains("192.0.2.1"), "{text}");
+    assert_eq!(upstream.asked(), 2);
+}
+
 #[tokio::test]
 async fn without_anybody_it_fails_and_what_we_know_is_still_answered() {
     let failing = Upstream::start(Manner::Fails).await;
@@ -199,5 +213,5 @@ async fn a_loop_ends_by_itself() {
     });
     let text = ask(&resolver, "A www.example.com.").await;
     assert!(text.starts_with("Server Failure"), "{text}");
-    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    assert_eq!(asked.load(Ordering::Relaxed), 2, "once a round");
 }
