@@ -11,6 +11,7 @@ use xebec_dataplane::ServicePort;
 use crate::forward::Forwarder;
 use crate::netlink::NetlinkError;
 use crate::nft::{self, Elements};
+use crate::ports::Reuse;
 use crate::routes::Routes;
 use crate::routing;
 use crate::udp::{self, Datagrams};
@@ -44,6 +45,7 @@ pub(crate) struct Engine {
     settings: nft::Settings,
     workers: Workers,
     datagrams: Datagrams,
+    reuse: Reuse,
 }
 
 impl Engine {
@@ -60,7 +62,8 @@ impl Engine {
         let workers = workers.await?.map_err(EngineError::Listener)?;
         let datagrams = Datagrams::start(datagrams, Arc::clone(&forwarder), limit.min(FLOWS_LIMIT));
         let datagrams = datagrams.map_err(EngineError::Listener)?;
-        Ok(Self { forwarder, services, elements: None, settings, workers, datagrams })
+        let reuse = Reuse::allow();
+        Ok(Self { forwarder, services, elements: None, settings, workers, datagrams, reuse })
     }
 
     /// Takes new routes over. Only what differs is written to the kernel's sets; when that
@@ -110,9 +113,11 @@ impl Engine {
     /// drain: what stands cannot outlive the rules that lead its packets here.
     pub(crate) async fn stop(self) -> Result<(), EngineError> {
         let (services, workers, datagrams) = (self.services, self.workers, self.datagrams);
+        let reuse = self.reuse;
         blocking(move || {
             workers.stop();
             datagrams.stop();
+            drop(reuse);
             remove_leftovers(services)
         })
         .await

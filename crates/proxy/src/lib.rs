@@ -13,6 +13,7 @@ mod forward;
 mod netlink;
 mod nft;
 mod pipes;
+mod ports;
 mod relay;
 mod routes;
 mod routing;

@@ -168,6 +168,22 @@ fn a_lost_table_is_made_anew() {
     drop(near);
 }
 
+/// A port that leads to an endpoint is good again long before its last connection is forgotten,
+/// while there is a proxy, and unless the node's keeper wants it otherwise.
+#[test]
+fn ports_are_used_again_soon() {
+    let Some(lab) = Lab::new() else { return };
+    let path = "/proc/sys/net/ipv4/tcp_tw_reuse";
+    for (before, meanwhile) in [("2", "1"), ("0", "0")] {
+        lab.within("node", || std::fs::write(path, before).expect("a sysctl"));
+        let now = || lab.within("node", || std::fs::read_to_string(path)).expect("a sysctl");
+        let engine = lab.engine();
+        assert_eq!(now().trim(), meanwhile);
+        engine.stop();
+        assert_eq!(now().trim(), before);
+    }
+}
+
 /// Others flush every table, and drop rules and routes that they do not know.
 #[test]
 fn what_others_take_out_of_the_kernel_is_put_back_without_a_change() {
