@@ -9,6 +9,7 @@ use ipnet::Ipv4Net;
 use xebec_dataplane::ServicePort;
 
 use crate::forward::Forwarder;
+use crate::neighbours;
 use crate::netlink::NetlinkError;
 use crate::nft::{self, Elements};
 use crate::ports::Reuse;
@@ -28,6 +29,19 @@ pub enum EngineError {
     /// The transparent listener.
     #[error("cannot open the transparent listener (is CAP_NET_ADMIN missing?): {0}")]
     Listener(#[source] io::Error),
+    /// The node's neighbours have addresses of Services.
+    #[error(
+        "{network} of {interface} lies in {services}, which is for Services: this node would reach nobody there \
+         any more; give the cluster another cluster.service_cidr"
+    )]
+    Neighbours {
+        /// The node's interface.
+        interface: String,
+        /// Its network.
+        network: Ipv4Net,
+        /// That of Services.
+        services: Ipv4Net,
+    },
     /// The tables or the routes.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
@@ -53,6 +67,13 @@ impl Engine {
     /// until the first [`Engine::apply`] puts its own in its place. `limit` bounds the
     /// connections that stand at once, and flows of datagrams too.
     pub(crate) async fn start(services: Ipv4Net, pods: Ipv4Net, limit: usize) -> Result<Self, EngineError> {
+        match neighbours::within(services) {
+            Ok(None) => {}
+            Ok(Some((interface, network))) => {
+                return Err(EngineError::Neighbours { interface, network, services });
+            }
+            Err(error) => tracing::warn!(%error, "the node's own networks are not known"),
+        }
         let (listeners, datagrams) = listen().map_err(EngineError::Listener)?;
         let settings = nft::Settings { listener: listeners.address, services, pods, mark: routing::MARK };
         blocking(move || routing::install(services)).await?;

@@ -10,6 +10,7 @@ mod affinity;
 mod config;
 mod engine;
 mod forward;
+mod neighbours;
 mod netlink;
 mod nft;
 mod pipes;

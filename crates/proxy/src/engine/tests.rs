@@ -168,6 +168,22 @@ fn a_lost_table_is_made_anew() {
     drop(near);
 }
 
+/// A proxy that would cut its node off from others does not begin.
+#[test]
+fn a_network_of_the_node_is_not_taken_for_services() {
+    let Some(lab) = Lab::new() else { return };
+    lab.ip_in("node", "addr add 10.43.7.1/24 dev outside");
+    let before = lab.state_of_node();
+    let started = lab.start_on_node(|| async {
+        let network = |text: &str| text.parse().expect("a network");
+        let started = Engine::start(network("10.43.0.0/16"), network("10.42.0.0/16"), 100).await;
+        let error = started.err().expect("it is refused").to_string();
+        assert!(error.starts_with("10.43.7.0/24 of outside lies in 10.43.0.0/16"), "{error}");
+    });
+    started.join().expect("as said");
+    assert_eq!(lab.state_of_node(), before);
+}
+
 /// A port that leads to an endpoint is good again long before its last connection is forgotten,
 /// while there is a proxy, and unless the node's keeper wants it otherwise.
 #[test]
