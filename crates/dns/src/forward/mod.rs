@@ -22,8 +22,13 @@ use cache::Cache;
 pub(crate) use reply::Reply;
 pub(crate) use resolv_conf::upstreams;
 
-/// Questions that may wait for an answer at once.
-const MOST_WAITING: usize = 512;
+/// Questions that may wait for an answer at once, as clients ask them.
+const MOST_WAITING: usize = 1024;
+/// So many of them may be the same: a name that nobody answers, and somebody asks for again and
+/// again, leaves room for others.
+const MOST_ALIKE: usize = 512;
+/// So many different ones may be under way. Each takes a socket.
+const MOST_FLIGHTS: usize = 512;
 /// Most clients ask again, or somebody else, after five seconds.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// How often all of them are asked while none answers: a datagram is lost now and then, and
@@ -94,7 +99,7 @@ impl Forwarder {
             return Some(reply);
         }
         let _slot = self.waiting.try_acquire().ok()?;
-        let flight = Arc::clone(lock(&self.flights).entry(question.clone()).or_default());
+        let flight = self.board(&question)?;
         let asked = flight.get_or_init(|| self.ask_in_turn(&question));
         let reply = timeout(PATIENCE, asked).await.ok().cloned().flatten();
         let mut flights = lock(&self.flights);
@@ -102,6 +107,17 @@ impl Forwarder {
             flights.remove(&question);
         }
         reply
+    }
+
+    /// The flight of a question, a new one where none is under way; `None` when it is full, or
+    /// there are too many.
+    fn board(&self, question: &Question) -> Option<Flight> {
+        let mut flights = lock(&self.flights);
+        if let Some(flight) = flights.get(question) {
+            // The table has one of them.
+            return (Arc::strong_count(flight) <= MOST_ALIKE).then(|| Arc::clone(flight));
+        }
+        (flights.len() < MOST_FLIGHTS).then(|| Arc::clone(flights.entry(question.clone()).or_default()))
     }
 
     /// Asks one after the other, and once more when nobody says anything. A refusal or a

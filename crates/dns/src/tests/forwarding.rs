@@ -26,6 +26,8 @@ enum Manner {
     Silent,
     /// Hears every second question only.
     IsFarAway,
+    /// Says nothing about `dead.test`.
+    KnowsNoneOfOne,
 }
 
 /// A resolver on loopback, which counts what it is asked by UDP.
@@ -87,7 +89,8 @@ fn answers(manner: Manner, query: &[u8]) -> Vec<Vec<u8>> {
             answer.add_authority(Record::from_rdata(zone, 600, RData::SOA(head)));
         }
         Manner::Truncates => answer.metadata.truncation = true,
-        Manner::Knows | Manner::IsFarAway => drop(answer.add_answer(address(1))),
+        Manner::KnowsNoneOfOne if name.to_string() == "dead.test." => return Vec::new(),
+        Manner::Knows | Manner::IsFarAway | Manner::KnowsNoneOfOne => drop(answer.add_answer(address(1))),
         Manner::IsImpersonated => {
             let (mut other_id, mut other_name) = (answer.clone(), answer.clone());
             other_id.metadata.id = !answer.metadata.id;
@@ -179,6 +182,28 @@ async fn a_question_that_is_lost_is_asked_again() {
     let text = ask(&resolver(vec![upstream.address]), "A www.example.com.").await;
     assert!(text.contains("192.0.2.1"), "{text}");
     assert_eq!(upstream.asked(), 2);
+}
+
+/// An application that asks for it over and over takes nobody else's answers.
+#[tokio::test]
+async fn a_name_that_nobody_answers_leaves_room_for_others() {
+    let upstream = Upstream::start(Manner::KnowsNoneOfOne).await;
+    let (resolver, mut asking) = (resolver(vec![upstream.address]), JoinSet::new());
+    let begun = Arc::new(AtomicUsize::new(0));
+    for _ in 0..2000 {
+        let (resolver, query) = (Arc::clone(&resolver), bytes(&query("A dead.test.")));
+        let begun = Arc::clone(&begun);
+        asking.spawn(async move {
+            begun.fetch_add(1, Ordering::Relaxed);
+            resolver.answer(&query, Transport::Udp).await
+        });
+    }
+    while begun.load(Ordering::Relaxed) < 2000 {
+        tokio::task::yield_now().await;
+    }
+    let text = ask(&resolver, "A www.example.com.").await;
+    assert!(text.contains("192.0.2.1"), "{text}");
+    assert_eq!(upstream.asked(), 2, "and all of them are one question");
 }
 
 #[tokio::test]
