@@ -133,6 +133,8 @@ impl Forwarder {
                         lock(&self.cache).insert(question.clone(), Arc::clone(&reply));
                         return Some(reply);
                     }
+                    // A part of an answer is better than a failure.
+                    Ok(_) if worst.as_ref().is_some_and(|worst: &Arc<Reply>| worst.is_part()) => {}
                     Ok(reply) => worst = Some(Arc::new(reply)),
                     Err(error) => {
                         tracing::debug!(upstream = %upstream.address, %error, "no answer");

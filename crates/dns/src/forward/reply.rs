@@ -28,17 +28,20 @@ pub(crate) struct Reply {
     /// Where the times of its records stand.
     ttls: Box<[usize]>,
     rcode: ResponseCode,
+    /// It is a part of the answer, good for those who wait for it only.
+    truncated: bool,
     came: Instant,
     good_seconds: u32,
 }
 
 impl Reply {
-    /// Of a whole answer that came just now.
+    /// Of an answer that came just now.
     ///
     /// # Errors
     /// It cannot be written down again.
     pub(super) fn new(mut message: Message, now: Instant) -> Result<Self, ProtoError> {
-        let good_seconds = good_seconds(&message);
+        let truncated = message.metadata.truncation;
+        let good_seconds = if truncated { 0 } else { good_seconds(&message) };
         message.edns = None;
         message.signature = None;
         message.metadata.authoritative = false;
@@ -48,12 +51,17 @@ impl Reply {
         let message = message.to_vec()?;
         let (question_bytes, ttls) = places(&message).unwrap_or_default();
         let ttls = ttls.into();
-        Ok(Self { message: message.into(), question_bytes, ttls, rcode, came: now, good_seconds })
+        Ok(Self { message: message.into(), question_bytes, ttls, rcode, truncated, came: now, good_seconds })
     }
 
     /// Asking somebody else would tell the same.
     pub(super) fn is_final(&self) -> bool {
-        matches!(self.rcode, ResponseCode::NoError | ResponseCode::NXDomain)
+        matches!(self.rcode, ResponseCode::NoError | ResponseCode::NXDomain) && !self.truncated
+    }
+
+    /// There is more of it.
+    pub(super) fn is_part(&self) -> bool {
+        self.truncated
     }
 
     pub(super) fn came(&self) -> Instant {
@@ -77,6 +85,9 @@ impl Reply {
             answer.truncated();
             return answer.end(Rcode::NoError);
         }
+        if self.truncated {
+            answer.truncated();
+        }
         let age = u32::try_from(self.came.elapsed().as_secs()).unwrap_or(u32::MAX);
         answer.age(&self.ttls, age);
         answer.end(rcode(self.rcode));
@@ -95,6 +106,9 @@ impl Reply {
         let Some(message) = self.below(query, aliases, age) else { return answer.end(Rcode::ServFail) };
         let records = message.get(HEADER_BYTES + query.question.len()..).unwrap_or_default();
         if answer.copy(records, &message) {
+            if self.truncated {
+                answer.truncated();
+            }
             return answer.end(rcode(self.rcode));
         }
         answer.truncated();
@@ -131,6 +145,7 @@ impl Reply {
             question_bytes: 0,
             ttls: Box::default(),
             rcode,
+            truncated: false,
             came,
             good_seconds,
         }

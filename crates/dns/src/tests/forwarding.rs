@@ -21,6 +21,8 @@ enum Manner {
     Fails,
     /// By UDP it says that the answer is too long.
     Truncates,
+    /// The same, with a part of it, and nobody listens by TCP.
+    KnowsNoTcp,
     /// Sends others' answers first.
     IsImpersonated,
     Silent,
@@ -57,6 +59,8 @@ impl Upstream {
             }
         });
         tasks.spawn(async move {
+            let tcp = Some(tcp).filter(|_| !matches!(manner, Manner::KnowsNoTcp));
+            let Some(tcp) = tcp else { return };
             while let Ok((mut stream, _)) = tcp.accept().await {
                 let mut query = vec![0; stream.read_u16().await.expect("a length").into()];
                 stream.read_exact(&mut query).await.expect("a query");
@@ -89,6 +93,10 @@ fn answers(manner: Manner, query: &[u8]) -> Vec<Vec<u8>> {
             answer.add_authority(Record::from_rdata(zone, 600, RData::SOA(head)));
         }
         Manner::Truncates => answer.metadata.truncation = true,
+        Manner::KnowsNoTcp => {
+            answer.metadata.truncation = true;
+            answer.add_answer(address(1));
+        }
         Manner::KnowsNoneOfOne if name.to_string() == "dead.test." => return Vec::new(),
         Manner::Knows | Manner::IsFarAway | Manner::KnowsNoneOfOne => drop(answer.add_answer(address(1))),
         Manner::IsImpersonated => {
@@ -161,6 +169,25 @@ async fn a_long_answer_is_fetched_by_tcp_and_a_forged_one_is_not_taken() {
         let text = ask(&resolver(vec![upstream.address]), "A www.example.com.").await;
         assert!(text.contains("192.0.2.1") && !text.contains("tc"), "{text}");
     }
+}
+
+/// The part is passed on as one, and not kept; who knows all of it comes before.
+#[tokio::test]
+async fn a_part_of_an_answer_is_better_than_none() {
+    let part = Upstream::start(Manner::KnowsNoTcp).await;
+    let alone = resolver(vec![part.address]);
+    let text = ask(&alone, "A www.example.com.").await;
+    assert_eq!(text, ask(&alone, "A www.example.com.").await);
+    assert_eq!(part.asked(), 2);
+    expect![[r#"
+        No Error tc rd ra
+        ? www.example.com. A
+          www.example.com. 60 IN A 192.0.2.1
+    "#]]
+    .assert_eq(&text);
+    let whole = Upstream::start(Manner::Truncates).await;
+    let text = ask(&resolver(vec![part.address, whole.address]), "A www.example.com.").await;
+    assert!(text.starts_with("No Error rd ra") && text.contains("192.0.2.1"), "{text}");
 }
 
 #[tokio::test]
