@@ -87,7 +87,8 @@ impl Forwarder {
             let backend = self.pick(route, client, &tried)?;
             // Counted from now on, so that a burst of connections spreads.
             let backend = backend.count();
-            match upstream::connect(&backend, self.source(&backend, client)).await {
+            let patience = upstream::patience(others(route.backends.len(), tried.len()));
+            match upstream::connect(&backend, self.source(&backend, client), patience).await {
                 Ok(stream) => return Some((stream, backend)),
                 Err(error) => {
                     tracing::debug!(%meant, endpoint = %backend.endpoint.address, %error, "cannot connect");
@@ -147,10 +148,31 @@ impl Forwarder {
     }
 }
 
+/// How many endpoints are left for a connection after the next one.
+fn others(endpoints: usize, tried: usize) -> usize {
+    endpoints.min(TRIES).saturating_sub(tried + 1)
+}
+
 /// Makes the close of a connection a reset.
 fn reset(stream: &TcpStream) {
     let linger = nix::libc::linger { l_onoff: 1, l_linger: 0 };
     if let Err(error) = setsockopt(stream, sockopt::Linger, &linger) {
         tracing::debug!(%error, "SO_LINGER");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A single endpoint that is busy for a moment would otherwise have its clients reset.
+    #[test]
+    fn the_last_endpoint_is_waited_for_as_long_as_a_busy_one_takes() {
+        let seconds = |endpoints, tried| upstream::patience(others(endpoints, tried)).as_secs();
+        assert_eq!(
+            [(1, 0), (2, 0), (2, 1), (3, 1), (3, 2)].map(|(all, tried)| seconds(all, tried)),
+            [10, 1, 10, 1, 10]
+        );
+        assert_eq!([(9, 0), (9, 2), (9, 3)].map(|(all, tried)| seconds(all, tried)), [1, 1, 10]);
     }
 }

@@ -12,6 +12,9 @@ use crate::routes::Backend;
 
 /// An endpoint that does not answer for so long is given up for another one.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
+/// The last one has longer. One that is busy drops what it has no place for, and takes it when
+/// the kernel asks again, which it does after one, three and seven seconds.
+const LAST_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// After so long without a word, an endpoint is asked whether it still lives.
 const IDLE_SECONDS: u32 = 10;
@@ -20,8 +23,17 @@ pub(crate) const CLIENT_IDLE_SECONDS: u32 = 120;
 const PROBE_SECONDS: u32 = 2;
 const PROBES: u32 = 3;
 
-/// Connects; with a `source`, from that address and a port of its own.
-pub(super) async fn connect(backend: &Backend, source: Option<Ipv4Addr>) -> io::Result<TcpStream> {
+/// How long an endpoint may take when no more than so many others are left to be tried.
+pub(super) fn patience(others: usize) -> Duration {
+    if others == 0 { LAST_CONNECT_TIMEOUT } else { CONNECT_TIMEOUT }
+}
+
+/// Connects within `patience`; with a `source`, from that address and a port of its own.
+pub(super) async fn connect(
+    backend: &Backend,
+    source: Option<Ipv4Addr>,
+    patience: Duration,
+) -> io::Result<TcpStream> {
     let socket = match source.map(|address| open(Some(address))) {
         Some(Ok(socket)) => socket,
         Some(Err(error)) => {
@@ -31,7 +43,7 @@ pub(super) async fn connect(backend: &Backend, source: Option<Ipv4Addr>) -> io::
         None => open(None)?,
     };
     let connecting = socket.connect(SocketAddr::V4(backend.endpoint.address));
-    let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.map_err(io::Error::from)??;
+    let stream = tokio::time::timeout(patience, connecting).await.map_err(io::Error::from)??;
     watch(&stream, IDLE_SECONDS);
     Ok(stream)
 }
@@ -88,7 +100,7 @@ mod tests {
         let port = listener.local_addr().expect("bound").port();
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         let backend = Backend::new(Endpoint { address, local: true });
-        let stream = connect(&backend, None).await.expect("connected");
+        let stream = connect(&backend, None, CONNECT_TIMEOUT).await.expect("connected");
         assert_eq!(getsockopt(&stream, sockopt::TcpUserTimeout), Ok(0));
         assert_eq!(getsockopt(&stream, sockopt::KeepAlive), Ok(true));
     }
