@@ -59,9 +59,7 @@ impl Forwarder {
     pub(crate) async fn serve(&self, mut client: TcpStream, peer: SocketAddr) {
         let (Ok(SocketAddr::V4(meant)), SocketAddr::V4(peer)) = (client.local_addr(), peer) else { return };
         let origin = self.origin(*peer.ip(), meant);
-        let route = self.routes().find(Protocol::Tcp, meant, origin).cloned();
-        let Some(route) = route else { return reset(&client) };
-        let Some((mut upstream, backend)) = self.connect(&route, meant, *peer.ip()).await else {
+        let Some((mut upstream, backend)) = self.connect(meant, origin).await else {
             tracing::debug!(%meant, %peer, "no endpoint took the connection");
             return reset(&client);
         };
@@ -76,23 +74,27 @@ impl Forwarder {
         reset(&upstream);
     }
 
-    async fn connect(
-        &self,
-        route: &Route,
-        meant: SocketAddrV4,
-        client: Ipv4Addr,
-    ) -> Option<(TcpStream, Counted)> {
+    async fn connect(&self, meant: SocketAddrV4, origin: Origin) -> Option<(TcpStream, Counted)> {
         let mut tried = Vec::new();
         while tried.len() < TRIES {
-            let backend = self.pick(route, client, &tried)?;
+            // Others may be there by now.
+            let route = self.routes().find(Protocol::Tcp, meant, origin).cloned()?;
+            let backend = self.pick(&route, origin.address, &tried)?;
             // Counted from now on, so that a burst of connections spreads.
             let backend = backend.count();
             let patience = upstream::patience(others(route.backends.len(), tried.len()));
-            match upstream::connect(&backend, self.source(&backend, client), patience).await {
-                Ok(stream) => return Some((stream, backend)),
-                Err(error) => {
+            let connecting = upstream::connect(&backend, self.source(&backend, origin.address), patience);
+            let (standing, registration) = backend.relay();
+            let connected = Abortable::new(connecting, registration).await;
+            drop(standing);
+            match connected {
+                Ok(Ok(stream)) => return Some((stream, backend)),
+                Ok(Err(error)) => {
                     tracing::debug!(%meant, endpoint = %backend.endpoint.address, %error, "cannot connect");
                     self.suspect(&backend);
+                }
+                Err(Aborted) => {
+                    tracing::debug!(%meant, endpoint = %backend.endpoint.address, "it is gone meanwhile");
                 }
             }
             tried.push(backend.endpoint.address);

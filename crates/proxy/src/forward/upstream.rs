@@ -23,7 +23,7 @@ pub(crate) const CLIENT_IDLE_SECONDS: u32 = 120;
 const PROBE_SECONDS: u32 = 2;
 const PROBES: u32 = 3;
 
-/// How long an endpoint may take when no more than so many others are left to be tried.
+/// How long an endpoint may take when so many others are left to be tried after it.
 pub(super) fn patience(others: usize) -> Duration {
     if others == 0 { LAST_CONNECT_TIMEOUT } else { CONNECT_TIMEOUT }
 }
