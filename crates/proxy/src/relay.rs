@@ -150,10 +150,12 @@ struct Burst {
     closed: bool,
 }
 
-/// Splices until the sender has nothing more for now.
+/// Splices until the sender has nothing more for now. Without a pipe, when no file descriptors
+/// are left, nothing is moved, and what comes is copied.
 async fn burst(from: &TcpStream, to: &TcpStream, pipes: &Pipes) -> io::Result<Burst> {
     let flags = SpliceFFlags::SPLICE_F_MOVE | SpliceFFlags::SPLICE_F_NONBLOCK;
-    let (mut burst, mut pipe) = (Burst::default(), pipes.take()?);
+    let mut burst = Burst::default();
+    let Ok(mut pipe) = pipes.take() else { return Ok(burst) };
     for turn in 1.. {
         let filled = from.try_io(Interest::READABLE, || {
             Ok(splice(from, None, pipe.write_end(), None, PIPE_BYTES, flags)?)
@@ -205,8 +207,16 @@ mod tests {
     /// stays open until its own end.
     #[tokio::test]
     async fn bytes_arrive_in_both_directions_and_a_half_close_is_passed_on() {
+        carry(Pipes::default()).await;
+    }
+
+    #[tokio::test]
+    async fn bytes_arrive_without_a_pipe() {
+        carry(Pipes::of_nothing()).await;
+    }
+
+    async fn carry(pipes: Pipes) {
         let ((client, mut a), (mut b, server)) = (pair().await, pair().await);
-        let pipes = Pipes::default();
         let relayed = tokio::spawn(async move { relay(&mut a, &mut b, &pipes).await });
         let data: Vec<u8> = (0..3 << 20).map(|i: u32| i.to_le_bytes()[1]).collect();
         let answer: Vec<u8> = data.iter().rev().copied().collect();
