@@ -12,7 +12,7 @@ use nix::libc;
 use tokio::net::TcpStream;
 
 /// How often it is looked at.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(10);
 /// One that acknowledges nothing for so long is gone,
 const SILENT_MS: u32 = 15_000;
 /// if it was sent something, or was asked whether it takes something, so often in vain.
