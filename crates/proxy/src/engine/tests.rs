@@ -168,6 +168,36 @@ fn a_lost_table_is_made_anew() {
     drop(near);
 }
 
+/// A client's own connections to an endpoint, beside its Service, are none of the proxy's, though
+/// both come from its address: those here have every port that the node's kernel gives away.
+#[test]
+fn a_clients_own_connections_are_left_alone() {
+    let Some(lab) = Lab::new() else { return };
+    let near = lab.serve("pod1", "10.42.0.2:8080");
+    let engine = lab.engine();
+    engine.apply(&[web(&BOTH[..1])]);
+    let give_away = |host: &str, ports: &'static str| {
+        let path = "/proc/sys/net/ipv4/ip_local_port_range";
+        lab.within(host, || std::fs::write(path, ports)).expect("a sysctl");
+    };
+    give_away("node", "40000 40001");
+    give_away("pod2", "40000 40001");
+    let own = [(); 2].map(|()| lab.connect("pod2", "10.42.0.2:8080").expect("connected"));
+    give_away("pod2", "32768 60999");
+    for _ in 0..4 {
+        assert_eq!(lab.ask("pod2", "10.43.0.5:80"), "10.42.0.2:8080 from 10.42.0.3");
+    }
+    for mut stream in own {
+        stream.write_all(b"who?").expect("it stands");
+        stream.shutdown(Shutdown::Write).expect("half-closed");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        assert_eq!(answer, "10.42.0.2:8080 from 10.42.0.3");
+    }
+    engine.stop();
+    drop(near);
+}
+
 /// A proxy that would cut its node off from others does not begin.
 #[test]
 fn a_network_of_the_node_is_not_taken_for_services() {

@@ -1,11 +1,13 @@
 //! The connection to an endpoint, and what every connection has in common.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
+use rand::Rng as _;
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::routes::Backend;
@@ -20,6 +22,12 @@ const LAST_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_SECONDS: u32 = 10;
 /// The same for a client.
 pub(crate) const CLIENT_IDLE_SECONDS: u32 = 120;
+/// Ports for connections in a client's name. For those that the client makes by itself its own
+/// kernel takes higher ones (`ip_local_port_range`): with one port to one endpoint each would
+/// break the other, and neither kernel knows of both.
+const BORROWED_PORTS: Range<u16> = 1024..30_000;
+/// So many of them are tried until one is free.
+const PORT_TRIES: usize = 8;
 const PROBE_SECONDS: u32 = 2;
 const PROBES: u32 = 3;
 
@@ -34,28 +42,43 @@ pub(super) async fn connect(
     source: Option<Ipv4Addr>,
     patience: Duration,
 ) -> io::Result<TcpStream> {
-    let socket = match source.map(|address| open(Some(address))) {
-        Some(Ok(socket)) => socket,
-        Some(Err(error)) => {
-            tracing::debug!(%error, "cannot keep the client's address");
-            open(None)?
-        }
-        None => open(None)?,
-    };
-    let connecting = socket.connect(SocketAddr::V4(backend.endpoint.address));
+    let connecting = dial(SocketAddr::V4(backend.endpoint.address), source);
     let stream = tokio::time::timeout(patience, connecting).await.map_err(io::Error::from)??;
     watch(&stream, IDLE_SECONDS);
     Ok(stream)
 }
 
+async fn dial(endpoint: SocketAddr, source: Option<Ipv4Addr>) -> io::Result<TcpStream> {
+    if let Some(address) = source {
+        for _ in 0..PORT_TRIES {
+            let port = rand::rng().random_range(BORROWED_PORTS);
+            let connected = match borrow(SocketAddr::new(address.into(), port)) {
+                Ok(socket) => socket.connect(endpoint).await,
+                Err(error) => Err(error),
+            };
+            match connected {
+                // It is taken: by a listener of this host, or by a connection to this very endpoint.
+                Err(error) if matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable) => {}
+                outcome => return outcome,
+            }
+        }
+        tracing::debug!(%endpoint, "cannot keep the client's address");
+    }
+    open()?.connect(endpoint).await
+}
+
 /// Transparent, so that the kernel does not track it, whatever its address.
-fn open(source: Option<Ipv4Addr>) -> io::Result<TcpSocket> {
+fn open() -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     setsockopt(&socket, sockopt::IpTransparent, &true)?;
-    if let Some(address) = source {
-        setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
-        socket.bind(SocketAddr::new(address.into(), 0))?;
-    }
+    Ok(socket)
+}
+
+/// One in a client's name. Others may have the port too, as long as they lead elsewhere.
+fn borrow(source: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = open()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(source)?;
     Ok(socket)
 }
 
