@@ -143,7 +143,6 @@ impl Body for RequestBody {
 pub(crate) struct ResponseBody {
     kind: Kind,
     /// The request runs until its answer is sent.
-    #[expect(dead_code, reason = "it counts while it lives")]
     running: Option<Running>,
     /// Who watches whether the client takes it.
     pace: Option<Arc<Pace>>,

@@ -82,7 +82,7 @@ fn external_addresses_lead_by_where_a_client_comes_from() {
             origins.map(|origin| count(routes, to, origin))
         })
     };
-    assert_eq!(all_of(&build(&[web.clone()])), [[1, 1, 1], [1, 1, 2], [1, 0, 0], [1, 1, 1]]);
+    assert_eq!(all_of(&build(std::slice::from_ref(&web))), [[1, 1, 1], [1, 1, 2], [1, 0, 0], [1, 1, 1]]);
     // The kernel is to redirect it for those inside, though nobody here is for the others.
     let routes = build(&[ServicePort { node_port_endpoints: Vec::new(), ..web }]);
     assert_eq!(all_of(&routes), [[1, 1, 1], [0, 0, 2], [0, 0, 0], [0, 0, 0]]);
