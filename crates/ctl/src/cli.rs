@@ -11,7 +11,7 @@ use crate::process::ProcessArgs;
 
 /// Talks to a Xebec cluster.
 #[derive(Parser)]
-#[command(name = "xctl", bin_name = "xctl", version, disable_help_subcommand = true)]
+#[command(name = "xctl", bin_name = "xctl", version)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -96,7 +96,8 @@ fn read(words: &[String]) -> Line<'_> {
     line
 }
 
-fn find(command: &Command, name: &str) -> Option<Arg> {
+/// The option that a word names, its value left out.
+pub(crate) fn find(command: &Command, name: &str) -> Option<Arg> {
     let is_named = |arg: &&Arg| match name.strip_prefix("--") {
         Some(long) => arg.get_long() == Some(long),
         None => name
@@ -106,7 +107,8 @@ fn find(command: &Command, name: &str) -> Option<Arg> {
     command.get_arguments().find(is_named).cloned()
 }
 
-fn takes_value(arg: &Arg) -> bool {
+/// Whether the word behind it is its value.
+pub(crate) fn takes_value(arg: &Arg) -> bool {
     arg.get_action().takes_values() && !arg.is_require_equals_set()
 }
 

@@ -12,6 +12,7 @@ mod config;
 mod dry_run;
 mod durations;
 mod expiry;
+mod flags;
 mod help;
 mod jsonpath;
 mod manifest;
@@ -32,6 +33,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::FromArgMatches as _;
+use clap::error::ErrorKind;
 
 use cli::Cli;
 use output::Out;
@@ -42,18 +44,9 @@ const FAILED: u8 = 1;
 /// Runs one command; the first argument is the program's name, as in `std::env::args_os`.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let parsed = help::command().try_get_matches_from(args).and_then(|it| Cli::from_arg_matches(&it));
-    let cli = match parsed {
+    let cli = match parse(args) {
         Ok(cli) => cli,
-        // Help and version are no failures; clap knows how each is printed.
-        Err(error) if !error.use_stderr() => {
-            let _ = error.print();
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            Out::real().error(&advice::usage(&error.to_string()));
-            return ExitCode::from(FAILED);
-        }
+        Err(error) => return answered(&error, &mut Out::real()),
     };
     let mut out = Out::real();
     let outcome = run(cli, &mut out);
@@ -65,6 +58,24 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// Reads a command line, the program's name first.
+fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let words = flags::plain(help::command(), words);
+    help::command().try_get_matches_from(words).and_then(|it| Cli::from_arg_matches(&it))
+}
+
+/// Answers a line that is no command.
+fn answered(error: &clap::Error, out: &mut Out) -> ExitCode {
+    // Help and version are no failures, and `xctl rollout` alone asks what there is.
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Who reads it may have seen enough.
+        let _ = out.line(error.render().ansi().to_string().trim_end());
+        return ExitCode::SUCCESS;
+    }
+    out.error(&advice::usage(&error.to_string()));
+    ExitCode::from(FAILED)
 }
 
 fn run(cli: Cli, out: &mut Out) -> Result<ExitCode> {
