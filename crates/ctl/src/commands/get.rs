@@ -78,8 +78,10 @@ pub(crate) enum Format {
 pub(crate) async fn run(session: &Session, args: &GetArgs, out: &mut Out) -> Result<()> {
     let mut missing = Vec::new();
     let mut groups = Vec::new();
+    let mut is_named = !args.filename.is_empty();
     if args.filename.is_empty() {
         let asked = asked::parse(&args.words)?;
+        is_named = asked.iter().any(|asked| !asked.names.is_empty());
         if args.watch {
             let [only] = asked.as_slice() else { bail!("-w follows one kind: name one") };
             return watch::run(session, args, only, out).await;
@@ -93,7 +95,11 @@ pub(crate) async fn run(session: &Session, args: &GetArgs, out: &mut Out) -> Res
     if let Some(path) = &args.sort_by {
         groups.iter_mut().for_each(|(_, objects)| print::sort(objects, path));
     }
-    print::all(session, args, groups, missing.is_empty(), out)?;
+    let is_nothing = groups.iter().all(|(_, objects)| objects.is_empty());
+    // Of what was named and is not there, not even an empty list: a program would take that for the object.
+    if !(is_named && is_nothing) {
+        print::all(session, args, groups, out)?;
+    }
     if missing.is_empty() { Ok(()) } else { bail!("{}", missing.join("; ")) }
 }
 
@@ -102,7 +108,13 @@ async fn named_by_files(session: &Session, args: &GetArgs) -> Result<Vec<(&'stat
     let mut groups: Vec<(&'static Resource, Vec<Object>)> = Vec::new();
     for document in manifest::read(session, &args.filename, false)? {
         let (row, object) = document.map_err(|error| anyhow!(error))?;
-        let present = session.client.get(row, object.namespace(), object.name()).await?;
+        let (namespace, name) = (object.namespace(), object.name());
+        let present = if args.ignore_not_found {
+            let Some(present) = session.client.find(row, namespace, name).await? else { continue };
+            present
+        } else {
+            session.client.get(row, namespace, name).await?
+        };
         match groups.iter_mut().find(|(known, _)| std::ptr::eq(*known, row)) {
             Some((_, objects)) => objects.push(present),
             None => groups.push((row, vec![present])),

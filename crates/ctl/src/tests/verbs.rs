@@ -321,6 +321,29 @@ async fn objects_are_shown_as_asked() {
 }
 
 #[tokio::test]
+async fn what_is_named_and_not_there_is_not_shown_as_an_empty_list() {
+    let shop = Shop::open().await;
+    shop.write("none.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: none}\n");
+    let lines = "
+        get cm none -o yaml
+        get cm/none -o jsonpath={.data} --ignore-not-found
+        get cm none --ignore-not-found
+        get -f DIR/none.yaml --ignore-not-found=true -o json
+        get secrets -o jsonpath={.items}
+    ";
+    expect![[r#"
+        $ xctl get cm none -o yaml
+        error: configmaps "none" not found; `xctl get configmaps` shows what there is
+        [failed]
+        $ xctl get cm/none -o jsonpath={.data} --ignore-not-found
+        $ xctl get cm none --ignore-not-found
+        $ xctl get -f DIR/none.yaml --ignore-not-found=true -o json
+        $ xctl get secrets -o jsonpath={.items}
+        []"#]]
+    .assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
 async fn what_is_only_tried_changes_nothing() {
     let shop = Shop::open().await;
     let lines = r#"

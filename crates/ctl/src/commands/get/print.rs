@@ -18,13 +18,7 @@ use crate::table;
 type Group<'a> = (&'a Resource, Vec<Object>);
 
 /// Prints what was found, in the form that was asked for.
-pub(super) fn all(
-    session: &Session,
-    args: &GetArgs,
-    groups: Vec<Group<'_>>,
-    tell_empty: bool,
-    out: &mut Out,
-) -> Result<()> {
+pub(super) fn all(session: &Session, args: &GetArgs, groups: Vec<Group<'_>>, out: &mut Out) -> Result<()> {
     match &args.output {
         Some(View::Json) => print_value(&collected(args, groups), Some(Format::Json), out),
         Some(View::Yaml) => print_value(&collected(args, groups), Some(Format::Yaml), out),
@@ -40,7 +34,7 @@ pub(super) fn all(
                 groups.into_iter().flat_map(|(row, all)| all.into_iter().map(move |it| whole(row, it)));
             print_columns(args, columns, &objects.collect::<Vec<_>>(), out)
         }
-        Some(View::Wide) | None => print_tables(session, args, &groups, tell_empty, out),
+        Some(View::Wide) | None => print_tables(session, args, &groups, out),
     }
 }
 
@@ -115,15 +109,9 @@ pub(crate) fn print_value(value: &Value, format: Option<Format>, out: &mut Out) 
     Ok(())
 }
 
-fn print_tables(
-    session: &Session,
-    args: &GetArgs,
-    groups: &[Group<'_>],
-    tell_empty: bool,
-    out: &mut Out,
-) -> Result<()> {
+fn print_tables(session: &Session, args: &GetArgs, groups: &[Group<'_>], out: &mut Out) -> Result<()> {
     let shown: Vec<&Group<'_>> = groups.iter().filter(|(_, all)| !all.is_empty()).collect();
-    if shown.is_empty() && tell_empty {
+    if shown.is_empty() {
         let namespaced = groups.iter().any(|(row, _)| row.namespaced) && !args.all_namespaces;
         let place = if namespaced { format!(" in {} namespace", session.namespace) } else { String::new() };
         out.note(format!("No resources found{place}."))?;
