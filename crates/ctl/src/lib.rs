@@ -19,6 +19,7 @@ mod manifest;
 mod merge;
 mod output;
 mod pod_of;
+mod printable;
 mod process;
 mod seen;
 mod session;

@@ -3,10 +3,14 @@
 
 use owo_colors::{OwoColorize as _, Style};
 
-/// Lines of a table; `headers` come first unless empty.
+use crate::printable::cell;
+
+/// Lines of a table; `headers` come first unless empty. Of a cell the first line is shown.
 pub(crate) fn lines(headers: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let cells = |row: &Vec<String>| row.iter().map(|text| cell(text).into_owned()).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
     let mut widths: Vec<usize> = headers.iter().map(|header| header.chars().count()).collect();
-    for row in rows {
+    for row in &rows {
         widths.resize(widths.len().max(row.len()), 0);
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
@@ -60,6 +64,12 @@ mod tests {
 
     fn plain(lines: &[String]) -> String {
         anstream::adapter::strip_str(&lines.join("\n")).to_string()
+    }
+
+    #[test]
+    fn a_cell_moves_no_cursor_and_has_one_line() {
+        let rows = vec![vec!["\u{1b}[31mred".to_owned(), "a\nb".to_owned(), "x".to_owned()]];
+        assert_eq!(plain(&lines(&[], &rows)), "^[[31mred   a...   x");
     }
 
     #[test]

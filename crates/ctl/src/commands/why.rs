@@ -14,6 +14,7 @@ use xebec_client::{ApiError, Reason};
 use crate::asked;
 use crate::commands::get::{Format, print_value};
 use crate::output::Out;
+use crate::printable::printable;
 use crate::session::Session;
 use crate::why::{self, Explanation, Facts};
 
@@ -45,7 +46,7 @@ pub(crate) async fn run(session: &Session, args: &WhyArgs, out: &mut Out) -> Res
     }
     let Some(form) = args.output else {
         for answer in &answers {
-            out.line(answer.paragraph())?;
+            out.line(printable(&answer.paragraph()))?;
         }
         return Ok(ExitCode::SUCCESS);
     };

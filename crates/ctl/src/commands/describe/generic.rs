@@ -112,6 +112,23 @@ mod tests {
     }
 
     #[test]
+    fn what_others_wrote_does_not_paint_the_terminal() {
+        let text = described(&json!({
+            "kind": "ConfigMap", "metadata": {"name": "x", "annotations": {"note": "\u{1b}[2Jgone"}},
+            "data": {"banner": "one\n\u{1b}]0;title\u{7}two"},
+        }));
+        expect![[r"
+            Name:             x
+            Labels:           <none>
+            Annotations:      note=^[[2Jgone
+            Data:
+              Banner:         one
+                              ^[]0;title^Gtwo
+        "]]
+        .assert_eq(&text);
+    }
+
+    #[test]
     fn any_kind_is_shown_whole() {
         let text = described(&json!({
             "apiVersion": "x/v1", "kind": "Ship", "metadata": {"name": "x", "labels": {"a": "b", "c": "d"}},

@@ -7,6 +7,7 @@ use xebec_api::object::Object;
 use super::containers;
 use crate::chosen::{self, Choice};
 use crate::output::Out;
+use crate::printable::printable;
 use crate::session::{Session, reference};
 
 pub(super) fn is_change(word: &str) -> bool {
@@ -62,7 +63,7 @@ pub(super) async fn list(session: &Session, words: &[String], choice: &Choice, o
                 let name = text(variable, "name");
                 match variable.get("valueFrom") {
                     Some(source) => out.line(format!("# {name} from {source}"))?,
-                    None => out.line(format!("{name}={}", text(variable, "value")))?,
+                    None => out.line(format!("{name}={}", printable(&text(variable, "value"))))?,
                 }
             }
         }
