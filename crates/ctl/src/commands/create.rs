@@ -97,9 +97,7 @@ pub(crate) async fn run(session: &Session, args: &CreateArgs, out: &mut Out) -> 
     let (mut object, only) = made(session, kind)?;
     let row = table::by_kind(object.api_version(), object.kind())
         .ok_or_else(|| anyhow!("the resource table lacks a row"))?;
-    if row.namespaced {
-        object.set(&["metadata", "namespace"], session.namespace.clone());
-    }
+    only.dry_run.settle_namespace(session, row, &mut object);
     if !only.dry_run.is_client() {
         object = only.dry_run.session(session).client.create(row, &object).await?;
     }

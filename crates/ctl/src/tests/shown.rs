@@ -247,7 +247,44 @@ async fn a_pod_is_run_as_it_is_asked_for() {
     assert_eq!((&job["spec"]["restartPolicy"], &container["args"]), (&json!("Never"), &json!(["-v", "all"])));
     assert_eq!(container["env"], json!([{"name": "A", "value": "b"}, {"name": "C", "value": "d=e"}]));
     assert_eq!(tool["spec"]["containers"][0]["command"], json!(["sh", "-c", "true"]));
+    expect![[r"
+        apiVersion: v1
+        kind: Pod
+        metadata:
+          annotations:
+            note: x
+          labels:
+            app: web
+            tier: front
+          name: web
+        spec:
+          containers:
+          - image: web:2
+            imagePullPolicy: Never
+            name: web
+            ports:
+            - containerPort: 8080
+          restartPolicy: Always
+    "]]
+    .assert_eq(
+        &xctl(
+            "run web --image=web:2 --port=8080 -l app=web,tier=front --annotations=note=x \
+             --image-pull-policy=Never --dry-run=client -o yaml",
+        )
+        .await,
+    );
+    assert_eq!(
+        xctl("run shop --image web:1 --port 80 --expose").await,
+        "service/shop created\npod/shop created\n"
+    );
+    let selected =
+        xctl("get service shop -o jsonpath={.spec.selector.run}:{.spec.ports[0].targetPort}").await;
+    assert_eq!(selected, "shop:80");
     for (words, wanted) in [
+        (
+            "run other --image web:1 --attach --dry-run=client",
+            "error: --dry-run makes no pod that could be followed: leave --attach and -i out",
+        ),
         ("run web --image web:1", "error: pods \"web\" already exists"),
         (
             "run other --image web:1 --rm",

@@ -76,6 +76,28 @@ impl Pods for Agent {
 }
 
 #[tokio::test]
+async fn what_a_short_run_printed_is_asked_for_before_it_is_deleted() {
+    let (agent, mut heard) = mpsc::unbounded_channel();
+    let client = cluster_with(Some(Agent(agent))).await;
+    let pods = asked::row("pods").expect("a kind");
+    let ending = async {
+        let pod = loop {
+            match client.find(pods, "default", "short").await.expect("answered") {
+                Some(pod) => break pod,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        let ended = Patch::Merge(json!({"status": {"phase": "Succeeded"}}));
+        client.patch_subresource(pods, "default", "short", "status", &ended).await.expect("it has ended");
+        pod.uid().to_owned()
+    };
+    let words = "run short --image web:1 --restart Never --rm --attach -- true";
+    let (told, uid) = tokio::join!(typed(client.clone(), words), ending);
+    assert_eq!(told, "pod \"short\" deleted from default namespace\n");
+    assert_eq!(heard.try_recv().ok(), Some(uid));
+}
+
+#[tokio::test]
 async fn the_pod_that_was_found_is_the_one_that_is_asked_for() {
     let (agent, mut heard) = mpsc::unbounded_channel();
     let client = cluster_with(Some(Agent(agent))).await;
