@@ -9,7 +9,7 @@ use xebec_client::Settings;
 use crate::session::Session;
 
 /// The option.
-#[derive(Args, Clone, Copy, Default)]
+#[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DryRun {
     /// Change nothing: `client` only prints, `server` checks as well
     #[arg(long, value_enum, value_name = "WHERE", default_value = "none", num_args = 0..=1, default_missing_value = "client", require_equals = true)]

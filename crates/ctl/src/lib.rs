@@ -17,6 +17,7 @@ mod help;
 mod jsonpath;
 mod manifest;
 mod merge;
+mod only;
 mod output;
 mod pod_of;
 mod printable;

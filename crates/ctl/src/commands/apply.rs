@@ -1,7 +1,6 @@
 //! `apply`: makes the cluster's objects be as manifests say. Every document is tried and
 //! told of; one that fails fails the command, and stops no other.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -12,9 +11,10 @@ use xebec_api::resource::Resource;
 use xebec_client::{ApiError, Reason};
 
 use crate::dry_run::DryRun;
+use crate::manifest::{self, Files};
 use crate::output::Out;
 use crate::session::{Session, reference};
-use crate::{advice, manifest, merge};
+use crate::{advice, merge};
 
 /// How often a change is made anew because somebody else was faster.
 const MOST_CONFLICTS: usize = 5;
@@ -22,12 +22,8 @@ const MOST_CONFLICTS: usize = 5;
 /// What to apply.
 #[derive(Args)]
 pub(crate) struct ApplyArgs {
-    /// Files and folders, or - for standard input
-    #[arg(short, long, required = true, value_name = "FILE")]
-    pub(crate) filename: Vec<PathBuf>,
-    /// Folders within folders too
-    #[arg(short = 'R', long)]
-    pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) files: Files,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
 }
@@ -43,7 +39,7 @@ enum Applied {
 pub(crate) async fn run(session: &Session, args: &ApplyArgs, out: &mut Out) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     let session = &args.dry_run.session(session);
-    for document in manifest::read(session, &args.filename, args.recursive)? {
+    for document in manifest::read(session, &args.files)? {
         let outcome = match &document {
             Ok((row, object)) => {
                 one(session, args.dry_run, row, object).await.map_err(|error| explain(row, object, &error))

@@ -7,7 +7,6 @@ mod role;
 mod secret;
 mod service;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
@@ -17,11 +16,10 @@ use xebec_api::object::Object;
 use xebec_api::table;
 
 use crate::commands::apply::explain;
-use crate::commands::get::{Format, print_value};
-use crate::dry_run::DryRun;
-use crate::manifest;
+use crate::manifest::{self, Files};
+use crate::only::{OnlyArgs, Printed};
 use crate::output::Out;
-use crate::session::{Session, reference};
+use crate::session::Session;
 use binding::BindingArgs;
 use data::DataArgs;
 use deployment::DeploymentArgs;
@@ -31,11 +29,11 @@ use service::ServiceKind;
 
 /// What to create.
 #[derive(Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct CreateArgs {
-    /// Files and folders, or - for standard input
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) filename: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) files: Files,
+    #[command(flatten)]
+    pub(crate) only: OnlyArgs,
     #[command(subcommand)]
     pub(crate) kind: Option<Kind>,
 }
@@ -77,34 +75,27 @@ pub(crate) struct NameArgs {
     pub(crate) only: OnlyArgs,
 }
 
-#[derive(Args)]
-pub(crate) struct OnlyArgs {
-    #[command(flatten)]
-    pub(crate) dry_run: DryRun,
-    /// How to print it
-    #[arg(short, long, value_enum)]
-    pub(crate) output: Option<Format>,
-}
-
 /// Creates each of them.
 pub(crate) async fn run(session: &Session, args: &CreateArgs, out: &mut Out) -> Result<ExitCode> {
     let Some(kind) = &args.kind else {
-        if args.filename.is_empty() {
+        if args.files.is_empty() {
             bail!("say what to create: -f FILE, or a kind: `xctl create --help` lists them");
         }
         return from_files(session, args, out).await;
     };
+    if !args.files.is_empty() {
+        bail!("give files, or a kind and its name, not both");
+    }
     let (mut object, only) = made(session, kind)?;
+    // They may stand before the kind, too.
+    let only = &args.only.or(*only);
     let row = table::by_kind(object.api_version(), object.kind())
         .ok_or_else(|| anyhow!("the resource table lacks a row"))?;
     only.dry_run.settle_namespace(session, row, &mut object);
     if !only.dry_run.is_client() {
         object = only.dry_run.session(session).client.create(row, &object).await?;
     }
-    match only.output {
-        Some(Format::Json | Format::Yaml) => print_value(&object.into_value(), only.output, out)?,
-        _ => out.line(format!("{} created{}", reference(row, object.name()), only.dry_run.mark()))?,
-    }
+    Printed::default().one(only, row, object, "created", out)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -126,18 +117,20 @@ fn made<'a>(session: &Session, kind: &'a Kind) -> Result<(Object, &'a OnlyArgs)>
 
 async fn from_files(session: &Session, args: &CreateArgs, out: &mut Out) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
-    for document in manifest::read(session, &args.filename, false)? {
-        let outcome = match &document {
-            Ok((row, object)) => session
-                .client
-                .create(*row, object)
-                .await
-                .map_err(|error| explain(row, object, &error))
-                .map(|made| format!("{} created", reference(row, made.name()))),
-            Err(error) => Err(error.clone()),
+    let mut printed = Printed::default();
+    let dry_run = args.only.dry_run;
+    let session = &dry_run.session(session);
+    for document in manifest::read(session, &args.files)? {
+        let outcome = match document {
+            Ok((row, object)) if dry_run.is_client() => Ok((row, object)),
+            Ok((row, object)) => {
+                let made = session.client.create(row, &object).await;
+                made.map(|made| (row, made)).map_err(|error| explain(row, &object, &error))
+            }
+            Err(error) => Err(error),
         };
         match outcome {
-            Ok(line) => out.line(line)?,
+            Ok((row, object)) => printed.one(&args.only, row, object, "created", out)?,
             Err(error) => {
                 out.error(&error);
                 code = ExitCode::FAILURE;

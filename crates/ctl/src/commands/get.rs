@@ -4,20 +4,19 @@ mod print;
 mod view;
 mod watch;
 
-use std::path::PathBuf;
-
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use xebec_api::object::Object;
 use xebec_api::resource::Resource;
 use xebec_client::ListParams;
 
+use crate::advice;
 use crate::asked::{self, Asked};
 use crate::jsonpath::Path;
+use crate::manifest::{self, Files};
 use crate::output::Out;
 use crate::session::Session;
-use crate::{advice, manifest};
-pub(crate) use print::print_value;
+pub(crate) use print::{print_value, whole};
 pub(crate) use view::View;
 
 /// What to show, and how.
@@ -26,9 +25,8 @@ pub(crate) struct GetArgs {
     /// TYPE, TYPE NAME…, TYPE/NAME…, TYPE,TYPE or `all`
     #[arg(required_unless_present = "filename", conflicts_with = "filename")]
     pub(crate) words: Vec<String>,
-    /// What these files name
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) filename: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) files: Files,
     /// wide, json, yaml, name, jsonpath=TEMPLATE or custom-columns=HEADING:PATH,…
     #[arg(short, long)]
     pub(crate) output: Option<View>,
@@ -78,8 +76,8 @@ pub(crate) enum Format {
 pub(crate) async fn run(session: &Session, args: &GetArgs, out: &mut Out) -> Result<()> {
     let mut missing = Vec::new();
     let mut groups = Vec::new();
-    let mut is_named = !args.filename.is_empty();
-    if args.filename.is_empty() {
+    let mut is_named = !args.files.is_empty();
+    if args.files.is_empty() {
         let asked = asked::parse(&args.words)?;
         is_named = asked.iter().any(|asked| !asked.names.is_empty());
         if args.watch {
@@ -106,7 +104,7 @@ pub(crate) async fn run(session: &Session, args: &GetArgs, out: &mut Out) -> Res
 /// What is there of what files name, in their order.
 async fn named_by_files(session: &Session, args: &GetArgs) -> Result<Vec<(&'static Resource, Vec<Object>)>> {
     let mut groups: Vec<(&'static Resource, Vec<Object>)> = Vec::new();
-    for document in manifest::read(session, &args.filename, false)? {
+    for document in manifest::read(session, &args.files)? {
         let (row, object) = document.map_err(|error| anyhow!(error))?;
         let (namespace, name) = (object.namespace(), object.name());
         let present = if args.ignore_not_found {

@@ -17,11 +17,10 @@ use xebec_rpc::v1::pods_client::PodsClient;
 
 use crate::asked;
 use crate::commands::attach::attach;
-use crate::commands::create::OnlyArgs;
-use crate::commands::get::{Format, print_value};
+use crate::only::{OnlyArgs, Printed};
 use crate::output::Out;
 use crate::process::Given;
-use crate::session::{Session, reference};
+use crate::session::Session;
 
 /// How long the pod may take to run.
 const STARTING: Duration = Duration::from_secs(60);
@@ -101,7 +100,11 @@ pub(crate) async fn run(session: &Session, args: &RunArgs, out: &mut Out) -> Res
     }
     if !follows {
         all.push((pods, pod));
-        return print(args, all, out);
+        let mut printed = Printed::default();
+        for (row, object) in all {
+            printed.one(&args.only, row, object, "created", out)?;
+        }
+        return Ok(ExitCode::SUCCESS);
     }
     let given = Given::asked(args.stdin, args.tty, out)?;
     let followed = follow(session, &args.name, given, out).await;
@@ -127,24 +130,6 @@ async fn made(
         return Ok(object);
     }
     Ok(args.only.dry_run.session(session).client.create(row, &object).await?)
-}
-
-fn print(args: &RunArgs, made: Vec<(&'static Resource, Object)>, out: &mut Out) -> Result<ExitCode> {
-    for (index, (row, object)) in made.into_iter().enumerate() {
-        match args.only.output {
-            Some(Format::Json | Format::Yaml) => {
-                if index > 0 && args.only.output == Some(Format::Yaml) {
-                    out.line("---")?;
-                }
-                print_value(&object.into_value(), args.only.output, out)?;
-            }
-            Some(Format::Name) => out.line(reference(row, object.name()))?,
-            _ => {
-                out.line(format!("{} created{}", reference(row, object.name()), args.only.dry_run.mark()))?
-            }
-        }
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn pod(args: &RunArgs) -> Result<Object> {

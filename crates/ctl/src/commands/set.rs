@@ -30,7 +30,7 @@ pub(crate) enum SetCommand {
 #[derive(Args)]
 pub(crate) struct SetArgs {
     /// TYPE NAME or TYPE/NAME, then what to set
-    #[arg(required = true)]
+    #[arg(required_unless_present = "filename")]
     pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) choice: Choice,
@@ -104,7 +104,7 @@ async fn each(
 ) -> Result<()> {
     for (row, object) in chosen::objects(session, words, choice).await? {
         template_path(row)?;
-        if change(session, row, object.name(), &by).await?.is_some() {
+        if change(&session.at(&object), row, object.name(), &by).await?.is_some() {
             out.line(format!("{} {told}", reference(row, object.name())))?;
         }
     }

@@ -217,7 +217,7 @@ async fn nodes_are_cordoned_and_objects_labelled() {
         $ xctl get nodes -l tier=back -o name
         node/n1
         $ xctl label node n1 tier-
-        node/n1 labeled
+        node/n1 unlabeled
         $ xctl get nodes -l tier -o name
         $ xctl annotate cm paint note=bright
         configmap/paint annotated
@@ -318,6 +318,150 @@ async fn objects_are_shown_as_asked() {
         $ xctl why deployment/web
         Deployment web was changed, and no controller has taken that up yet. That takes a moment only; if it does not pass, see whether a master leads: `xctl cluster status`.
     "#]].assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
+async fn many_objects_are_chosen_at_once() {
+    let shop = Shop::open().await;
+    shop.write(
+        "deploy.yaml",
+        &WEB.split("---").next().expect("the first").replacen("name: web,", "name: shop,", 1),
+    );
+    let lines = r#"
+        apply -f DIR/deploy.yaml,DIR/web.yaml
+        label cm --all tier=front
+        label cm --list -l tier=front
+        scale deploy -l app=web --replicas 3
+        scale -f DIR/deploy.yaml --replicas 4
+        get deploy -o jsonpath={.items[*].spec.replicas}{"\n"}
+        set image deploy --all web=example.com/web:3
+        set image -f DIR/deploy.yaml web=example.com/web:4
+        taint nodes --all role=db:NoSchedule
+        taint nodes --all role-
+        wait deploy --all -A --for jsonpath={.spec.selector}
+        wait deploy web -A --for create
+        rollout restart deployment
+        rollout status deploy -l app=web --watch=false
+        rollout status ds
+        rollout restart rs
+        delete cm -l tier=none
+        delete cm,deploy --all --dry-run=client -o name
+        delete deploy --all -A --now
+    "#;
+    expect![[r#"
+        $ xctl apply -f DIR/deploy.yaml,DIR/web.yaml
+        deployment.apps/shop created
+        deployment.apps/web unchanged
+        configmap/paint unchanged
+        node/n1 unchanged
+        $ xctl label cm --all tier=front
+        configmap/paint labeled
+        $ xctl label cm --list -l tier=front
+        tier=front
+        $ xctl scale deploy -l app=web --replicas 3
+        deployment.apps/shop scaled
+        deployment.apps/web scaled
+        $ xctl scale -f DIR/deploy.yaml --replicas 4
+        deployment.apps/shop scaled
+        $ xctl get deploy -o jsonpath={.items[*].spec.replicas}{"\n"}
+        4 3
+        $ xctl set image deploy --all web=example.com/web:3
+        deployment.apps/shop image updated
+        deployment.apps/web image updated
+        $ xctl set image -f DIR/deploy.yaml web=example.com/web:4
+        deployment.apps/shop image updated
+        $ xctl taint nodes --all role=db:NoSchedule
+        node/n1 tainted
+        $ xctl taint nodes --all role-
+        node/n1 untainted
+        $ xctl wait deploy --all -A --for jsonpath={.spec.selector}
+        deployment.apps/shop condition met
+        deployment.apps/web condition met
+        $ xctl wait deploy web -A --for create
+        error: -A goes with -l, --field-selector or --all: names are of one namespace
+        [failed]
+        $ xctl rollout restart deployment
+        deployment.apps/shop restarted
+        deployment.apps/web restarted
+        $ xctl rollout status deploy -l app=web --watch=false
+        Waiting for deployment spec update to be observed...
+        Waiting for deployment spec update to be observed...
+        $ xctl rollout status ds
+        error: there is none of these in namespace default
+        [failed]
+        $ xctl rollout restart rs
+        error: replicasets have no rollouts: deployments, daemonsets and statefulsets do
+        [failed]
+        $ xctl delete cm -l tier=none
+        No resources found
+        $ xctl delete cm,deploy --all --dry-run=client -o name
+        configmap/paint
+        deployment.apps/shop
+        deployment.apps/web
+        $ xctl delete deploy --all -A --now
+        deployment.apps/shop deleted
+        deployment.apps/web deleted
+    "#]]
+    .assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
+async fn files_are_read_by_every_command_alike() {
+    let shop = Shop::open().await;
+    shop.write("other.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\ndata: {a: b}\n");
+    let lines = "
+        create -f DIR/other.yaml --dry-run=client -o yaml
+        create --dry-run=client configmap x -o yaml
+        create -n default configmap x --dry-run=client -o yaml
+        create -f DIR -R --dry-run=client -o name
+        create -f DIR/other.yaml configmap x
+        get cm -o name
+        apply
+        apply -f https://example.com/web.yaml
+        replace -f DIR/none.yaml
+    ";
+    let folder = shop.folder.path().display().to_string();
+    expect![[r#"
+        $ xctl create -f DIR/other.yaml --dry-run=client -o yaml
+        apiVersion: v1
+        data:
+          a: b
+        kind: ConfigMap
+        metadata:
+          name: other
+          namespace: default
+        $ xctl create --dry-run=client configmap x -o yaml
+        apiVersion: v1
+        kind: ConfigMap
+        metadata:
+          name: x
+        $ xctl create -n default configmap x --dry-run=client -o yaml
+        apiVersion: v1
+        kind: ConfigMap
+        metadata:
+          name: x
+          namespace: default
+        $ xctl create -f DIR -R --dry-run=client -o name
+        configmap/other
+        deployment.apps/web
+        configmap/paint
+        node/n1
+        $ xctl create -f DIR/other.yaml configmap x
+        error: give files, or a kind and its name, not both
+        [failed]
+        $ xctl get cm -o name
+        configmap/paint
+        $ xctl apply
+        error: name what is meant by -f: a file, a folder, or - for standard input
+        [failed]
+        $ xctl apply -f https://example.com/web.yaml
+        error: https://example.com/web.yaml is an address, and xctl reads files: `curl -fsSL https://example.com/web.yaml` fetches it, pass that on to -f -
+        [failed]
+        $ xctl replace -f DIR/none.yaml
+        error: read DIR/none.yaml: No such file or directory (os error 2)
+        [failed]
+    "#]]
+    .assert_eq(&shop.session(lines).await.replace(&folder, "DIR"));
 }
 
 #[tokio::test]

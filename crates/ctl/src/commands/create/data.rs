@@ -9,7 +9,8 @@ use clap::Args;
 use serde_json::{Map, Value};
 use xebec_api::object::Object;
 
-use super::{OnlyArgs, shell};
+use super::shell;
+use crate::only::OnlyArgs;
 
 #[derive(Args)]
 pub(crate) struct DataArgs {

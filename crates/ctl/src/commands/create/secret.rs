@@ -14,7 +14,8 @@ use xebec_api::object::Object;
 use xebec_api::pem::{self, PemError};
 
 use super::data::{DataArgs, data};
-use super::{OnlyArgs, shell};
+use super::shell;
+use crate::only::OnlyArgs;
 
 /// What to do with a file that was PEM once.
 const COPY_IT_ANEW: &str = "copy it anew from where it came";

@@ -5,7 +5,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use xebec_api::object::Object;
 
-use super::{OnlyArgs, shell};
+use super::shell;
+use crate::only::OnlyArgs;
 
 #[derive(Subcommand)]
 pub(crate) enum ServiceKind {

@@ -69,7 +69,7 @@ fn collected(args: &GetArgs, groups: Vec<Group<'_>>) -> Value {
         .into_iter()
         .flat_map(|(row, all)| all.into_iter().map(move |object| whole(row, object)))
         .collect();
-    if (single || !args.filename.is_empty()) && items.len() == 1 {
+    if (single || !args.files.is_empty()) && items.len() == 1 {
         return items.remove(0);
     }
     json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": items})
@@ -90,7 +90,7 @@ fn print_columns(args: &GetArgs, columns: &[(String, Path)], objects: &[Value], 
 }
 
 /// An object as a person reads it: with its kind first known, without what machines track.
-pub(super) fn whole(row: &Resource, object: Object) -> Value {
+pub(crate) fn whole(row: &Resource, object: Object) -> Value {
     let mut object = without_managed_fields(object);
     if object.kind().is_empty() {
         object.set(&["kind"], row.kind);
