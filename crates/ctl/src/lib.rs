@@ -37,7 +37,7 @@ use anyhow::Result;
 use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
-use cli::Cli;
+use cli::{Cli, Command};
 use output::Out;
 
 /// What an error exits with.
@@ -51,14 +51,23 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return answered(&error, &mut Out::real()),
     };
     let mut out = Out::real();
+    let failed = failure(&cli.command);
     let outcome = run(cli, &mut out);
     match outcome {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             out.error(&advice::line(&error));
-            ExitCode::from(FAILED)
+            ExitCode::from(failed)
         }
+    }
+}
+
+/// What an error of this command exits with: where 1 says that things differ, it is more.
+fn failure(command: &Command) -> u8 {
+    match command {
+        Command::Diff(_) => FAILED + 1,
+        _ => FAILED,
     }
 }
 

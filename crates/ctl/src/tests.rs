@@ -22,7 +22,7 @@ use xebec_client::fake::{Fake, client_of};
 
 use crate::output::Out;
 use crate::session::Session;
-use crate::{advice, answered, commands, parse};
+use crate::{advice, answered, commands, failure, parse};
 
 #[derive(Clone, Default)]
 pub(crate) struct Sink(Arc<Mutex<Vec<u8>>>);
@@ -97,6 +97,13 @@ fn a_group_alone_is_answered_with_what_it_has() {
             "{words}: {text}"
         );
     }
+}
+
+#[test]
+fn a_diff_that_fails_is_told_apart_from_one_that_differs() {
+    let code =
+        |words: &str| failure(&parse(words.split(' ').map(OsString::from)).expect("a command").command);
+    assert_eq!((code("xctl diff -f web.yaml"), code("xctl get pods")), (2, 1));
 }
 
 async fn check(fake: &Fake, words: &str, expected: Expect) {

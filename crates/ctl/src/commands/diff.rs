@@ -1,5 +1,5 @@
 //! `diff`: what `apply` would change, as `diff -u` shows it. It ends with 1 where there is
-//! something, as kubectl's does.
+//! something, and with more where it fails, as kubectl's does.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
