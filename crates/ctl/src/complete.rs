@@ -124,6 +124,7 @@ fn value_of(option: &Arg, line: &Line<'_>) -> Wanted {
     }
     match option.get_id().as_str() {
         "namespace" => names("namespaces", ""),
+        "context" => Wanted::Contexts,
         "container" | "containers" => {
             line.positionals.first().map_or(Wanted::Shells, |of| Wanted::Containers { of: (*of).to_owned() })
         }
@@ -162,7 +163,7 @@ fn positional(line: &Line<'_>, last: &str) -> Wanted {
     let path: Vec<&str> = line.path.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["cordon" | "uncordon" | "drain"] => names("nodes", ""),
-        ["config", "use-context" | "set-context"] => Wanted::Contexts,
+        ["config", "use-context" | "set-context" | "delete-context" | "rename-context"] => Wanted::Contexts,
         ["completion"] => Wanted::Words(Shell::NAMES.map(str::to_owned).to_vec()),
         ["top", "pods"] => names("pods", ""),
         ["top", "nodes"] => names("nodes", ""),

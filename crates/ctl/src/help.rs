@@ -21,7 +21,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Look after nodes", &["cordon", "uncordon", "drain", "taint"]),
     (
         "The cluster itself",
-        &["cluster", "token", "version", "api-resources", "api-versions", "explain", "auth"],
+        &["cluster-info", "cluster", "token", "version", "api-resources", "api-versions", "explain", "auth"],
     ),
     ("This program", &["config", "completion"]),
 ];

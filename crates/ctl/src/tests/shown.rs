@@ -215,6 +215,40 @@ async fn events_are_told_of_oldest_first() {
     .assert_eq(&told.concat());
 }
 
+const SYSTEM: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: ingress, namespace: kube-system}
+spec:
+  type: NodePort
+  ports: [{name: http, port: 80, nodePort: 30880}, {name: https, port: 443, nodePort: 30443}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: kube-dns, namespace: kube-system, labels: {kubernetes.io/cluster-service: 'true'}}
+spec: {clusterIP: 10.43.0.10, ports: [{port: 53}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: other, namespace: kube-system}
+spec: {ports: [{port: 53}]}
+";
+
+#[tokio::test]
+async fn a_cluster_is_told_of_by_where_it_is_reached() {
+    let client = cluster().await;
+    applied(&client, SYSTEM).await;
+    let server = client.servers()[0].to_string();
+    expect![[r"
+        Kubernetes control plane is running at SERVER
+        ingress is running at port 30880 and 30443 of every node
+        kube-dns is running at 10.43.0.10
+
+        `xctl cluster status` shows the masters, and which of them leads.
+    "]]
+    .assert_eq(&typed(client, "cluster-info").await.replace(&server, "SERVER"));
+}
+
 #[tokio::test]
 async fn the_versions_of_the_api_are_listed_once_each() {
     let versions = typed(cluster().await, "api-versions").await;
