@@ -71,6 +71,8 @@ Examples:
   xctl create configmap web --from-literal COLOR=blue --from-file ./site
   xctl create deployment web --image example.com/web:1 --replicas 2 -- serve --port 80
   xctl create service nodeport web --tcp 80:8080
+  xctl create ingress web --rule 'www.example.com/*=web:80,tls=web'
+  xctl create job now --from cronjob/backup
   xctl create rolebinding readers --clusterrole view --serviceaccount default:web",
     ),
     (

@@ -3,9 +3,12 @@
 mod binding;
 mod data;
 mod deployment;
+mod ingress;
+mod job;
 mod role;
 mod secret;
 mod service;
+mod token;
 
 use std::process::ExitCode;
 
@@ -23,9 +26,12 @@ use crate::session::Session;
 use binding::BindingArgs;
 use data::DataArgs;
 use deployment::DeploymentArgs;
+use ingress::IngressArgs;
+use job::{CronJobArgs, JobArgs};
 use role::RoleArgs;
 use secret::SecretKind;
 use service::ServiceKind;
+use token::TokenArgs;
 
 /// What to create.
 #[derive(Args)]
@@ -52,6 +58,16 @@ pub(crate) enum Kind {
     /// A Deployment of one container
     #[command(visible_alias = "deploy")]
     Deployment(DeploymentArgs),
+    /// A Job of one container
+    Job(JobArgs),
+    /// A CronJob of one container
+    #[command(visible_alias = "cj")]
+    Cronjob(CronJobArgs),
+    /// An Ingress
+    #[command(visible_alias = "ing")]
+    Ingress(IngressArgs),
+    /// A token of a ServiceAccount, which is printed and not kept
+    Token(TokenArgs),
     /// A Service for what has the label app=NAME
     #[command(subcommand, visible_alias = "svc")]
     Service(ServiceKind),
@@ -86,7 +102,10 @@ pub(crate) async fn run(session: &Session, args: &CreateArgs, out: &mut Out) -> 
     if !args.files.is_empty() {
         bail!("give files, or a kind and its name, not both");
     }
-    let (mut object, only) = made(session, kind)?;
+    if let Kind::Token(args) = kind {
+        return token::run(session, args, out).await;
+    }
+    let (mut object, only) = made(session, kind).await?;
     // They may stand before the kind, too.
     let only = &args.only.or(*only);
     let row = table::by_kind(object.api_version(), object.kind())
@@ -100,13 +119,17 @@ pub(crate) async fn run(session: &Session, args: &CreateArgs, out: &mut Out) -> 
 }
 
 /// The object as the arguments say it, without a namespace.
-fn made<'a>(session: &Session, kind: &'a Kind) -> Result<(Object, &'a OnlyArgs)> {
+async fn made<'a>(session: &Session, kind: &'a Kind) -> Result<(Object, &'a OnlyArgs)> {
     Ok(match kind {
         Kind::Namespace(args) => (shell("v1", "Namespace", &args.name), &args.only),
         Kind::Serviceaccount(args) => (shell("v1", "ServiceAccount", &args.name), &args.only),
         Kind::Configmap(args) => (data::config_map(args)?, &args.only),
         Kind::Secret(kind) => secret::made(kind)?,
         Kind::Deployment(args) => (deployment::made(args), &args.only),
+        Kind::Job(args) => (job::job(session, args).await?, &args.only),
+        Kind::Cronjob(args) => (job::cron_job(args), &args.only),
+        Kind::Ingress(args) => (ingress::made(args)?, &args.only),
+        Kind::Token(_) => bail!("a token is no object: it is made apart"),
         Kind::Service(kind) => service::made(kind)?,
         Kind::Role(args) => (role::made("Role", args)?, &args.only),
         Kind::Clusterrole(args) => (role::made("ClusterRole", args)?, &args.only),
