@@ -524,6 +524,13 @@ async fn one_is_told_who_one_is_and_what_one_may_do() {
     let lines = "
         auth can-i delete pods
         auth can-i get pods/web --subresource log
+        auth can-i * *
+        auth can-i get /metrics
+        create role reader --verb=list --resource=pods
+        create rolebinding readers --role=reader --serviceaccount=default:web
+        auth can-i list pods --as=system:serviceaccount:default:web
+        auth can-i delete pods --as=system:serviceaccount:default:web
+        auth can-i list pods --as=jane --as-group=system:masters
         auth whoami
     ";
     expect![[r#"
@@ -531,12 +538,36 @@ async fn one_is_told_who_one_is_and_what_one_may_do() {
         yes
         $ xctl auth can-i get pods/web --subresource log
         yes
+        $ xctl auth can-i * *
+        yes
+        $ xctl auth can-i get /metrics
+        yes
+        $ xctl create role reader --verb=list --resource=pods
+        role.rbac.authorization.k8s.io/reader created
+        $ xctl create rolebinding readers --role=reader --serviceaccount=default:web
+        rolebinding.rbac.authorization.k8s.io/readers created
+        $ xctl auth can-i list pods --as=system:serviceaccount:default:web
+        yes
+        $ xctl auth can-i delete pods --as=system:serviceaccount:default:web
+        no
+        [failed]
+        $ xctl auth can-i list pods --as=jane --as-group=system:masters
+        yes
         $ xctl auth whoami
         ATTRIBUTE   VALUE
         Username    xebec-admin
         Groups      [system:masters system:authenticated]
     "#]]
     .assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
+async fn all_that_one_may_do_is_listed() {
+    let shop = Shop::open().await;
+    let listed = shop.xctl("auth can-i --list").await;
+    let mut lines = listed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    assert_eq!(lines.next().as_deref(), Some("Resources Non-Resource URLs Resource Names Verbs"));
+    assert!(lines.any(|line| line == "*.* [] [] [*]"), "{listed}");
 }
 
 #[tokio::test]

@@ -28,8 +28,7 @@ pub(crate) struct TokenArgs {
 pub(super) async fn run(session: &Session, args: &TokenArgs, out: &mut Out) -> Result<ExitCode> {
     let accounts = asked::row("serviceaccounts")?;
     let request = request(args);
-    let made =
-        session.client.create_subresource(accounts, &session.namespace, &args.name, "token", &request);
+    let made = session.client.create_subresource(accounts, &session.namespace, &args.name, "token", &request);
     let made = made.await?;
     let token = made.get(&["status", "token"]).and_then(Value::as_str);
     out.line(token.ok_or_else(|| anyhow!("the server has made no token"))?)?;
