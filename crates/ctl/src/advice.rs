@@ -23,6 +23,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "leave it out, and name the cause by `xctl annotate TYPE/NAME kubernetes.io/change-cause=WORDS`",
     ),
     ("argument '--server-side'", "leave it out: apply merges by itself, the server does not so far"),
+    (
+        "argument '--raw'",
+        "curl asks for a path by the kubeconfig's certificate: see `With kubectl` in README.md",
+    ),
     ("argument '--prune'", "nothing is pruned: `xctl delete` takes away what is not wanted any more"),
     ("argument '--validate'", "leave it out: the server checks everything that it takes"),
     ("subcommand 'autoscale'", "nothing scales by itself so far: `xctl scale` sets how many there are"),

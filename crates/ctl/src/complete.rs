@@ -129,7 +129,9 @@ fn value_of(option: &Arg, line: &Line<'_>) -> Wanted {
             line.positionals.first().map_or(Wanted::Shells, |of| Wanted::Containers { of: (*of).to_owned() })
         }
         "output" => Wanted::Words(
-            ["json", "yaml", "name", "wide", "jsonpath=", "custom-columns="].map(str::to_owned).to_vec(),
+            ["json", "yaml", "name", "wide", "jsonpath=", "jsonpath-as-json=", "custom-columns="]
+                .map(str::to_owned)
+                .to_vec(),
         ),
         _ => Wanted::Shells,
     }

@@ -33,6 +33,9 @@ pub(crate) struct GetArgs {
     /// Go on showing changes
     #[arg(short, long)]
     pub(crate) watch: bool,
+    /// Show changes only, not what is there now
+    #[arg(long)]
+    pub(crate) watch_only: bool,
     /// Only objects with these labels, such as app=web
     #[arg(short = 'l', long, default_value = "")]
     pub(crate) selector: String,
@@ -51,6 +54,9 @@ pub(crate) struct GetArgs {
     /// Show the values of these labels as columns
     #[arg(short = 'L', long, value_delimiter = ',')]
     pub(crate) label_columns: Vec<String>,
+    /// Show names as TYPE/NAME
+    #[arg(long)]
+    pub(crate) show_kind: bool,
     /// Sort by what a path leads to, such as .metadata.creationTimestamp
     #[arg(long, value_name = "PATH", value_parser = Path::parse)]
     pub(crate) sort_by: Option<Path>,
@@ -80,7 +86,7 @@ pub(crate) async fn run(session: &Session, args: &GetArgs, out: &mut Out) -> Res
     if args.files.is_empty() {
         let asked = asked::parse(&args.words)?;
         is_named = asked.iter().any(|asked| !asked.names.is_empty());
-        if args.watch {
+        if args.watch || args.watch_only {
             let [only] = asked.as_slice() else { bail!("-w follows one kind: name one") };
             return watch::run(session, args, only, out).await;
         }

@@ -289,6 +289,8 @@ async fn objects_are_shown_as_asked() {
         get cm --sort-by .metadata.name -L app
         get deploy --show-labels --no-headers
         get -f DIR/web.yaml -o name
+        get cm --show-kind --no-headers
+        get cm -o jsonpath-as-json={.items[*].data}
         why cm paint
         why deployment/web
     "#;
@@ -313,6 +315,14 @@ async fn objects_are_shown_as_asked() {
         deployment.apps/web
         configmap/paint
         node/n1
+        $ xctl get cm --show-kind --no-headers
+        configmap/paint   1   5s
+        $ xctl get cm -o jsonpath-as-json={.items[*].data}
+        [
+          {
+            "color": "red"
+          }
+        ]
         $ xctl why cm paint
         ConfigMap paint has 1 key, and nothing in namespace default uses it.
         $ xctl why deployment/web

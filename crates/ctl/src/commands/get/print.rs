@@ -23,6 +23,11 @@ pub(super) fn all(session: &Session, args: &GetArgs, groups: Vec<Group<'_>>, out
         Some(View::Json) => print_value(&collected(args, groups), Some(Format::Json), out),
         Some(View::Yaml) => print_value(&collected(args, groups), Some(Format::Yaml), out),
         Some(View::JsonPath(template)) => Ok(out.raw(template.print(&collected(args, groups)).as_bytes())?),
+        Some(View::JsonPathAsJson(path)) => {
+            let whole = collected(args, groups);
+            let found: Vec<Value> = path.find(&whole).into_iter().cloned().collect();
+            print_value(&Value::Array(found), Some(Format::Json), out)
+        }
         Some(View::Name) => {
             for (row, object) in groups.iter().flat_map(|(row, all)| all.iter().map(move |o| (row, o))) {
                 out.line(reference(row, object.name()))?;
@@ -76,17 +81,26 @@ fn collected(args: &GetArgs, groups: Vec<Group<'_>>) -> Value {
 }
 
 fn print_columns(args: &GetArgs, columns: &[(String, Path)], objects: &[Value], out: &mut Out) -> Result<()> {
-    let headings: Vec<&str> = columns.iter().map(|(heading, _)| heading.as_str()).collect();
-    let cell = |path: &Path, object: &Value| {
-        let found: Vec<String> = path.find(object).into_iter().map(scalar).collect();
-        if found.is_empty() { "<none>".to_owned() } else { found.join(",") }
-    };
-    let rows: Vec<Vec<String>> =
-        objects.iter().map(|object| columns.iter().map(|(_, path)| cell(path, object)).collect()).collect();
+    let rows: Vec<Vec<String>> = objects.iter().map(|object| column_cells(columns, object)).collect();
+    let headings = headings(columns);
     for line in table::lines(if args.no_headers { &[] } else { &headings }, &rows) {
         out.line(line)?;
     }
     Ok(())
+}
+
+/// The headings of columns of the user's own.
+pub(super) fn headings(columns: &[(String, Path)]) -> Vec<&str> {
+    columns.iter().map(|(heading, _)| heading.as_str()).collect()
+}
+
+/// What they show of an object.
+pub(super) fn column_cells(columns: &[(String, Path)], object: &Value) -> Vec<String> {
+    let cell = |path: &Path| {
+        let found: Vec<String> = path.find(object).into_iter().map(scalar).collect();
+        if found.is_empty() { "<none>".to_owned() } else { found.join(",") }
+    };
+    columns.iter().map(|(_, path)| cell(path)).collect()
 }
 
 /// An object as a person reads it: with its kind first known, without what machines track.
@@ -122,7 +136,7 @@ fn print_tables(session: &Session, args: &GetArgs, groups: &[Group<'_>], out: &m
         }
         let mut cells: Vec<Vec<String>> =
             objects.iter().map(|object| cells(session, args, row, object)).collect();
-        if groups.len() > 1 {
+        if groups.len() > 1 || args.show_kind {
             let name = usize::from(args.all_namespaces && row.namespaced);
             for (cells, object) in cells.iter_mut().zip(objects) {
                 cells[name] = reference(row, object.name());
