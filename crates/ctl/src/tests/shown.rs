@@ -2,10 +2,11 @@
 
 use expect_test::expect;
 use serde_json::{Value, json};
-use xebec_client::Client;
+use xebec_client::{Client, Patch};
 
 use super::real::cluster;
 use super::typed;
+use crate::asked;
 
 async fn applied(client: &Client, text: &str) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -258,6 +259,69 @@ async fn the_versions_of_the_api_are_listed_once_each() {
     {
         assert!(lines.contains(&wanted), "{wanted} is not in\n{versions}");
     }
+}
+
+const BUSY: &str = "
+apiVersion: v1
+kind: Node
+metadata: {name: n1}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web-1}
+spec:
+  nodeName: n1
+  containers:
+    - {name: web, image: 'web:1', resources: {requests: {cpu: 500m, memory: 1Gi}, limits: {memory: 2Gi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web-2}
+spec: {containers: [{name: web, image: 'web:1'}]}
+---
+apiVersion: v1
+kind: Event
+metadata: {name: web.1, namespace: default}
+involvedObject: {kind: Pod, name: web-2, namespace: default, apiVersion: v1}
+type: Warning
+reason: BackOff
+message: Back-off
+firstTimestamp: '2026-11-24T09:58:05Z'
+lastTimestamp: '2026-11-24T10:00:00Z'
+count: 3
+";
+
+#[tokio::test]
+async fn what_is_described_may_be_named_by_its_beginning_or_a_file() {
+    let client = cluster().await;
+    applied(&client, BUSY).await;
+    let has = Patch::Merge(json!({"status": {"allocatable": {"cpu": "2", "memory": "4Gi", "pods": "110"}}}));
+    let nodes = asked::row("nodes").expect("a kind");
+    client.patch_subresource(nodes, "", "n1", "status", &has).await.expect("patched");
+    let xctl = async |words: &str| typed(client.clone(), words).await;
+    let names = |text: &str| {
+        let named = text.lines().filter_map(|line| line.strip_prefix("Name:"));
+        named.map(|name| name.trim().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&xctl("describe pod web").await), ["web-1", "web-2"]);
+    assert_eq!(names(&xctl("describe pod web-2").await), ["web-2"]);
+    let none = "error: pods \"shop\" not found; `xctl get pods` shows what there is\n[failed]\n";
+    assert_eq!(xctl("describe pod shop").await, none);
+    let told = xctl("describe pod web-2").await;
+    assert!(told.contains("BackOff   5s (x3 over 2m)"), "{told}");
+    assert!(!xctl("describe pod web-2 --show-events=false").await.contains("Events"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("busy.yaml");
+    std::fs::write(&path, BUSY.split("---").take(2).collect::<Vec<_>>().join("---")).expect("written");
+    let told = xctl(&format!("describe -f {}", path.display())).await;
+    assert_eq!(names(&told), ["n1", "web-1"]);
+    let allocated = told.lines().skip_while(|line| *line != "Allocated:").take(4);
+    expect![[r"
+        Allocated:
+          RESOURCE   REQUESTS       LIMITS
+          cpu        500m (25%)     0m (0%)
+          memory     1024Mi (25%)   2048Mi (50%)"]]
+    .assert_eq(&allocated.collect::<Vec<_>>().join("\n"));
 }
 
 #[tokio::test]

@@ -133,6 +133,40 @@ async fn templates_are_set_patched_and_replaced() {
 }
 
 #[tokio::test]
+async fn nodes_are_chosen_by_label_and_by_type_and_name() {
+    let shop = Shop::open().await;
+    let lines = "
+        label node n1 tier=front
+        cordon -l tier=front --dry-run=client
+        cordon -l tier=front
+        uncordon nodes/n1
+        cordon pod/n1
+        cordon -l tier=none
+        drain -l tier=front --dry-run=client
+    ";
+    expect![[r#"
+        $ xctl label node n1 tier=front
+        node/n1 labeled
+        $ xctl cordon -l tier=front --dry-run=client
+        node/n1 cordoned (dry run)
+        $ xctl cordon -l tier=front
+        node/n1 cordoned
+        $ xctl uncordon nodes/n1
+        node/n1 uncordoned
+        $ xctl cordon pod/n1
+        error: "pod/n1": this is no node: write NAME or node/NAME
+        [failed]
+        $ xctl cordon -l tier=none
+        error: no node has these labels: `xctl get nodes --show-labels` shows what there is
+        [failed]
+        $ xctl drain -l tier=front --dry-run=client
+        node/n1 cordoned (dry run)
+        node/n1 drained (dry run)
+    "#]]
+    .assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
 async fn nodes_are_tainted_and_drained() {
     let shop = Shop::open().await;
     let lines = r#"
