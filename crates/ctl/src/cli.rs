@@ -120,7 +120,7 @@ pub(crate) enum Command {
     #[command(name = "__complete", hide = true)]
     Complete(complete::CompleteArgs),
     /// List the kinds of objects
-    ApiResources,
+    ApiResources(api_resources::ApiResourcesArgs),
     /// List the groups and versions of the API
     ApiVersions,
     /// Show the versions of client and server

@@ -12,6 +12,7 @@ use xebec_client::{ApiError, Reason};
 
 use crate::dry_run::DryRun;
 use crate::manifest::{self, Files};
+use crate::only::{OnlyArgs, Printed};
 use crate::output::Out;
 use crate::session::{Session, reference};
 use crate::{advice, merge};
@@ -25,7 +26,7 @@ pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) files: Files,
     #[command(flatten)]
-    pub(crate) dry_run: DryRun,
+    pub(crate) only: OnlyArgs,
 }
 
 /// What became of one document.
@@ -35,26 +36,31 @@ enum Applied {
     Unchanged,
 }
 
+impl Applied {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Configured => "configured",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
 /// Applies every document.
 pub(crate) async fn run(session: &Session, args: &ApplyArgs, out: &mut Out) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
-    let session = &args.dry_run.session(session);
+    let mut printed = Printed::default();
+    let session = &args.only.dry_run.session(session);
     for document in manifest::read(session, &args.files)? {
-        let outcome = match &document {
+        let outcome = match document {
             Ok((row, object)) => {
-                one(session, args.dry_run, row, object).await.map_err(|error| explain(row, object, &error))
+                let applied = one(session, args.only.dry_run, row, &object).await;
+                applied.map(|applied| (row, applied)).map_err(|error| explain(row, &object, &error))
             }
-            Err(error) => Err(error.clone()),
+            Err(error) => Err(error),
         };
         match outcome {
-            Ok((name, applied)) => {
-                let what = match applied {
-                    Applied::Created => "created",
-                    Applied::Configured => "configured",
-                    Applied::Unchanged => "unchanged",
-                };
-                out.line(format!("{name} {what}{}", args.dry_run.mark()))?;
-            }
+            Ok((row, (object, applied))) => printed.one(&args.only, row, object, applied.word(), out)?,
             Err(error) => {
                 out.error(&error);
                 code = ExitCode::FAILURE;
@@ -75,7 +81,7 @@ async fn one(
     dry_run: DryRun,
     row: &'static Resource,
     manifest: &Object,
-) -> Result<(String, Applied), ApiError> {
+) -> Result<(Object, Applied), ApiError> {
     if manifest.name().is_empty() {
         return Err(ApiError::new(
             Reason::BadRequest,
@@ -91,13 +97,13 @@ async fn one(
         );
         return Err(ApiError::new(Reason::Invalid, why));
     }
-    let name = reference(row, manifest.name());
     let mut conflicts = 0;
     loop {
         let outcome = match session.client.find(row, manifest.namespace(), manifest.name()).await? {
-            None if dry_run.is_client() => Ok(Applied::Created),
+            None if dry_run.is_client() => Ok((manifest.clone(), Applied::Created)),
             None => {
-                session.client.create(row, &merge::with_annotation(manifest)).await.map(|_| Applied::Created)
+                let made = session.client.create(row, &merge::with_annotation(manifest)).await;
+                made.map(|made| (made, Applied::Created))
             }
             Some(live) => change(session, dry_run, row, manifest, &live).await,
         };
@@ -108,7 +114,7 @@ async fn one(
             {
                 conflicts += 1;
             }
-            outcome => return outcome.map(|applied| (name, applied)),
+            outcome => return outcome,
         }
     }
 }
@@ -119,17 +125,17 @@ async fn change(
     row: &'static Resource,
     manifest: &Object,
     live: &Object,
-) -> Result<Applied, ApiError> {
+) -> Result<(Object, Applied), ApiError> {
     let wanted = merge::apply(manifest, live);
     if wanted == *live {
-        return Ok(Applied::Unchanged);
+        return Ok((wanted, Applied::Unchanged));
     }
     if dry_run.is_client() {
-        return Ok(Applied::Configured);
+        return Ok((wanted, Applied::Configured));
     }
     let now = session.client.update(row, &wanted).await?;
     let same = now.resource_version() == live.resource_version();
-    Ok(if same { Applied::Unchanged } else { Applied::Configured })
+    Ok((now, if same { Applied::Unchanged } else { Applied::Configured }))
 }
 
 /// A Secret's `stringData` as the server keeps it, so that what is unchanged looks unchanged.

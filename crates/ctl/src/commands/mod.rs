@@ -108,7 +108,7 @@ pub(crate) async fn execute(session: &Session, command: Command, out: &mut Out) 
         | Command::Version(_) => {
             bail!("this needs no cluster, and is answered before one is asked")
         }
-        Command::ApiResources => Box::pin(api_resources::run(session, out)).await?,
+        Command::ApiResources(args) => Box::pin(api_resources::run(session, &args, out)).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

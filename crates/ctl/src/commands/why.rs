@@ -38,6 +38,15 @@ pub(crate) enum Form {
     Yaml,
 }
 
+impl From<Form> for Format {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Json => Self::Json,
+            Form::Yaml => Self::Yaml,
+        }
+    }
+}
+
 /// Explains each.
 pub(crate) async fn run(session: &Session, args: &WhyArgs, out: &mut Out) -> Result<ExitCode> {
     let mut answers = Vec::new();
@@ -50,10 +59,9 @@ pub(crate) async fn run(session: &Session, args: &WhyArgs, out: &mut Out) -> Res
         }
         return Ok(ExitCode::SUCCESS);
     };
-    let format = if form == Form::Yaml { Format::Yaml } else { Format::Json };
     let mut values: Vec<Value> = answers.iter().map(Explanation::to_json).collect();
     let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
-    print_value(&value, Some(format), out)?;
+    print_value(&value, Some(form.into()), out)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -216,6 +216,24 @@ async fn events_are_told_of_oldest_first() {
     .assert_eq(&told.concat());
 }
 
+#[tokio::test]
+async fn kinds_are_listed_as_asked() {
+    let client = cluster().await;
+    let xctl = async |words: &str| typed(client.clone(), words).await;
+    let names = xctl("api-resources --api-group=apps -o name").await;
+    expect![[r"
+        controllerrevisions.apps
+        daemonsets.apps
+        deployments.apps
+        replicasets.apps
+        statefulsets.apps
+    "]]
+    .assert_eq(&names);
+    let of_the_cluster = xctl("api-resources --namespaced=false --no-headers").await;
+    assert!(of_the_cluster.lines().any(|line| line.starts_with("nodes ")), "{of_the_cluster}");
+    assert!(!of_the_cluster.contains("pods") && !of_the_cluster.contains("NAME"), "{of_the_cluster}");
+}
+
 const SYSTEM: &str = "
 apiVersion: v1
 kind: Service

@@ -87,6 +87,10 @@ async fn templates_are_set_patched_and_replaced() {
         patch cm paint --type json -p {}
         replace -f DIR/paint.yaml
         get cm paint -o jsonpath={.data}{"\n"}
+        patch -f DIR/paint.yaml --type merge -p {"data":{"shape":"flat"}} -o name
+        apply -f DIR/paint.yaml -o name
+        get cm paint -o jsonpath={.data.shape}{"\n"}
+        patch cm -p {"data":{}}
         rollout pause deploy/web
         rollout pause deploy/web
         rollout resume deploy/web
@@ -121,6 +125,15 @@ async fn templates_are_set_patched_and_replaced() {
         configmap/paint replaced
         $ xctl get cm paint -o jsonpath={.data}{"\n"}
         {"shape":"round"}
+        $ xctl patch -f DIR/paint.yaml --type merge -p {"data":{"shape":"flat"}} -o name
+        configmap/paint
+        $ xctl apply -f DIR/paint.yaml -o name
+        configmap/paint
+        $ xctl get cm paint -o jsonpath={.data.shape}{"\n"}
+        round
+        $ xctl patch cm -p {"data":{}}
+        error: name the configmap: write configmap NAME
+        [failed]
         $ xctl rollout pause deploy/web
         deployment.apps/web paused
         $ xctl rollout pause deploy/web
