@@ -56,6 +56,26 @@ fn fish_offers_the_same() {
     assert_eq!(offered("xctl apply --file"), ["--filename"]);
 }
 
+/// Who asks what a script does must not find a cluster booted, or ended.
+#[test]
+fn scripts_say_how_they_are_used() {
+    let run = |script: &str, option: &str| {
+        let path = format!("{}/../scripts/{script}", env!("CARGO_MANIFEST_DIR"));
+        let output = Command::new("bash").arg(path).arg(option).output().expect("bash starts");
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+        (output.status.success(), text)
+    };
+    let (understood, text) = run("up.sh", "--help");
+    assert!(understood && text.starts_with("Boots a whole cluster") && text.contains("--single"), "{text}");
+    let (understood, text) = run("up.sh", "--singel");
+    assert_eq!(
+        (understood, text.as_str()),
+        (false, "error: up.sh takes nothing, or --single: not --singel\n")
+    );
+    let (understood, text) = run("down.sh", "--help");
+    assert!(understood && text.starts_with("Ends what up.sh began."), "{text}");
+}
+
 /// At a real prompt, with a real tabulator.
 #[test]
 fn zsh_completes_the_same() {
