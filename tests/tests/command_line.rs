@@ -138,6 +138,9 @@ fn an_editor_changes_an_object_and_diff_tells_of_changes() {
     assert_eq!(edit("true"), "Edit cancelled, no changes made.\n");
     let refused = edit("sed -i s/^data:/dta:/");
     assert!(refused.contains("dta: unknown field (did you mean \"data\"?)"), "{refused}");
+    let kept = refused.trim_end().rsplit_once("your text is kept in ").expect("it is kept").1;
+    assert!(std::fs::read_to_string(kept).expect("a file").contains("\ndta:"), "{refused}");
+    std::fs::remove_dir_all(std::path::Path::new(kept).parent().expect("its folder")).expect("removed");
     assert!(edit("false").contains("nothing was changed"));
 
     let manifest = masters.dir().join("paint.yaml");

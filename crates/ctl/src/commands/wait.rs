@@ -26,11 +26,21 @@ pub(crate) struct WaitArgs {
     /// condition=NAME[=VALUE], jsonpath='{PATH}'[=VALUE], create or delete
     #[arg(long, value_parser = Goal::parse)]
     pub(crate) r#for: Goal,
-    /// How long to wait at most; 0 to look once
-    #[arg(long, value_parser = durations::parse, default_value = "30s")]
+    /// How long to wait at most; 0 to look once, below 0 for a week
+    #[arg(long, value_parser = patience, default_value = "30s", allow_hyphen_values = true)]
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) choice: Choice,
+}
+
+/// As long as kubectl waits for ever.
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+fn patience(text: &str) -> Result<Duration, String> {
+    match text.strip_prefix('-') {
+        Some(below) => durations::parse(below).map(|_| WEEK),
+        None => durations::parse(text),
+    }
 }
 
 /// Waits for each.

@@ -331,6 +331,10 @@ async fn objects_are_shown_as_asked() {
     let lines = r#"
         expose deployment web --port 80 --target-port 8080
         get svc web -o jsonpath={.spec.selector.app}:{.spec.ports[0].targetPort}{"\n"}
+        expose deployment web --name inner --port 80 --selector=app=web,tier=back -l team=red --cluster-ip=None
+        get svc inner -o jsonpath={.spec.selector}{.metadata.labels}{.spec.clusterIP}{"\n"}
+        expose deployment web --name odd --port 80 --selector=app
+        delete svc inner
         get deploy,svc -o name
         get cm,deploy -o custom-columns=KIND:.kind,NAME:.metadata.name,COLOR:.data.color
         get cm --sort-by .metadata.name -L app
@@ -346,6 +350,15 @@ async fn objects_are_shown_as_asked() {
         service/web exposed
         $ xctl get svc web -o jsonpath={.spec.selector.app}:{.spec.ports[0].targetPort}{"\n"}
         web:8080
+        $ xctl expose deployment web --name inner --port 80 --selector=app=web,tier=back -l team=red --cluster-ip=None
+        service/inner exposed
+        $ xctl get svc inner -o jsonpath={.spec.selector}{.metadata.labels}{.spec.clusterIP}{"\n"}
+        {"app":"web","tier":"back"}{"team":"red"}None
+        $ xctl expose deployment web --name odd --port 80 --selector=app
+        error: --selector app: write KEY=VALUE
+        [failed]
+        $ xctl delete svc inner
+        service/inner deleted
         $ xctl get deploy,svc -o name
         deployment.apps/web
         service/web
@@ -636,6 +649,7 @@ async fn waiting_ends_with_what_is_waited_for() {
         wait cm/none --for delete
         wait deploy/web --for condition=Available --timeout 0
         wait cm/none --for condition=Ready
+        wait cm/paint --for create --timeout=-1s
     "#;
     expect![[r#"
         $ xctl wait deploy/web --for jsonpath={.spec.replicas}=2
@@ -650,6 +664,8 @@ async fn waiting_ends_with_what_is_waited_for() {
         $ xctl wait cm/none --for condition=Ready
         error: configmaps "none" not found; `xctl get configmaps` shows what there is
         [failed]
+        $ xctl wait cm/paint --for create --timeout=-1s
+        configmap/paint condition met
     "#]]
     .assert_eq(&shop.session(lines).await);
     let (waited, deleted) =

@@ -16,7 +16,7 @@ mod image;
 mod ingress;
 mod job;
 mod namespace;
-mod near;
+pub(crate) mod near;
 mod node;
 mod pod;
 mod probe;
