@@ -77,6 +77,12 @@ async fn templates_are_set_patched_and_replaced() {
         set image deployment/web web=example.com/web:2
         set image deployment/web wbe=example.com/web:2
         set env deploy web COLOR=blue
+        set env deploy web --from=configmap/paint --prefix=PAINT_
+        set env deploy web --list
+        set env deploy web --from=configmap/paint --keys=shape
+        set env deploy web --from=node/n1
+        set image deploy web web=example.com/web:9 --dry-run=server
+        set image deploy web web=example.com/web:9 --dry-run=client -o name
         set resources deploy web --limits memory=64Mi
         get deploy web -o jsonpath={.spec.template.spec.containers[0].image}{"\n"}
         patch cm paint --type merge -p {"data":{"color":"blue"}}
@@ -104,6 +110,22 @@ async fn templates_are_set_patched_and_replaced() {
         [failed]
         $ xctl set env deploy web COLOR=blue
         deployment.apps/web env updated
+        $ xctl set env deploy web --from=configmap/paint --prefix=PAINT_
+        deployment.apps/web env updated
+        $ xctl set env deploy web --list
+        # deployment.apps/web, container web
+        COLOR=blue
+        # PAINT_COLOR from {"configMapKeyRef":{"key":"color","name":"paint"}}
+        $ xctl set env deploy web --from=configmap/paint --keys=shape
+        error: --keys: configmap/paint has no key "shape"
+        [failed]
+        $ xctl set env deploy web --from=node/n1
+        error: --from node/n1: write configmap/NAME or secret/NAME
+        [failed]
+        $ xctl set image deploy web web=example.com/web:9 --dry-run=server
+        deployment.apps/web image updated (server dry run)
+        $ xctl set image deploy web web=example.com/web:9 --dry-run=client -o name
+        deployment.apps/web
         $ xctl set resources deploy web --limits memory=64Mi
         deployment.apps/web resource requirements updated
         $ xctl get deploy web -o jsonpath={.spec.template.spec.containers[0].image}{"\n"}
