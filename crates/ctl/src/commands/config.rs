@@ -1,6 +1,7 @@
 //! `config`: which cluster is meant. Changes what is asked for in the kubeconfig and keeps
 //! everything else of it.
 
+mod set;
 mod view;
 
 use std::path::Path;
@@ -31,6 +32,10 @@ pub(crate) enum ConfigCommand {
     UseContext(NameArgs),
     /// Make or change a context: set-context --current --namespace shop
     SetContext(SetContextArgs),
+    /// Make or change a cluster
+    SetCluster(set::SetClusterArgs),
+    /// Make or change a user
+    SetCredentials(set::SetCredentialsArgs),
     /// Take a context out
     DeleteContext(NameArgs),
     /// Give a context another name
@@ -118,6 +123,16 @@ pub(crate) fn run(global: &Global, command: &ConfigCommand, out: &mut Out) -> Re
             write(&path, &config)?;
             let done = if is_new { "created" } else { "modified" };
             out.line(format!("Context {name:?} {done}."))?;
+        }
+        ConfigCommand::SetCluster(args) => {
+            set::cluster(&mut config, args)?;
+            write(&path, &config)?;
+            out.line(format!("Cluster {:?} set.", args.name))?;
+        }
+        ConfigCommand::SetCredentials(args) => {
+            set::credentials(&mut config, args)?;
+            write(&path, &config)?;
+            out.line(format!("User {:?} set.", args.name))?;
         }
         ConfigCommand::DeleteContext(args) => {
             context(&mut config, &args.name)?;
@@ -394,5 +409,53 @@ users:
             error: no context exists with the name: "there"
         "#]]
         .assert_eq(&text.replace(&file, "FILE"));
+    }
+
+    #[test]
+    fn clusters_and_users_are_made_and_changed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("config"), CONFIG).expect("written");
+        std::fs::write(folder.path().join("ca.crt"), "ca").expect("written");
+        let typed = |words: &str| typed(folder.path(), words);
+        let ca = folder.path().join("ca.crt").display().to_string();
+        assert_eq!(typed("set-cluster dev --server https://10.0.0.9:6443"), "Cluster \"dev\" set.\n");
+        assert_eq!(
+            typed(&format!("set-cluster dev --certificate-authority {ca} --embed-certs")),
+            "Cluster \"dev\" set.\n"
+        );
+        assert_eq!(typed("set-credentials ann --token first"), "User \"ann\" set.\n");
+        assert_eq!(
+            typed(&format!("set-credentials ann --client-certificate {ca} --client-key {ca}")),
+            "User \"ann\" set.\n"
+        );
+        assert_eq!(typed("set-context dev --cluster dev --user ann"), "Context \"dev\" created.\n");
+        assert_eq!(
+            typed("set-credentials ann --embed-certs"),
+            "error: --embed-certs: name files by --client-certificate and --client-key\n"
+        );
+        expect![[r#"
+            apiVersion: v1
+            kind: Config
+            current-context: dev
+            clusters:
+            - name: dev
+              cluster:
+                server: https://10.0.0.9:6443
+                certificate-authority-data: Y2E=
+            contexts:
+            - name: dev
+              context:
+                cluster: dev
+                user: ann
+            users:
+            - name: ann
+              user:
+                client-certificate: FOLDER/ca.crt
+                client-key: FOLDER/ca.crt
+        "#]]
+        .assert_eq(
+            &typed("view --minify --raw --context dev")
+                .replace(&folder.path().display().to_string(), "FOLDER"),
+        );
     }
 }
