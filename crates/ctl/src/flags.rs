@@ -22,7 +22,8 @@ pub(crate) fn plain(mut command: Command, words: impl IntoIterator<Item = OsStri
             plain.push(word);
             break;
         }
-        if std::mem::take(&mut is_value) {
+        // One that may go without a value has none where an option follows.
+        if std::mem::take(&mut is_value) && !word.to_string_lossy().starts_with('-') {
             plain.push(word);
             continue;
         }
@@ -71,6 +72,7 @@ mod tests {
             ("-n rollout get pods -A=false --watch=false --watch=0", "-n rollout get pods"),
             ("rollout status deploy/web --watch=false", "rollout status deploy/web --watch=false"),
             ("get pods -l a --watch=soon", "get pods -l a --watch=soon"),
+            ("delete pod web --wait --now=true", "delete pod web --wait --now"),
             ("exec web -- ls --all=true", "exec web -- ls --all=true"),
             ("label pod web --overwrite=true tier=true", "label pod web --overwrite tier=true"),
         ];

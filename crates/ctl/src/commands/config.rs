@@ -137,7 +137,7 @@ pub(crate) fn run(global: &Global, command: &ConfigCommand, out: &mut Out) -> Re
         ConfigCommand::DeleteContext(args) => {
             context(&mut config, &args.name)?;
             entries(&mut config, "contexts")?
-                .retain(|entry| entry.get("name").and_then(Value::as_str) != Some(&args.name));
+                .retain(|entry| entry.get("name").and_then(Value::as_str) != Some(args.name.as_str()));
             write(&path, &config)?;
             if current(&config) == args.name {
                 let next = "name another by `xctl config use-context`";
@@ -216,7 +216,7 @@ fn rename(config: &mut Mapping, args: &RenameArgs) -> Result<()> {
         bail!("there is a context named {:?} already", args.to);
     }
     for entry in entries(config, "contexts")? {
-        if entry.get("name").and_then(Value::as_str) == Some(&args.name)
+        if entry.get("name").and_then(Value::as_str) == Some(args.name.as_str())
             && let Some(name) = entry.get_mut("name")
         {
             *name = args.to.as_str().into();

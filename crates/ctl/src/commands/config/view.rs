@@ -50,7 +50,7 @@ fn minify(config: &mut Mapping) -> Result<()> {
     let named = |key: &str| used.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     for (list, kept) in [("contexts", name), ("clusters", named("cluster")), ("users", named("user"))] {
         if let Some(entries) = config.get_mut(list).and_then(Value::as_sequence_mut) {
-            entries.retain(|entry| entry.get("name").and_then(Value::as_str) == Some(&kept));
+            entries.retain(|entry| entry.get("name").and_then(Value::as_str) == Some(kept.as_str()));
         }
     }
     Ok(())
