@@ -82,8 +82,8 @@ async fn typed_on(mut out: Out, sink: &Sink, client: Client, words: &str) -> Str
 #[test]
 fn a_group_alone_is_answered_with_what_it_has() {
     for (words, about) in [
-        ("xctl", "Talks to a Xebec cluster."),
-        ("xctl help", "Talks to a Xebec cluster."),
+        ("xctl", "Talks to a Xebec cluster"),
+        ("xctl help", "Talks to a Xebec cluster"),
         ("xctl rollout", "Follow, restart or take back a rollout"),
         ("xctl help rollout", "Follow, restart or take back a rollout"),
     ] {
