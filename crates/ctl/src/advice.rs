@@ -24,6 +24,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ),
     ("argument '--server-side'", "leave it out: apply merges by itself, the server does not so far"),
     (
+        "argument '--template'",
+        "templates of Go are not read: -o jsonpath=… finds the same, and -o json is for jq",
+    ),
+    (
         "argument '--raw'",
         "curl asks for a path by the kubeconfig's certificate: see `With kubectl` in README.md",
     ),

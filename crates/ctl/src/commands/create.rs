@@ -1,10 +1,13 @@
 //! `create`: makes objects that are not there yet, from manifests or from the command line.
 
 mod binding;
+mod budget;
 mod data;
 mod deployment;
 mod ingress;
 mod job;
+mod priority;
+mod quota;
 mod role;
 mod secret;
 mod service;
@@ -24,10 +27,13 @@ use crate::only::{OnlyArgs, Printed};
 use crate::output::Out;
 use crate::session::Session;
 use binding::BindingArgs;
+use budget::BudgetArgs;
 use data::DataArgs;
 use deployment::DeploymentArgs;
 use ingress::IngressArgs;
 use job::{CronJobArgs, JobArgs};
+use priority::PriorityArgs;
+use quota::QuotaArgs;
 use role::RoleArgs;
 use secret::SecretKind;
 use service::ServiceKind;
@@ -66,6 +72,15 @@ pub(crate) enum Kind {
     /// An Ingress
     #[command(visible_alias = "ing")]
     Ingress(IngressArgs),
+    /// How many of some pods must stay at once
+    #[command(visible_alias = "pdb")]
+    Poddisruptionbudget(BudgetArgs),
+    /// How much a namespace may take
+    #[command(visible_alias = "resourcequota")]
+    Quota(QuotaArgs),
+    /// Who goes before whom
+    #[command(visible_alias = "pc")]
+    Priorityclass(PriorityArgs),
     /// A token of a ServiceAccount, which is printed and not kept
     Token(TokenArgs),
     /// A Service for what has the label app=NAME
@@ -129,6 +144,9 @@ async fn made<'a>(session: &Session, kind: &'a Kind) -> Result<(Object, &'a Only
         Kind::Job(args) => (job::job(session, args).await?, &args.only),
         Kind::Cronjob(args) => (job::cron_job(args), &args.only),
         Kind::Ingress(args) => (ingress::made(args)?, &args.only),
+        Kind::Poddisruptionbudget(args) => (budget::made(args)?, &args.only),
+        Kind::Quota(args) => (quota::made(args)?, &args.only),
+        Kind::Priorityclass(args) => (priority::made(args), &args.only),
         Kind::Token(_) => bail!("a token is no object: it is made apart"),
         Kind::Service(kind) => service::made(kind)?,
         Kind::Role(args) => (role::made("Role", args)?, &args.only),

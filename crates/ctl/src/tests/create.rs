@@ -248,6 +248,46 @@ async fn an_ingress_is_made_from_rules() {
 }
 
 #[tokio::test]
+async fn budgets_quotas_and_priorities_are_made() {
+    let shop = Shop::open().await;
+    let lines = "
+        create pdb web --selector=app=web,tier==front --min-available=50%
+        create pdb db --selector=app=db --max-unavailable=1
+        create pdb bad --selector=app --max-unavailable=1
+        create quota small --hard=cpu=2,memory=4Gi,pods=10
+        create quota bad --hard=cpu
+        create priorityclass high --value=1000 --description=first
+    ";
+    expect![[r"
+        $ xctl create pdb web --selector=app=web,tier==front --min-available=50%
+        poddisruptionbudget.policy/web created
+        $ xctl create pdb db --selector=app=db --max-unavailable=1
+        poddisruptionbudget.policy/db created
+        $ xctl create pdb bad --selector=app --max-unavailable=1
+        error: --selector app: write KEY=VALUE
+        [failed]
+        $ xctl create quota small --hard=cpu=2,memory=4Gi,pods=10
+        resourcequota/small created
+        $ xctl create quota bad --hard=cpu
+        error: --hard cpu: write RESOURCE=AMOUNT
+        [failed]
+        $ xctl create priorityclass high --value=1000 --description=first
+        priorityclass.scheduling.k8s.io/high created
+    "]]
+    .assert_eq(&shop.session(lines).await);
+    let spec = &got(&shop, "pdb web").await["spec"];
+    assert_eq!(
+        (&spec["minAvailable"], &spec["selector"]["matchLabels"]),
+        (&json!("50%"), &json!({"app": "web", "tier": "front"}))
+    );
+    assert_eq!(got(&shop, "pdb db").await["spec"]["maxUnavailable"], 1);
+    let hard = &got(&shop, "quota small").await["spec"]["hard"];
+    assert_eq!(hard, &json!({"cpu": "2", "memory": "4Gi", "pods": "10"}));
+    let class = got(&shop, "priorityclass high").await;
+    assert_eq!((&class["value"], &class["description"]), (&json!(1000), &json!("first")));
+}
+
+#[tokio::test]
 async fn services_of_every_type_are_made() {
     let shop = Shop::open().await;
     let lines = r#"
