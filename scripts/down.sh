@@ -8,6 +8,7 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 # shellcheck source=scripts/hosts.sh
 source "$(dirname "$0")/hosts.sh"
+case ${1:-} in -h | --help) usage && exit ;; esac
 need_root
 
 if [ $# -gt 0 ]; then
@@ -23,8 +24,10 @@ fi
 step "all hosts are gone"
 # The embedded form first: its node is called n1 too, and it lives on this very host.
 if [ -d "$DEMO_DIR/single" ]; then
+    XEBEC=${XEBEC_BIN:-$TARGET_DIR/release/xebec}
+    [ -x "$XEBEC" ] || die "$XEBEC is not there, and takes the proxy's rules away: name the binary by XEBEC_BIN"
     cut_power single
-    "${XEBEC_BIN:-$TARGET_DIR/release/xebec}" proxy --clean-up
+    "$XEBEC" proxy --clean-up
     # The protocol number that the pod network marks its routes with. A route may go by
     # itself, with its pod's link, between being seen and being deleted: then once more.
     eventually 10 "the routes of its pods are gone" ip route flush proto 118

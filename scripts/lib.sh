@@ -28,6 +28,9 @@ die() {
     exit 1
 }
 
+# usage: the words at the head of the script that runs.
+usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+
 now_ms() { date +%s%3N; }
 
 # step WORDS…: what is done next; told as one line with its time by `done_step`.

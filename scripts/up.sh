@@ -153,6 +153,11 @@ single() {
     apply_webshop
 }
 
+case $*-$# in
+-0 | --single-1) ;;
+-h-1 | --help-1) usage && exit ;;
+*) die "up.sh takes nothing, or --single: not $*" ;;
+esac
 need_root
 install_packages "${PACKAGES[@]}"
 build

@@ -56,6 +56,26 @@ fn fish_offers_the_same() {
     assert_eq!(offered("xctl apply --file"), ["--filename"]);
 }
 
+/// Who asks what a script does must not find a cluster booted, or ended.
+#[test]
+fn scripts_say_how_they_are_used() {
+    let run = |script: &str, option: &str| {
+        let path = format!("{}/../scripts/{script}", env!("CARGO_MANIFEST_DIR"));
+        let output = Command::new("bash").arg(path).arg(option).output().expect("bash starts");
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+        (output.status.success(), text)
+    };
+    let (understood, text) = run("up.sh", "--help");
+    assert!(understood && text.starts_with("Boots a whole cluster") && text.contains("--single"), "{text}");
+    let (understood, text) = run("up.sh", "--singel");
+    assert_eq!(
+        (understood, text.as_str()),
+        (false, "error: up.sh takes nothing, or --single: not --singel\n")
+    );
+    let (understood, text) = run("down.sh", "--help");
+    assert!(understood && text.starts_with("Ends what up.sh began."), "{text}");
+}
+
 /// At a real prompt, with a real tabulator.
 #[test]
 fn zsh_completes_the_same() {
@@ -118,6 +138,9 @@ fn an_editor_changes_an_object_and_diff_tells_of_changes() {
     assert_eq!(edit("true"), "Edit cancelled, no changes made.\n");
     let refused = edit("sed -i s/^data:/dta:/");
     assert!(refused.contains("dta: unknown field (did you mean \"data\"?)"), "{refused}");
+    let kept = refused.trim_end().rsplit_once("your text is kept in ").expect("it is kept").1;
+    assert!(std::fs::read_to_string(kept).expect("a file").contains("\ndta:"), "{refused}");
+    std::fs::remove_dir_all(std::path::Path::new(kept).parent().expect("its folder")).expect("removed");
     assert!(edit("false").contains("nothing was changed"));
 
     let manifest = masters.dir().join("paint.yaml");

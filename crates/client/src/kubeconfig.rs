@@ -58,10 +58,18 @@ impl Kubeconfig {
     /// # Errors
     /// What is wrong with it, by path and field.
     pub fn read(path: &Path) -> Result<Self, KubeconfigError> {
+        Self::read_context(path, None)
+    }
+
+    /// As [`Kubeconfig::read`], of another context than the current one.
+    ///
+    /// # Errors
+    /// What is wrong with it, by path and field; and that it has no such context.
+    pub fn read_context(path: &Path, context: Option<&str>) -> Result<Self, KubeconfigError> {
         let unreadable = |error| KubeconfigError::new(path, format!("{error}: name another one"));
         let text = fs::read_to_string(path).map_err(unreadable)?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        Self::parse(&text, folder).map_err(|message| KubeconfigError::new(path, message))
+        Self::parse_context(&text, folder, context).map_err(|message| KubeconfigError::new(path, message))
     }
 
     /// Reads the text of a file that lies in a folder.
@@ -69,7 +77,14 @@ impl Kubeconfig {
     /// # Errors
     /// What is wrong with it, by field.
     pub fn parse(yaml: &str, folder: &Path) -> Result<Self, String> {
-        let file: File = serde_yaml_ng::from_str(yaml).map_err(|error| error.to_string())?;
+        Self::parse_context(yaml, folder, None)
+    }
+
+    fn parse_context(yaml: &str, folder: &Path, context: Option<&str>) -> Result<Self, String> {
+        let mut file: File = serde_yaml_ng::from_str(yaml).map_err(|error| error.to_string())?;
+        if let Some(context) = context {
+            file.use_context(context);
+        }
         file.resolve(folder)
     }
 
@@ -171,6 +186,21 @@ mod tests {
             (read.namespace.as_str(), read.servers[0].to_string().as_str()),
             ("team", "https://m:6443")
         );
+    }
+
+    #[test]
+    fn another_context_than_the_current_one_may_be_meant() {
+        let yaml = "
+            current-context: here
+            clusters: [{name: a, cluster: {server: 'http://a:1'}}, {name: b, cluster: {server: 'http://b:1'}}]
+            contexts: [{name: here, context: {cluster: a}}, {name: there, context: {cluster: b, namespace: team}}]";
+        let read = |context: Option<&str>| {
+            let read = Kubeconfig::parse_context(yaml, Path::new("."), context);
+            read.map(|read| format!("{} {}", read.servers[0], read.namespace))
+        };
+        assert_eq!(read(None), Ok("http://a:1 default".to_owned()));
+        assert_eq!(read(Some("there")), Ok("http://b:1 team".to_owned()));
+        assert_eq!(read(Some("x")), Err("contexts: there is none named \"x\"".to_owned()));
     }
 
     #[test]

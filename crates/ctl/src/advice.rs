@@ -14,6 +14,37 @@ pub(crate) fn line(error: &anyhow::Error) -> String {
     line.split('\n').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
+/// What kubectl has and this program has not, as clap quotes it, and what does it instead.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("argument '-k'", KUSTOMIZE),
+    ("argument '--kustomize'", KUSTOMIZE),
+    (
+        "argument '--record'",
+        "leave it out, and name the cause by `xctl annotate TYPE/NAME kubernetes.io/change-cause=WORDS`",
+    ),
+    ("argument '--server-side'", "leave it out: apply merges by itself, the server does not so far"),
+    (
+        "argument '--template'",
+        "templates of Go are not read: -o jsonpath=… finds the same, and -o json is for jq",
+    ),
+    (
+        "argument '--raw'",
+        "curl asks for a path by the kubeconfig's certificate: see `With kubectl` in README.md",
+    ),
+    ("argument '--prune'", "nothing is pruned: `xctl delete` takes away what is not wanted any more"),
+    ("argument '--validate'", "leave it out: the server checks everything that it takes"),
+    ("subcommand 'autoscale'", "nothing scales by itself so far: `xctl scale` sets how many there are"),
+    ("subcommand 'debug'", "`xctl exec` runs commands in a container, `xctl run` a pod beside it"),
+    ("subcommand 'kustomize'", KUSTOMIZE),
+    (
+        "subcommand 'proxy'",
+        "`xctl port-forward` leads to a pod, and kubectl proxy to the API, with the same kubeconfig",
+    ),
+    ("subcommand 'certificate'", "certificates are signed for nodes and masters alone: `xctl token create`"),
+];
+
+const KUSTOMIZE: &str = "`kubectl kustomize DIR` builds it: pass what it prints on to `xctl apply -f -`";
+
 /// What clap says, without the usage: that is a question away.
 pub(crate) fn usage(text: &str) -> String {
     let own = text.split("\n\nUsage:").next().unwrap_or_default();
@@ -21,8 +52,24 @@ pub(crate) fn usage(text: &str) -> String {
     let words: Vec<&str> = own.trim_start_matches("error: ").split_whitespace().collect();
     let command = text.split("Usage: xctl ").nth(1).and_then(|usage| usage.split_whitespace().next());
     let command = command.filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+    if let Some(instead) = instead(own, command.unwrap_or_default()) {
+        let first = own.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        return format!("{first}: {instead}");
+    }
     let command = command.map(|command| format!("{command} ")).unwrap_or_default();
     format!("{}; `xctl {command}--help` shows how", words.join(" "))
+}
+
+fn instead(text: &str, command: &str) -> Option<&'static str> {
+    let known = ELSEWHERE.iter().find(|(quoted, _)| text.contains(quoted));
+    let argument = text.split("unexpected argument '").nth(1).filter(|word| !word.starts_with('-'));
+    match (known, argument, command) {
+        (Some((_, instead)), ..) => Some(*instead),
+        (None, Some(_), "exec" | "run") => {
+            Some("what is to run there stands behind --, as in `xctl exec web -- ls`")
+        }
+        _ => None,
+    }
 }
 
 /// What helps against an error of the server, where it does not say so itself.
@@ -72,7 +119,24 @@ mod tests {
                  jsonpath='{.items[*].metadata.name}', custom-columns=NAME:.metadata.name; `xctl --help` shows how",
             ),
         ];
-        for (words, told) in cases {
+        for (words, told) in [
+            (
+                "exec web ls",
+                "unexpected argument 'ls' found: what is to run there stands behind --, as in `xctl exec web -- ls`",
+            ),
+            (
+                "apply -k .",
+                "unexpected argument '-k' found: `kubectl kustomize DIR` builds it: pass what it prints on to `xctl apply -f -`",
+            ),
+            (
+                "proxy",
+                "unrecognized subcommand 'proxy': `xctl port-forward` leads to a pod, and kubectl proxy to the API, with \
+                 the same kubeconfig",
+            ),
+        ]
+        .into_iter()
+        .chain(cases)
+        {
             let words = std::iter::once("xctl").chain(words.split(' '));
             let error = crate::cli::Cli::try_parse_from(words).err().expect("wrong");
             assert_eq!(usage(&error.to_string()), told);

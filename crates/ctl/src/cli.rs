@@ -11,7 +11,7 @@ use crate::process::ProcessArgs;
 
 /// Talks to a Xebec cluster.
 #[derive(Parser)]
-#[command(name = "xctl", bin_name = "xctl", version, disable_help_subcommand = true)]
+#[command(name = "xctl", bin_name = "xctl", version)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -25,6 +25,9 @@ pub(crate) struct Global {
     /// The kubeconfig; else $KUBECONFIG, /etc/xebec/admin.kubeconfig, ~/.kube/config
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig; else its current one
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) context: Option<String>,
     /// The namespace; else the kubeconfig's
     #[arg(short, long, global = true)]
     pub(crate) namespace: Option<String>,
@@ -97,6 +100,8 @@ pub(crate) enum Command {
     /// Tokens by which nodes and masters join
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Show where the cluster is reached
+    ClusterInfo,
     /// The cluster's own state
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
@@ -115,7 +120,7 @@ pub(crate) enum Command {
     #[command(name = "__complete", hide = true)]
     Complete(complete::CompleteArgs),
     /// List the kinds of objects
-    ApiResources,
+    ApiResources(api_resources::ApiResourcesArgs),
     /// List the groups and versions of the API
     ApiVersions,
     /// Show the versions of client and server

@@ -96,7 +96,8 @@ fn read(words: &[String]) -> Line<'_> {
     line
 }
 
-fn find(command: &Command, name: &str) -> Option<Arg> {
+/// The option that a word names, its value left out.
+pub(crate) fn find(command: &Command, name: &str) -> Option<Arg> {
     let is_named = |arg: &&Arg| match name.strip_prefix("--") {
         Some(long) => arg.get_long() == Some(long),
         None => name
@@ -106,7 +107,8 @@ fn find(command: &Command, name: &str) -> Option<Arg> {
     command.get_arguments().find(is_named).cloned()
 }
 
-fn takes_value(arg: &Arg) -> bool {
+/// Whether the word behind it is its value.
+pub(crate) fn takes_value(arg: &Arg) -> bool {
     arg.get_action().takes_values() && !arg.is_require_equals_set()
 }
 
@@ -122,11 +124,14 @@ fn value_of(option: &Arg, line: &Line<'_>) -> Wanted {
     }
     match option.get_id().as_str() {
         "namespace" => names("namespaces", ""),
+        "context" => Wanted::Contexts,
         "container" | "containers" => {
             line.positionals.first().map_or(Wanted::Shells, |of| Wanted::Containers { of: (*of).to_owned() })
         }
         "output" => Wanted::Words(
-            ["json", "yaml", "name", "wide", "jsonpath=", "custom-columns="].map(str::to_owned).to_vec(),
+            ["json", "yaml", "name", "wide", "jsonpath=", "jsonpath-as-json=", "custom-columns="]
+                .map(str::to_owned)
+                .to_vec(),
         ),
         _ => Wanted::Shells,
     }
@@ -160,7 +165,7 @@ fn positional(line: &Line<'_>, last: &str) -> Wanted {
     let path: Vec<&str> = line.path.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["cordon" | "uncordon" | "drain"] => names("nodes", ""),
-        ["config", "use-context" | "set-context"] => Wanted::Contexts,
+        ["config", "use-context" | "set-context" | "delete-context" | "rename-context"] => Wanted::Contexts,
         ["completion"] => Wanted::Words(Shell::NAMES.map(str::to_owned).to_vec()),
         ["top", "pods"] => names("pods", ""),
         ["top", "nodes"] => names("nodes", ""),

@@ -23,7 +23,7 @@ pub(crate) fn session(global: &Global) -> Result<Session> {
 /// As [`session`], and what there is to say of its certificate.
 pub(crate) fn opened(global: &Global) -> Result<(Session, Option<String>)> {
     let path = path(global)?;
-    let config = Kubeconfig::read(&path)?;
+    let config = Kubeconfig::read_context(&path, global.context.as_deref())?;
     let settings = Settings {
         deadline: global.request_timeout,
         field_manager: FIELD_MANAGER.to_owned(),
@@ -111,6 +111,7 @@ mod tests {
         kubeconfig.write(&path).expect("written");
         let global = Global {
             kubeconfig: Some(path.clone()),
+            context: None,
             namespace: None,
             request_timeout: Duration::from_secs(1),
         };

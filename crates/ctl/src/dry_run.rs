@@ -2,12 +2,14 @@
 //! fill in everything but keep nothing; `client` asks it nothing that changes anything.
 
 use clap::{Args, ValueEnum};
+use xebec_api::object::Object;
+use xebec_api::resource::Resource;
 use xebec_client::Settings;
 
 use crate::session::Session;
 
 /// The option.
-#[derive(Args, Clone, Copy, Default)]
+#[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DryRun {
     /// Change nothing: `client` only prints, `server` checks as well
     #[arg(long, value_enum, value_name = "WHERE", default_value = "none", num_args = 0..=1, default_missing_value = "client", require_equals = true)]
@@ -38,6 +40,14 @@ impl DryRun {
             Where::None => "",
             Where::Client => " (dry run)",
             Where::Server => " (server dry run)",
+        }
+    }
+
+    /// Puts an object that the command line describes into its namespace. What is only printed
+    /// gets none that was not named by `-n`, so that it can be applied anywhere.
+    pub(crate) fn settle_namespace(self, session: &Session, row: &Resource, object: &mut Object) {
+        if row.namespaced && (session.namespace_is_forced || !self.is_client()) {
+            object.set(&["metadata", "namespace"], session.namespace.clone());
         }
     }
 

@@ -21,7 +21,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Look after nodes", &["cordon", "uncordon", "drain", "taint"]),
     (
         "The cluster itself",
-        &["cluster", "token", "version", "api-resources", "api-versions", "explain", "auth"],
+        &["cluster-info", "cluster", "token", "version", "api-resources", "api-versions", "explain", "auth"],
     ),
     ("This program", &["config", "completion"]),
 ];
@@ -71,6 +71,8 @@ Examples:
   xctl create configmap web --from-literal COLOR=blue --from-file ./site
   xctl create deployment web --image example.com/web:1 --replicas 2 -- serve --port 80
   xctl create service nodeport web --tcp 80:8080
+  xctl create ingress web --rule 'www.example.com/*=web:80,tls=web'
+  xctl create job now --from cronjob/backup
   xctl create rolebinding readers --clusterrole view --serviceaccount default:web",
     ),
     (

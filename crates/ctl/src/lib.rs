@@ -12,12 +12,15 @@ mod config;
 mod dry_run;
 mod durations;
 mod expiry;
+mod flags;
 mod help;
 mod jsonpath;
 mod manifest;
 mod merge;
+mod only;
 mod output;
 mod pod_of;
+mod printable;
 mod process;
 mod seen;
 mod session;
@@ -32,8 +35,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::FromArgMatches as _;
+use clap::error::ErrorKind;
 
-use cli::Cli;
+use cli::{Cli, Command};
 use output::Out;
 
 /// What an error exits with.
@@ -42,29 +46,47 @@ const FAILED: u8 = 1;
 /// Runs one command; the first argument is the program's name, as in `std::env::args_os`.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let parsed = help::command().try_get_matches_from(args).and_then(|it| Cli::from_arg_matches(&it));
-    let cli = match parsed {
+    let cli = match parse(args) {
         Ok(cli) => cli,
-        // Help and version are no failures; clap knows how each is printed.
-        Err(error) if !error.use_stderr() => {
-            let _ = error.print();
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            Out::real().error(&advice::usage(&error.to_string()));
-            return ExitCode::from(FAILED);
-        }
+        Err(error) => return answered(&error, &mut Out::real()),
     };
     let mut out = Out::real();
+    let failed = failure(&cli.command);
     let outcome = run(cli, &mut out);
     match outcome {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             out.error(&advice::line(&error));
-            ExitCode::from(FAILED)
+            ExitCode::from(failed)
         }
     }
+}
+
+/// What an error of this command exits with: where 1 says that things differ, it is more.
+fn failure(command: &Command) -> u8 {
+    match command {
+        Command::Diff(_) => FAILED + 1,
+        _ => FAILED,
+    }
+}
+
+/// Reads a command line, the program's name first.
+fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let words = flags::plain(help::command(), words);
+    help::command().try_get_matches_from(words).and_then(|it| Cli::from_arg_matches(&it))
+}
+
+/// Answers a line that is no command.
+fn answered(error: &clap::Error, out: &mut Out) -> ExitCode {
+    // Help and version are no failures, and `xctl rollout` alone asks what there is.
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Who reads it may have seen enough.
+        let _ = out.line(error.render().ansi().to_string().trim_end());
+        return ExitCode::SUCCESS;
+    }
+    out.error(&advice::usage(&error.to_string()));
+    ExitCode::from(FAILED)
 }
 
 fn run(cli: Cli, out: &mut Out) -> Result<ExitCode> {

@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use clap::Args;
 use serde_json::Value;
 use xebec_api::object::Object;
 use xebec_api::resource::Resource;
@@ -26,17 +27,40 @@ impl std::fmt::Display for Place {
 /// An object out of a manifest, or why there is none.
 pub(crate) type Document = Result<(&'static Resource, Object), String>;
 
+/// Which manifests are meant.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Files {
+    /// What these files and folders name; - for standard input
+    #[arg(short, long, value_name = "FILE", value_delimiter = ',')]
+    pub(crate) filename: Vec<PathBuf>,
+    /// Folders within folders too
+    #[arg(short = 'R', long)]
+    pub(crate) recursive: bool,
+}
+
+impl Files {
+    /// None are named.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.filename.is_empty()
+    }
+}
+
 /// Every document of every source, in order. `-` is standard input.
-pub(crate) fn read(session: &Session, sources: &[PathBuf], recursive: bool) -> Result<Vec<Document>> {
+pub(crate) fn read(session: &Session, files: &Files) -> Result<Vec<Document>> {
+    let sources = &files.filename;
+    if sources.is_empty() {
+        bail!("name what is meant by -f: a file, a folder, or - for standard input");
+    }
     let mut documents = Vec::new();
     for source in sources {
+        refuse_addresses(source)?;
         if source == Path::new("-") {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text).context("read standard input")?;
             documents.extend(parse("standard input", &text));
             continue;
         }
-        for path in files(source, recursive)? {
+        for path in within(source, files.recursive)? {
             let name = path.display().to_string();
             match fs::read_to_string(&path) {
                 Ok(text) => documents.extend(parse(&name, &text)),
@@ -53,7 +77,18 @@ pub(crate) fn read(session: &Session, sources: &[PathBuf], recursive: bool) -> R
     Ok(documents.into_iter().map(|document| address(session, document)).collect())
 }
 
-fn files(source: &Path, recursive: bool) -> Result<Vec<PathBuf>> {
+/// Nothing is fetched here: an address is no file that is missing.
+fn refuse_addresses(source: &Path) -> Result<()> {
+    let text = source.to_string_lossy();
+    if text.starts_with("http://") || text.starts_with("https://") {
+        bail!(
+            "{text} is an address, and xctl reads files: `curl -fsSL {text}` fetches it, pass that on to -f -"
+        );
+    }
+    Ok(())
+}
+
+fn within(source: &Path, recursive: bool) -> Result<Vec<PathBuf>> {
     let kind = fs::metadata(source).with_context(|| format!("read {}", source.display()))?;
     if !kind.is_dir() {
         return Ok(vec![source.to_owned()]);
@@ -66,7 +101,7 @@ fn files(source: &Path, recursive: bool) -> Result<Vec<PathBuf>> {
     for path in entries {
         if path.is_dir() {
             if recursive {
-                files.extend(self::files(&path, true)?);
+                files.extend(within(&path, true)?);
             }
         } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json") {
             files.push(path);

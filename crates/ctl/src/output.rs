@@ -7,6 +7,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owo_colors::{OwoColorize as _, Style};
 use std::time::Duration;
 
+use crate::printable::printable;
+
 /// Makes the place where a live line is drawn.
 type Screen = Box<dyn Fn() -> ProgressDrawTarget>;
 
@@ -68,12 +70,13 @@ impl Out {
 
     /// A remark that is not part of the answer.
     pub(crate) fn note(&mut self, text: impl Display) -> io::Result<()> {
-        writeln!(self.stderr, "{text}")
+        writeln!(self.stderr, "{}", printable(&text.to_string()))
     }
 
     /// What went wrong, and what to do next.
     pub(crate) fn error(&mut self, text: &str) {
         // Who cannot be told cannot be told that either.
+        let text = printable(text);
         let _ = writeln!(self.stderr, "{} {text}", "error:".style(Style::new().red().bold()));
     }
 
@@ -125,5 +128,6 @@ impl Progress {
 
 /// A warning, which a server's answer may bring at any time.
 pub(crate) fn warning(text: &str) {
+    let text = printable(text);
     let _ = writeln!(anstream::stderr(), "{} {text}", "warning:".style(Style::new().yellow()));
 }

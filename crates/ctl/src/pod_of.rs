@@ -18,13 +18,21 @@ const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 /// # Errors
 /// No such object, or one without pods.
 pub(crate) async fn named(session: &Session, word: &str) -> Result<Object> {
+    Ok(all_of(session, word).await?.swap_remove(0))
+}
+
+/// All pods that `word` means, at least one; the one that is meant where only one can be comes first.
+///
+/// # Errors
+/// No such object, or one without pods.
+pub(crate) async fn all_of(session: &Session, word: &str) -> Result<Vec<Object>> {
     let Some((kind, name)) = word.split_once('/') else {
-        return Ok(session.client.get(asked::row("pods")?, &session.namespace, word).await?);
+        return Ok(vec![session.client.get(asked::row("pods")?, &session.namespace, word).await?]);
     };
     let owner = asked::row(kind)?;
     let object = session.client.get(owner, session.namespace_of(owner), name).await?;
     if owner.kind == "Pod" {
-        return Ok(object);
+        return Ok(vec![object]);
     }
     let selector = object.get(&["spec", "selector"]);
     let labels = selector.and_then(|selector| selector.get("matchLabels").or(Some(selector)));
@@ -32,8 +40,8 @@ pub(crate) async fn named(session: &Session, word: &str) -> Result<Object> {
     let labels = labels.ok_or_else(|| anyhow!("{} have no pods of their own", owner.plural))?;
     let pairs = labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
     let mut pods = selected(session, pairs.collect::<Vec<_>>().join(",")).await?;
-    let running = pods.iter().position(|pod| pod.text(&["status", "phase"]) == "Running");
-    Ok(pods.swap_remove(running.unwrap_or(0)))
+    pods.sort_by_key(|pod| pod.text(&["status", "phase"]) != "Running");
+    Ok(pods)
 }
 
 /// The container that is meant: the named one, the pod's own choice, or its first; says which where there are more.

@@ -17,6 +17,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// The same, in the namespace of this object.
+    pub(crate) fn at(&self, object: &Object) -> Self {
+        Self { namespace: object.namespace().to_owned(), ..self.clone() }
+    }
+
     /// The namespace of an object of this kind, `""` for cluster scope.
     pub(crate) fn namespace_of(&self, row: &Resource) -> &str {
         if row.namespaced { &self.namespace } else { "" }

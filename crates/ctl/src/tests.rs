@@ -9,21 +9,20 @@ mod streams;
 mod undo;
 mod verbs;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
-use clap::Parser as _;
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 use xebec_api::object::Object;
 use xebec_client::Client;
 use xebec_client::fake::{Fake, client_of};
 
-use crate::cli::Cli;
 use crate::output::Out;
 use crate::session::Session;
-use crate::{advice, commands};
+use crate::{advice, answered, commands, failure, parse};
 
 #[derive(Clone, Default)]
 pub(crate) struct Sink(Arc<Mutex<Vec<u8>>>);
@@ -62,8 +61,8 @@ async fn typed_to(sink: &Sink, client: Client, words: &str) -> String {
 }
 
 async fn typed_on(mut out: Out, sink: &Sink, client: Client, words: &str) -> String {
-    let cli =
-        Cli::try_parse_from(std::iter::once("xctl").chain(words.split_whitespace())).expect("a command");
+    let words = std::iter::once("xctl").chain(words.split_whitespace()).map(OsString::from);
+    let cli = parse(words).expect("a command");
     let session = Session {
         client,
         namespace: cli.global.namespace.clone().unwrap_or_else(|| "default".to_owned()),
@@ -78,6 +77,33 @@ async fn typed_on(mut out: Out, sink: &Sink, client: Client, words: &str) -> Str
     });
     let text = sink.text();
     if code == ExitCode::SUCCESS { text } else { format!("{text}[failed]\n") }
+}
+
+#[test]
+fn a_group_alone_is_answered_with_what_it_has() {
+    for (words, about) in [
+        ("xctl", "Talks to a Xebec cluster"),
+        ("xctl help", "Talks to a Xebec cluster"),
+        ("xctl rollout", "Follow, restart or take back a rollout"),
+        ("xctl help rollout", "Follow, restart or take back a rollout"),
+    ] {
+        let sink = Sink::default();
+        let mut out = Out::to(Box::new(sink.clone()), Box::new(sink.clone()));
+        let error = parse(words.split(' ').map(OsString::from)).err().expect("no command");
+        assert_eq!(answered(&error, &mut out), ExitCode::SUCCESS, "{words}");
+        let text = sink.text();
+        assert!(
+            text.starts_with(about) && text.contains("Usage: ") && !text.contains("error"),
+            "{words}: {text}"
+        );
+    }
+}
+
+#[test]
+fn a_diff_that_fails_is_told_apart_from_one_that_differs() {
+    let code =
+        |words: &str| failure(&parse(words.split(' ').map(OsString::from)).expect("a command").command);
+    assert_eq!((code("xctl diff -f web.yaml"), code("xctl get pods")), (2, 1));
 }
 
 async fn check(fake: &Fake, words: &str, expected: Expect) {

@@ -97,6 +97,11 @@ struct User {
 }
 
 impl File {
+    /// Another context becomes the current one.
+    pub(super) fn use_context(&mut self, name: &str) {
+        name.clone_into(&mut self.current_context);
+    }
+
     pub(super) fn resolve(self, folder: &Path) -> Result<Kubeconfig, String> {
         let wanted = match (self.current_context.as_str(), self.contexts.as_slice()) {
             ("", [only]) => only.name.clone(),

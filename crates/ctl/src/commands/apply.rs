@@ -1,7 +1,6 @@
 //! `apply`: makes the cluster's objects be as manifests say. Every document is tried and
 //! told of; one that fails fails the command, and stops no other.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -12,9 +11,11 @@ use xebec_api::resource::Resource;
 use xebec_client::{ApiError, Reason};
 
 use crate::dry_run::DryRun;
+use crate::manifest::{self, Files};
+use crate::only::{OnlyArgs, Printed};
 use crate::output::Out;
 use crate::session::{Session, reference};
-use crate::{advice, manifest, merge};
+use crate::{advice, merge};
 
 /// How often a change is made anew because somebody else was faster.
 const MOST_CONFLICTS: usize = 5;
@@ -22,14 +23,10 @@ const MOST_CONFLICTS: usize = 5;
 /// What to apply.
 #[derive(Args)]
 pub(crate) struct ApplyArgs {
-    /// Files and folders, or - for standard input
-    #[arg(short, long, required = true, value_name = "FILE")]
-    pub(crate) filename: Vec<PathBuf>,
-    /// Folders within folders too
-    #[arg(short = 'R', long)]
-    pub(crate) recursive: bool,
     #[command(flatten)]
-    pub(crate) dry_run: DryRun,
+    pub(crate) files: Files,
+    #[command(flatten)]
+    pub(crate) only: OnlyArgs,
 }
 
 /// What became of one document.
@@ -39,26 +36,31 @@ enum Applied {
     Unchanged,
 }
 
+impl Applied {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Configured => "configured",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
 /// Applies every document.
 pub(crate) async fn run(session: &Session, args: &ApplyArgs, out: &mut Out) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
-    let session = &args.dry_run.session(session);
-    for document in manifest::read(session, &args.filename, args.recursive)? {
-        let outcome = match &document {
+    let mut printed = Printed::default();
+    let session = &args.only.dry_run.session(session);
+    for document in manifest::read(session, &args.files)? {
+        let outcome = match document {
             Ok((row, object)) => {
-                one(session, args.dry_run, row, object).await.map_err(|error| explain(row, object, &error))
+                let applied = one(session, args.only.dry_run, row, &object).await;
+                applied.map(|applied| (row, applied)).map_err(|error| explain(row, &object, &error))
             }
-            Err(error) => Err(error.clone()),
+            Err(error) => Err(error),
         };
         match outcome {
-            Ok((name, applied)) => {
-                let what = match applied {
-                    Applied::Created => "created",
-                    Applied::Configured => "configured",
-                    Applied::Unchanged => "unchanged",
-                };
-                out.line(format!("{name} {what}{}", args.dry_run.mark()))?;
-            }
+            Ok((row, (object, applied))) => printed.one(&args.only, row, object, applied.word(), out)?,
             Err(error) => {
                 out.error(&error);
                 code = ExitCode::FAILURE;
@@ -79,7 +81,7 @@ async fn one(
     dry_run: DryRun,
     row: &'static Resource,
     manifest: &Object,
-) -> Result<(String, Applied), ApiError> {
+) -> Result<(Object, Applied), ApiError> {
     if manifest.name().is_empty() {
         return Err(ApiError::new(
             Reason::BadRequest,
@@ -95,13 +97,13 @@ async fn one(
         );
         return Err(ApiError::new(Reason::Invalid, why));
     }
-    let name = reference(row, manifest.name());
     let mut conflicts = 0;
     loop {
         let outcome = match session.client.find(row, manifest.namespace(), manifest.name()).await? {
-            None if dry_run.is_client() => Ok(Applied::Created),
+            None if dry_run.is_client() => Ok((manifest.clone(), Applied::Created)),
             None => {
-                session.client.create(row, &merge::with_annotation(manifest)).await.map(|_| Applied::Created)
+                let made = session.client.create(row, &merge::with_annotation(manifest)).await;
+                made.map(|made| (made, Applied::Created))
             }
             Some(live) => change(session, dry_run, row, manifest, &live).await,
         };
@@ -112,7 +114,7 @@ async fn one(
             {
                 conflicts += 1;
             }
-            outcome => return outcome.map(|applied| (name, applied)),
+            outcome => return outcome,
         }
     }
 }
@@ -123,17 +125,17 @@ async fn change(
     row: &'static Resource,
     manifest: &Object,
     live: &Object,
-) -> Result<Applied, ApiError> {
+) -> Result<(Object, Applied), ApiError> {
     let wanted = merge::apply(manifest, live);
     if wanted == *live {
-        return Ok(Applied::Unchanged);
+        return Ok((wanted, Applied::Unchanged));
     }
     if dry_run.is_client() {
-        return Ok(Applied::Configured);
+        return Ok((wanted, Applied::Configured));
     }
     let now = session.client.update(row, &wanted).await?;
     let same = now.resource_version() == live.resource_version();
-    Ok(if same { Applied::Unchanged } else { Applied::Configured })
+    Ok((now, if same { Applied::Unchanged } else { Applied::Configured }))
 }
 
 /// A Secret's `stringData` as the server keeps it, so that what is unchanged looks unchanged.

@@ -1,20 +1,20 @@
 //! `delete`: takes objects away, and waits until they are.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use clap::{ArgAction, Args, ValueEnum};
 use tokio::time::timeout;
 use xebec_api::object::Object;
 use xebec_api::resource::Resource;
-use xebec_client::{ApiError, Cache, DeleteParams, ListParams, Propagation, Reason, Selection};
+use xebec_client::{ApiError, Cache, DeleteParams, Propagation, Reason, Selection};
 
+use crate::chosen::{self, Choice};
 use crate::dry_run::DryRun;
 use crate::output::Out;
 use crate::session::{Session, reference};
-use crate::{advice, asked, durations, manifest};
+use crate::{advice, durations};
 
 /// What to delete, and how.
 #[derive(Args)]
@@ -22,21 +22,17 @@ pub(crate) struct DeleteArgs {
     /// TYPE NAME…, TYPE/NAME…, or TYPE with -l or --all
     #[arg(required_unless_present = "filename", conflicts_with = "filename")]
     pub(crate) words: Vec<String>,
-    /// What these files name
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) filename: Vec<PathBuf>,
-    /// Objects with these labels
-    #[arg(short = 'l', long, default_value = "")]
-    pub(crate) selector: String,
-    /// Every object of the kind in the namespace
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// Seconds to end in; else the object's own
-    #[arg(long)]
-    pub(crate) grace_period: Option<u32>,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// Seconds to end in; else, or with -1, the object's own
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) grace_period: Option<i64>,
     /// At once: the same as --grace-period 0
     #[arg(long)]
     pub(crate) force: bool,
+    /// Soon: the same as --grace-period 1
+    #[arg(long, conflicts_with_all = ["grace_period", "force"])]
+    pub(crate) now: bool,
     /// Wait until they are gone
     #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub(crate) wait: bool,
@@ -44,13 +40,23 @@ pub(crate) struct DeleteArgs {
     #[arg(long, value_parser = durations::parse, default_value = "0s")]
     pub(crate) timeout: Duration,
     /// What becomes of the objects that they own
-    #[arg(long, value_enum, default_value_t = Cascade::Background)]
+    #[arg(long, value_enum, default_value_t = Cascade::Background, num_args = 0..=1, default_missing_value = "background", require_equals = true)]
     pub(crate) cascade: Cascade,
     /// Be silent about what is not there
     #[arg(long)]
     pub(crate) ignore_not_found: bool,
+    /// Print TYPE/NAME only
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<OnlyName>,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
+}
+
+/// The one form of `-o`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnlyName {
+    /// TYPE/NAME only
+    Name,
 }
 
 /// The forms of `--cascade`.
@@ -64,21 +70,27 @@ pub(crate) enum Cascade {
     Orphan,
 }
 
-type Target = (&'static Resource, String, String);
-
 /// Deletes them all, then waits for all of them.
 pub(crate) async fn run(session: &Session, args: &DeleteArgs, out: &mut Out) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     let mut going: Vec<(&'static Resource, Object)> = Vec::new();
-    for target in targets(session, args).await? {
+    let targets = chosen::targets(session, &args.words, &args.choice).await?;
+    if targets.is_empty() {
+        out.note("No resources found")?;
+    }
+    for target in targets {
         let outcome = match target {
             Ok((row, namespace, name)) => one(session, args, row, &namespace, &name).await.map(|o| (row, o)),
             Err(error) => Err(error),
         };
         match outcome {
             Ok((row, Some(object))) => {
-                let forced = if grace(args) == Some(0) { "force deleted" } else { "deleted" };
-                out.line(format!("{} {forced}{}", reference(row, object.name()), args.dry_run.mark()))?;
+                let name = reference(row, object.name());
+                let deleted = if grace(args) == Some(0) { "force deleted" } else { "deleted" };
+                match args.output {
+                    Some(OnlyName::Name) => out.line(name)?,
+                    None => out.line(format!("{name} {deleted}{}", args.dry_run.mark()))?,
+                }
                 going.push((row, object));
             }
             Ok((_, None)) => {}
@@ -95,33 +107,11 @@ pub(crate) async fn run(session: &Session, args: &DeleteArgs, out: &mut Out) -> 
 }
 
 fn grace(args: &DeleteArgs) -> Option<u32> {
-    if args.force { Some(args.grace_period.unwrap_or(0)) } else { args.grace_period }
-}
-
-async fn targets(session: &Session, args: &DeleteArgs) -> Result<Vec<Result<Target, String>>> {
-    if !args.filename.is_empty() {
-        let documents = manifest::read(session, &args.filename, false)?;
-        let target = |(row, object): (&'static Resource, Object)| {
-            (row, object.namespace().to_owned(), object.name().to_owned())
-        };
-        return Ok(documents.into_iter().map(|document| document.map(target)).collect());
+    if args.now {
+        return Some(1);
     }
-    let mut targets = Vec::new();
-    for asked in asked::parse(&args.words)? {
-        let namespace = session.namespace_of(asked.row).to_owned();
-        let names = match (asked.names.is_empty(), args.all || !args.selector.is_empty()) {
-            (false, false) => asked.names,
-            (true, true) => {
-                let params = ListParams { label_selector: args.selector.clone(), ..ListParams::default() };
-                let list = session.client.list(asked.row, &namespace, &params).await?;
-                list.items.iter().map(|object| object.name().to_owned()).collect()
-            }
-            (true, false) => bail!("name the {}, or say -l SELECTOR or --all", asked.row.plural),
-            (false, true) => bail!("give names, or -l and --all, not both"),
-        };
-        targets.extend(names.into_iter().map(|name| Ok((asked.row, namespace.clone(), name))));
-    }
-    Ok(targets)
+    let said = args.grace_period.or(args.force.then_some(0));
+    said.and_then(|seconds| u32::try_from(seconds).ok())
 }
 
 async fn one(

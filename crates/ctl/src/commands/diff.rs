@@ -1,7 +1,7 @@
 //! `diff`: what `apply` would change, as `diff -u` shows it. It ends with 1 where there is
-//! something, as kubectl's does.
+//! something, and with more where it fails, as kubectl's does.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, bail};
@@ -10,19 +10,16 @@ use serde_json::Value;
 use xebec_api::object::Object;
 use xebec_api::resource::Resource;
 
+use crate::manifest::{self, Files};
+use crate::merge;
 use crate::output::Out;
 use crate::session::{Session, without_managed_fields};
-use crate::{manifest, merge};
 
 /// What to compare.
 #[derive(Args)]
 pub(crate) struct DiffArgs {
-    /// Files and folders, or - for standard input
-    #[arg(short, long, required = true, value_name = "FILE")]
-    pub(crate) filename: Vec<PathBuf>,
-    /// Folders within folders too
-    #[arg(short = 'R', long)]
-    pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) files: Files,
 }
 
 /// Compares each.
@@ -33,7 +30,7 @@ pub(crate) async fn run(session: &Session, args: &DiffArgs, out: &mut Out) -> Re
     for side in [&live, &merged] {
         std::fs::create_dir(side).context("make a temporary folder")?;
     }
-    for document in manifest::read(session, &args.filename, args.recursive)? {
+    for document in manifest::read(session, &args.files)? {
         let (row, object) = match document {
             Ok(document) => document,
             Err(error) => bail!("{error}"),

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use xebec_api::object::Object;
 use xebec_client::{ApiError, ListParams, Reason};
 
-use crate::commands::cordon;
+use crate::commands::cordon::{self, Nodes};
 use crate::dry_run::DryRun;
 use crate::output::Out;
 use crate::session::Session;
@@ -28,9 +28,8 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Which nodes, and what may be lost.
 #[derive(Args)]
 pub(crate) struct DrainArgs {
-    /// Nodes by name
-    #[arg(required = true)]
-    pub(crate) nodes: Vec<String>,
+    #[command(flatten)]
+    pub(crate) which: Nodes,
     /// Leave the pods of DaemonSets, which would come back at once
     #[arg(long)]
     pub(crate) ignore_daemonsets: bool,
@@ -55,13 +54,9 @@ pub(crate) struct DrainArgs {
 
 /// Drains one after the other.
 pub(crate) async fn run(session: &Session, args: &DrainArgs, out: &mut Out) -> Result<ExitCode> {
-    for name in &args.nodes {
-        let name = name.trim_start_matches("node/");
-        if args.dry_run.is_client() {
-            out.line(format!("node/{name} cordoned{}", args.dry_run.mark()))?;
-        } else {
-            cordon::one(&args.dry_run.session(session), true, name, out).await?;
-        }
+    for name in args.which.names(session).await? {
+        let name = name.as_str();
+        cordon::one(session, args.dry_run, true, name, out).await?;
         let drained = node(session, args, name, out);
         if args.timeout.is_zero() {
             drained.await?;

@@ -47,7 +47,8 @@ async fn edit(session: &Session, row: &'static Resource, object: &Object) -> Res
     let original = serde_yaml_ng::to_string(&without_managed_fields(object.clone()).into_value())?;
     let folder =
         tempfile::Builder::new().prefix("xctl-edit-").tempdir().context("make a temporary folder")?;
-    let path = folder.path().join(format!("{}.yaml", object.name()));
+    let file = format!("{}.yaml", object.name());
+    let path = folder.path().join(&file);
     let mut text = original.clone();
     let mut complaint = String::new();
     loop {
@@ -59,7 +60,10 @@ async fn edit(session: &Session, row: &'static Resource, object: &Object) -> Res
             return Ok(false);
         }
         if edited == text && !complaint.is_empty() {
-            bail!("{}: {}", reference(row, object.name()), complaint.trim_start_matches("# ").trim());
+            let why = complaint.trim_start_matches("# ").trim_end_matches(['#', '\n']).trim();
+            // What somebody has typed is not thrown away.
+            let kept = folder.keep().join(file);
+            bail!("{}: {why}; your text is kept in {}", reference(row, object.name()), kept.display());
         }
         match save(session, row, &edited).await {
             Ok(()) => return Ok(true),

@@ -10,6 +10,7 @@ use xebec_api::openapi;
 
 use crate::asked;
 use crate::output::Out;
+use crate::why::near;
 
 /// How deep `--recursive` goes: some types contain themselves.
 const DEEPEST: usize = 12;
@@ -91,8 +92,12 @@ fn explain(path: &str, recursive: bool) -> Result<String> {
     let (mut schema, mut field) = (whole, None);
     for name in fields.split('.').filter(|name| !name.is_empty()) {
         let inner = schemas.inner(schema);
-        let found = inner.pointer("/properties").and_then(|properties| properties.get(name));
-        let Some(found) = found else { bail!("field {name:?} does not exist") };
+        let known = inner.pointer("/properties").and_then(Value::as_object);
+        let Some(found) = known.and_then(|known| known.get(name)) else {
+            let known = known.into_iter().flatten().map(|(name, _)| name.as_str());
+            let guess = near::name(name, known).map(|near| format!(" (did you mean {near:?}?)"));
+            bail!("field {name:?} does not exist{}", guess.unwrap_or_default())
+        };
         (schema, field) = (found, Some(name));
     }
     let mut text = String::new();
@@ -175,7 +180,7 @@ mod tests {
         assert!(all.contains("\n    imagePullPolicy\t<string>\n"), "{all}");
         assert_eq!(
             explain("pod.spec.contaners", false).expect_err("unknown").to_string(),
-            "field \"contaners\" does not exist"
+            "field \"contaners\" does not exist (did you mean \"containers\"?)"
         );
     }
 }

@@ -29,6 +29,21 @@ pub(crate) struct ExposeArgs {
     pub(crate) target_port: Option<String>,
     #[arg(long, default_value = "TCP")]
     pub(crate) protocol: String,
+    /// The pods' labels, such as app=web; else those that the object selects
+    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',')]
+    pub(crate) selector: Vec<String>,
+    /// The Service's labels; else the object's
+    #[arg(short = 'l', long, value_name = "KEY=VALUE", value_delimiter = ',')]
+    pub(crate) labels: Vec<String>,
+    /// An address of its own choice; None for a Service without one
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) cluster_ip: Option<String>,
+    /// Further addresses that it is reached at
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    pub(crate) external_ip: Vec<String>,
+    /// ClientIP, so that who came once comes to the same pod again
+    #[arg(long, value_name = "KIND")]
+    pub(crate) session_affinity: Option<String>,
     /// Who reaches it
     #[arg(long, value_enum, default_value_t = Type::ClusterIp)]
     pub(crate) r#type: Type,
@@ -71,13 +86,14 @@ pub(crate) async fn run(session: &Session, args: &ExposeArgs, out: &mut Out) -> 
 }
 
 fn service(row: &Resource, object: &Object, args: &ExposeArgs) -> Result<Object> {
-    let selector = selector(row, object)?;
+    let selector =
+        if args.selector.is_empty() { selector(row, object)? } else { pairs("--selector", &args.selector)? };
     let ports = match args.port {
         Some(port) => vec![i64::from(port)],
         None => declared(row, object),
     };
     if ports.is_empty() {
-        bail!("couldn't find port via --port flag or introspection");
+        bail!("couldn't find port via --port flag or introspection: say --port NUMBER");
     }
     let named = ports.len() > 1;
     let ports: Vec<Value> = ports
@@ -100,8 +116,19 @@ fn service(row: &Resource, object: &Object, args: &ExposeArgs) -> Result<Object>
     service.set(&["kind"], "Service");
     service.set(&["metadata", "name"], args.name.as_deref().unwrap_or(object.name()));
     service.set(&["metadata", "namespace"], object.namespace());
-    if let Some(labels) = object.get(&["metadata", "labels"]) {
+    if !args.labels.is_empty() {
+        service.set(&["metadata", "labels"], pairs("--labels", &args.labels)?);
+    } else if let Some(labels) = object.get(&["metadata", "labels"]) {
         service.set(&["metadata", "labels"], labels.clone());
+    }
+    if let Some(address) = &args.cluster_ip {
+        service.set(&["spec", "clusterIP"], address.as_str());
+    }
+    if !args.external_ip.is_empty() {
+        service.set(&["spec", "externalIPs"], json!(args.external_ip));
+    }
+    if let Some(affinity) = &args.session_affinity {
+        service.set(&["spec", "sessionAffinity"], affinity.as_str());
     }
     service.set(&["spec", "ports"], ports);
     service.set(&["spec", "selector"], selector);
@@ -110,6 +137,14 @@ fn service(row: &Resource, object: &Object, args: &ExposeArgs) -> Result<Object>
         service.set(&["spec", "type"], value.unwrap_or_default());
     }
     Ok(service)
+}
+
+fn pairs(option: &str, words: &[String]) -> Result<Map<String, Value>> {
+    let pair = |word: &String| {
+        let (key, value) = word.split_once('=').ok_or_else(|| anyhow!("{option} {word}: write KEY=VALUE"))?;
+        Ok((key.to_owned(), json!(value)))
+    };
+    words.iter().map(pair).collect()
 }
 
 fn selector(row: &Resource, object: &Object) -> Result<Map<String, Value>> {

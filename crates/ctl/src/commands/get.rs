@@ -4,20 +4,19 @@ mod print;
 mod view;
 mod watch;
 
-use std::path::PathBuf;
-
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use xebec_api::object::Object;
 use xebec_api::resource::Resource;
 use xebec_client::ListParams;
 
+use crate::advice;
 use crate::asked::{self, Asked};
 use crate::jsonpath::Path;
+use crate::manifest::{self, Files};
 use crate::output::Out;
 use crate::session::Session;
-use crate::{advice, manifest};
-pub(crate) use print::print_value;
+pub(crate) use print::{print_value, whole};
 pub(crate) use view::View;
 
 /// What to show, and how.
@@ -26,15 +25,17 @@ pub(crate) struct GetArgs {
     /// TYPE, TYPE NAME…, TYPE/NAME…, TYPE,TYPE or `all`
     #[arg(required_unless_present = "filename", conflicts_with = "filename")]
     pub(crate) words: Vec<String>,
-    /// What these files name
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) filename: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) files: Files,
     /// wide, json, yaml, name, jsonpath=TEMPLATE or custom-columns=HEADING:PATH,…
     #[arg(short, long)]
     pub(crate) output: Option<View>,
     /// Go on showing changes
     #[arg(short, long)]
     pub(crate) watch: bool,
+    /// Show changes only, not what is there now
+    #[arg(long)]
+    pub(crate) watch_only: bool,
     /// Only objects with these labels, such as app=web
     #[arg(short = 'l', long, default_value = "")]
     pub(crate) selector: String,
@@ -53,6 +54,9 @@ pub(crate) struct GetArgs {
     /// Show the values of these labels as columns
     #[arg(short = 'L', long, value_delimiter = ',')]
     pub(crate) label_columns: Vec<String>,
+    /// Show names as TYPE/NAME
+    #[arg(long)]
+    pub(crate) show_kind: bool,
     /// Sort by what a path leads to, such as .metadata.creationTimestamp
     #[arg(long, value_name = "PATH", value_parser = Path::parse)]
     pub(crate) sort_by: Option<Path>,
@@ -78,9 +82,11 @@ pub(crate) enum Format {
 pub(crate) async fn run(session: &Session, args: &GetArgs, out: &mut Out) -> Result<()> {
     let mut missing = Vec::new();
     let mut groups = Vec::new();
-    if args.filename.is_empty() {
+    let mut is_named = !args.files.is_empty();
+    if args.files.is_empty() {
         let asked = asked::parse(&args.words)?;
-        if args.watch {
+        is_named = asked.iter().any(|asked| !asked.names.is_empty());
+        if args.watch || args.watch_only {
             let [only] = asked.as_slice() else { bail!("-w follows one kind: name one") };
             return watch::run(session, args, only, out).await;
         }
@@ -93,16 +99,26 @@ pub(crate) async fn run(session: &Session, args: &GetArgs, out: &mut Out) -> Res
     if let Some(path) = &args.sort_by {
         groups.iter_mut().for_each(|(_, objects)| print::sort(objects, path));
     }
-    print::all(session, args, groups, missing.is_empty(), out)?;
+    let is_nothing = groups.iter().all(|(_, objects)| objects.is_empty());
+    // Of what was named and is not there, not even an empty list: a program would take that for the object.
+    if !(is_named && is_nothing) {
+        print::all(session, args, groups, out)?;
+    }
     if missing.is_empty() { Ok(()) } else { bail!("{}", missing.join("; ")) }
 }
 
 /// What is there of what files name, in their order.
 async fn named_by_files(session: &Session, args: &GetArgs) -> Result<Vec<(&'static Resource, Vec<Object>)>> {
     let mut groups: Vec<(&'static Resource, Vec<Object>)> = Vec::new();
-    for document in manifest::read(session, &args.filename, false)? {
+    for document in manifest::read(session, &args.files)? {
         let (row, object) = document.map_err(|error| anyhow!(error))?;
-        let present = session.client.get(row, object.namespace(), object.name()).await?;
+        let (namespace, name) = (object.namespace(), object.name());
+        let present = if args.ignore_not_found {
+            let Some(present) = session.client.find(row, namespace, name).await? else { continue };
+            present
+        } else {
+            session.client.get(row, namespace, name).await?
+        };
         match groups.iter_mut().find(|(known, _)| std::ptr::eq(*known, row)) {
             Some((_, objects)) => objects.push(present),
             None => groups.push((row, vec![present])),

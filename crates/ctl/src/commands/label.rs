@@ -9,14 +9,18 @@ use xebec_client::Patch;
 
 use crate::chosen::{self, Choice};
 use crate::output::Out;
+use crate::printable::printable;
 use crate::session::{Session, reference};
 
 /// What to change on what.
 #[derive(Args)]
 pub(crate) struct LabelArgs {
     /// TYPE NAME… or TYPE/NAME…, then KEY=VALUE… and KEY-…
-    #[arg(required = true)]
+    #[arg(required_unless_present = "filename")]
     pub(crate) words: Vec<String>,
+    /// Show what there is instead
+    #[arg(long)]
+    pub(crate) list: bool,
     /// Replace values that are there
     #[arg(long)]
     pub(crate) overwrite: bool,
@@ -28,12 +32,39 @@ pub(crate) struct LabelArgs {
 pub(crate) async fn run(session: &Session, field: &str, args: &LabelArgs, out: &mut Out) -> Result<()> {
     let is_change = |word: &String| word.contains('=') || word.ends_with('-');
     let (changes, words): (Vec<String>, Vec<String>) = args.words.iter().cloned().partition(is_change);
+    if args.list {
+        if !changes.is_empty() {
+            bail!("--list changes nothing: leave {} out", changes.join(" "));
+        }
+        return list(session, field, &words, args, out).await;
+    }
     if changes.is_empty() {
         bail!("say what to change: KEY=VALUE sets, KEY- removes");
     }
     let changes = read(&changes)?;
     for (row, object) in chosen::objects(session, &words, &args.choice).await? {
         one(session, field, args, row, &object, &changes, out).await?;
+    }
+    Ok(())
+}
+
+/// Shows each object's, under its name where there are several.
+async fn list(
+    session: &Session,
+    field: &str,
+    words: &[String],
+    args: &LabelArgs,
+    out: &mut Out,
+) -> Result<()> {
+    let objects = chosen::objects(session, words, &args.choice).await?;
+    for (row, object) in &objects {
+        if objects.len() > 1 {
+            out.line(format!("Listing {field} for {}:", reference(row, object.name())))?;
+        }
+        let indent = if objects.len() > 1 { " " } else { "" };
+        for (key, value) in object.text_map(&["metadata", field]) {
+            out.line(printable(&format!("{indent}{key}={value}")))?;
+        }
     }
     Ok(())
 }
@@ -69,7 +100,11 @@ async fn one(
             bail!("{name} has {key} already: say --overwrite to replace its value");
         }
     }
-    let word = if field == "labels" { "labeled" } else { "annotated" };
+    let word = match (field, changes.values().all(Value::is_null)) {
+        ("labels", false) => "labeled",
+        ("labels", true) => "unlabeled",
+        _ => "annotated",
+    };
     if changes.iter().all(|(key, value)| now(key).unwrap_or(&Value::Null) == value) {
         out.line(format!("{name} not {word}"))?;
         return Ok(());

@@ -6,7 +6,6 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
-use serde_json::Value;
 use xebec_api::object::Object;
 use xebec_client::ApiError;
 use xebec_rpc::error::from_status;
@@ -15,7 +14,7 @@ use xebec_rpc::v1::pods_client::PodsClient;
 
 use crate::output::Out;
 use crate::session::Session;
-use crate::{durations, pod_of};
+use crate::{advice, durations, pod_of};
 
 /// Pods that are read from at once, as a selector may name many.
 const MOST_STREAMS: usize = 20;
@@ -28,16 +27,22 @@ pub(crate) struct LogsArgs {
     /// POD or TYPE/NAME, such as deployment/web
     #[arg(required_unless_present = "selector")]
     pub(crate) name: Option<String>,
+    /// Which container, as with -c
+    #[arg(value_name = "CONTAINER", conflicts_with_all = ["container", "all_containers"])]
+    pub(crate) own: Option<String>,
     /// Of the pods with these labels
     #[arg(short = 'l', long, conflicts_with = "name")]
     pub(crate) selector: Option<String>,
+    /// Of all pods of a TYPE/NAME, each line with its pod's name
+    #[arg(long, conflicts_with = "selector")]
+    pub(crate) all_pods: bool,
     /// Go on as more is printed
     #[arg(short, long)]
     pub(crate) follow: bool,
     /// Which container; else the first
     #[arg(short, long, default_value = "")]
     pub(crate) container: String,
-    /// Of every container
+    /// Of every container, those that run before the others included
     #[arg(long, conflicts_with = "container")]
     pub(crate) all_containers: bool,
     /// Of the container's run before this one
@@ -61,24 +66,37 @@ pub(crate) struct LogsArgs {
     /// Put pod and container before each line
     #[arg(long)]
     pub(crate) prefix: bool,
+    /// Go on with the others where one cannot be read
+    #[arg(long)]
+    pub(crate) ignore_errors: bool,
+    /// How many containers are read at once
+    #[arg(long, value_name = "NUMBER", default_value_t = MOST_STREAMS)]
+    pub(crate) max_log_requests: usize,
 }
 
 type Chunk = Result<(String, Vec<u8>), ApiError>;
 
 /// Prints them.
 pub(crate) async fn run(session: &Session, args: &LogsArgs, out: &mut Out) -> Result<()> {
-    let pods = pods(session, args).await?;
+    let pods = pods(session, args, out).await?;
     let mut all = Vec::new();
     for pod in &pods {
         all.extend(sources(args, pod, out)?);
     }
-    if all.len() > MOST_STREAMS {
-        bail!("that is {} containers, more than {MOST_STREAMS}: narrow the selector", all.len());
+    let most = args.max_log_requests;
+    if all.len() > most {
+        bail!(
+            "that is {} containers, more than {most}: narrow the selector, or allow more by --max-log-requests",
+            all.len()
+        );
     }
     let mut streams = Vec::new();
     for (pod, container) in all {
-        let stream = open(session, args, pod, &container).await;
-        streams.push(stream.with_context(|| format!("logs of {}", pod.name()))?);
+        match open(session, args, pod, &container).await.with_context(|| format!("logs of {}", pod.name())) {
+            Ok(stream) => streams.push(stream),
+            Err(error) if args.ignore_errors => out.error(&advice::line(&error)),
+            Err(error) => return Err(error),
+        }
     }
     let mut chunks = if args.follow {
         stream::select_all(streams).boxed()
@@ -92,21 +110,28 @@ pub(crate) async fn run(session: &Session, args: &LogsArgs, out: &mut Out) -> Re
     Ok(())
 }
 
-async fn pods(session: &Session, args: &LogsArgs) -> Result<Vec<Object>> {
-    match &args.name {
-        Some(name) => Ok(vec![pod_of::named(session, name).await?]),
-        None => pod_of::selected(session, args.selector.clone().unwrap_or_default()).await,
+async fn pods(session: &Session, args: &LogsArgs, out: &mut Out) -> Result<Vec<Object>> {
+    let Some(name) = &args.name else {
+        return pod_of::selected(session, args.selector.clone().unwrap_or_default()).await;
+    };
+    let mut pods = pod_of::all_of(session, name).await?;
+    if !args.all_pods && pods.len() > 1 {
+        out.note(format!("Found {} pods, using pod/{}", pods.len(), pods[0].name()))?;
+        pods.truncate(1);
     }
+    Ok(pods)
 }
 
 /// Pod and container, for each that is meant.
 fn sources<'a>(args: &LogsArgs, pod: &'a Object, out: &mut Out) -> Result<Vec<(&'a Object, String)>> {
     if args.all_containers {
-        let containers = pod.get(&["spec", "containers"]).and_then(Value::as_array);
-        let names = containers.into_iter().flatten().filter_map(|container| container["name"].as_str());
+        let lists = ["initContainers", "containers", "ephemeralContainers"];
+        let containers = lists.into_iter().filter_map(|list| pod.get(&["spec", list])?.as_array()).flatten();
+        let names = containers.filter_map(|container| container["name"].as_str());
         return Ok(names.map(|name| (pod, name.to_owned())).collect());
     }
-    Ok(vec![(pod, pod_of::container(pod, &args.container, out)?)])
+    let named = args.own.as_deref().unwrap_or(&args.container);
+    Ok(vec![(pod, pod_of::container(pod, named, out)?)])
 }
 
 async fn open(
@@ -136,7 +161,11 @@ async fn open(
         async move { Ok(PodsClient::new(channel).logs(request).await?.into_inner()) }
     });
     let answer = answer.await?;
-    let prefix = if args.prefix { format!("[pod/{}/{container}] ", pod.name()) } else { String::new() };
+    let prefix = if args.prefix || args.all_pods {
+        format!("[pod/{}/{container}] ", pod.name())
+    } else {
+        String::new()
+    };
     Ok(answer
         .map(move |chunk| {
             let chunk = chunk.map_err(|status| from_status(&status))?;

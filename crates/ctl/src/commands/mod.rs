@@ -7,6 +7,7 @@ pub(crate) mod apply;
 pub(crate) mod attach;
 pub(crate) mod auth;
 pub(crate) mod cluster;
+pub(crate) mod cluster_info;
 pub(crate) mod complete;
 pub(crate) mod config;
 pub(crate) mod cordon;
@@ -97,6 +98,7 @@ pub(crate) async fn execute(session: &Session, command: Command, out: &mut Out) 
         Command::Uncordon(args) => Box::pin(cordon::run(session, false, &args, out)).await?,
         Command::Token(command) => Box::pin(token::run(session, &command, out)).await?,
         Command::Cluster(command) => Box::pin(cluster::run(session, &command, out)).await?,
+        Command::ClusterInfo => Box::pin(cluster_info::run(session, out)).await?,
         Command::ApiVersions => Box::pin(api_versions::run(session, out)).await?,
         Command::Diff(args) => return Box::pin(diff::run(session, &args, out)).await,
         Command::Config(_)
@@ -106,7 +108,7 @@ pub(crate) async fn execute(session: &Session, command: Command, out: &mut Out) 
         | Command::Version(_) => {
             bail!("this needs no cluster, and is answered before one is asked")
         }
-        Command::ApiResources => Box::pin(api_resources::run(session, out)).await?,
+        Command::ApiResources(args) => Box::pin(api_resources::run(session, &args, out)).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,16 +8,20 @@ use serde_json::Value;
 use xebec_client::Patch;
 
 use crate::asked;
-use crate::dry_run::DryRun;
+use crate::chosen::{self, Choice};
+use crate::manifest::Files;
+use crate::only::{OnlyArgs, Printed};
 use crate::output::Out;
-use crate::session::{Session, reference};
+use crate::session::Session;
 
 /// What to change, and how it is written.
 #[derive(Args)]
 pub(crate) struct PatchArgs {
     /// TYPE NAME… or TYPE/NAME…
-    #[arg(required = true)]
+    #[arg(required_unless_present = "filename", conflicts_with = "filename")]
     pub(crate) words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) files: Files,
     /// The change, as JSON or YAML
     #[arg(short, long, required_unless_present = "patch_file", conflicts_with = "patch_file")]
     pub(crate) patch: Option<String>,
@@ -31,7 +35,7 @@ pub(crate) struct PatchArgs {
     #[arg(long, default_value = "")]
     pub(crate) subresource: String,
     #[command(flatten)]
-    pub(crate) dry_run: DryRun,
+    pub(crate) only: OnlyArgs,
 }
 
 /// The forms of a change.
@@ -48,22 +52,27 @@ pub(crate) enum Form {
 /// Patches each.
 pub(crate) async fn run(session: &Session, args: &PatchArgs, out: &mut Out) -> Result<()> {
     let patch = read(args)?;
-    let writing = args.dry_run.session(session);
-    for (row, name) in asked::parse_named(&args.words)? {
-        let namespace = session.namespace_of(row);
+    if args.files.is_empty() {
+        asked::parse_named(&args.words)?;
+    }
+    let dry_run = args.only.dry_run;
+    let writing = dry_run.session(session);
+    let choice = Choice { files: args.files.clone(), ..Choice::default() };
+    let mut printed = Printed::default();
+    for (row, before) in chosen::objects(session, &args.words, &choice).await? {
         if !args.subresource.is_empty() && !row.has_subresource(&args.subresource) {
             bail!("{} have no subresource {:?}", row.plural, args.subresource);
         }
-        let before = session.client.get(row, namespace, &name).await?;
-        let mut same = false;
-        if !args.dry_run.is_client() {
-            let sub = &args.subresource;
-            let after = writing.client.patch_subresource(row, namespace, &name, sub, &patch).await?;
-            // What is only tried has no new version to tell by.
-            same = args.dry_run.mark().is_empty() && after.resource_version() == before.resource_version();
+        if dry_run.is_client() {
+            printed.one(&args.only, row, before, "patched", out)?;
+            continue;
         }
-        let note = if same { " (no change)" } else { "" };
-        out.line(format!("{} patched{note}{}", reference(row, &name), args.dry_run.mark()))?;
+        let (namespace, name) = (before.namespace(), before.name());
+        let after = writing.client.patch_subresource(row, namespace, name, &args.subresource, &patch).await?;
+        // What is only tried has no new version to tell by.
+        let same = dry_run.mark().is_empty() && after.resource_version() == before.resource_version();
+        let done = if same { "patched (no change)" } else { "patched" };
+        printed.one(&args.only, row, after, done, out)?;
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! `replace`: objects become wholly what manifests say.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -12,16 +11,15 @@ use xebec_client::{ApiError, DeleteParams, Reason};
 use crate::commands::apply::explain;
 use crate::commands::delete::until_gone;
 use crate::dry_run::DryRun;
-use crate::manifest;
+use crate::manifest::{self, Files};
 use crate::output::Out;
 use crate::session::{Session, reference};
 
 /// What to replace.
 #[derive(Args)]
 pub(crate) struct ReplaceArgs {
-    /// Files and folders, or - for standard input
-    #[arg(short, long, required = true, value_name = "FILE")]
-    pub(crate) filename: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) files: Files,
     /// Delete and create anew, where a field cannot be changed
     #[arg(long)]
     pub(crate) force: bool,
@@ -33,7 +31,7 @@ pub(crate) struct ReplaceArgs {
 pub(crate) async fn run(session: &Session, args: &ReplaceArgs, out: &mut Out) -> Result<ExitCode> {
     let session = &args.dry_run.session(session);
     let mut code = ExitCode::SUCCESS;
-    for document in manifest::read(session, &args.filename, false)? {
+    for document in manifest::read(session, &args.files)? {
         let outcome = match document {
             Ok((row, object)) => {
                 let outcome = one(session, args, row, object.clone()).await;

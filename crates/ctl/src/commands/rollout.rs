@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::timeout;
 use xebec_api::resource::Resource;
-use xebec_client::{Cache, Patch, Selection};
+use xebec_client::{Cache, ListParams, Patch, Selection};
 
 use crate::change::change;
 use crate::output::Out;
@@ -41,9 +41,12 @@ pub(crate) enum RolloutCommand {
 
 #[derive(Args)]
 pub(crate) struct WordsArgs {
-    /// TYPE NAME… or TYPE/NAME…
+    /// TYPE NAME…, TYPE/NAME…, or TYPE for all of them
     #[arg(required = true)]
     pub(crate) words: Vec<String>,
+    /// Only those with these labels
+    #[arg(short = 'l', long, default_value = "")]
+    pub(crate) selector: String,
 }
 
 #[derive(Args)]
@@ -80,7 +83,7 @@ pub(crate) struct HistoryArgs {
 pub(crate) async fn run(session: &Session, command: &RolloutCommand, out: &mut Out) -> Result<()> {
     match command {
         RolloutCommand::Status(args) => {
-            for (row, name) in named(&args.what.words)? {
+            for (row, name) in named(session, &args.what).await? {
                 let followed = status(session, args.watch, row, &name, out);
                 if args.timeout.is_zero() {
                     followed.await?;
@@ -93,20 +96,20 @@ pub(crate) async fn run(session: &Session, command: &RolloutCommand, out: &mut O
             }
         }
         RolloutCommand::Restart(args) => {
-            for (row, name) in named(&args.words)? {
+            for (row, name) in named(session, args).await? {
                 restart(session, row, &name).await?;
                 out.line(format!("{} restarted", reference(row, &name)))?;
             }
         }
         RolloutCommand::History(args) => {
-            for (row, name) in named(&args.what.words)? {
+            for (row, name) in named(session, &args.what).await? {
                 history::run(session, row, &name, args.revision, out).await?;
             }
         }
         RolloutCommand::Pause(args) => pause(session, args, true, out).await?,
         RolloutCommand::Resume(args) => pause(session, args, false, out).await?,
         RolloutCommand::Undo(args) => {
-            for (row, name) in named(&args.what.words)? {
+            for (row, name) in named(session, &args.what).await? {
                 if row.kind == "StatefulSet" {
                     bail!("undo: only deployments and daemonsets keep their older templates so far");
                 }
@@ -118,19 +121,34 @@ pub(crate) async fn run(session: &Session, command: &RolloutCommand, out: &mut O
     Ok(())
 }
 
-fn named(words: &[String]) -> Result<Vec<(&'static Resource, String)>> {
-    let named = asked::parse_named(words)?;
-    for (row, _) in &named {
+/// Those that are named; of a kind alone all that the namespace has.
+async fn named(session: &Session, args: &WordsArgs) -> Result<Vec<(&'static Resource, String)>> {
+    let mut named = Vec::new();
+    for asked in asked::parse(&args.words)? {
+        let row = asked.row;
         if row.group != "apps" || !matches!(row.kind, "Deployment" | "DaemonSet" | "StatefulSet") {
             bail!("{} have no rollouts: deployments, daemonsets and statefulsets do", row.plural);
         }
+        if !asked.names.is_empty() {
+            if !args.selector.is_empty() {
+                bail!("give names, or -l, not both");
+            }
+            named.extend(asked.names.into_iter().map(|name| (row, name)));
+            continue;
+        }
+        let params = ListParams { label_selector: args.selector.clone(), ..ListParams::default() };
+        let list = session.client.list(row, &session.namespace, &params).await?;
+        named.extend(list.items.iter().map(|object| (row, object.name().to_owned())));
+    }
+    if named.is_empty() {
+        bail!("there is none of these in namespace {}", session.namespace);
     }
     Ok(named)
 }
 
 async fn pause(session: &Session, args: &WordsArgs, paused: bool, out: &mut Out) -> Result<()> {
     let word = if paused { "paused" } else { "resumed" };
-    for (row, name) in named(&args.words)? {
+    for (row, name) in named(session, args).await? {
         if row.kind != "Deployment" {
             bail!("{} cannot be {word}: deployments can", row.plural);
         }

@@ -3,16 +3,21 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use xebec_api::object::Object;
 use xebec_api::pod::phase;
+use xebec_api::resource::Resource;
 use xebec_client::DeleteParams;
+use xebec_rpc::error::from_status;
+use xebec_rpc::v1::LogsRequest;
+use xebec_rpc::v1::pods_client::PodsClient;
 
 use crate::asked;
 use crate::commands::attach::attach;
+use crate::only::{OnlyArgs, Printed};
 use crate::output::Out;
 use crate::process::Given;
 use crate::session::Session;
@@ -36,6 +41,21 @@ pub(crate) struct RunArgs {
     /// NAME=VALUE, for its environment
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) env: Vec<String>,
+    /// The port that the container listens at
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// Make a Service of the same name for --port, too
+    #[arg(long, requires = "port")]
+    pub(crate) expose: bool,
+    /// Its labels; else run=NAME
+    #[arg(short = 'l', long, value_name = "KEY=VALUE", value_delimiter = ',')]
+    pub(crate) labels: Vec<String>,
+    /// Its annotations
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) annotations: Vec<String>,
+    /// When the image is looked for elsewhere: Always, IfNotPresent or Never
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) image_pull_policy: Option<String>,
     /// Pass our input on, and follow it to its end
     #[arg(short = 'i', long)]
     pub(crate) stdin: bool,
@@ -51,6 +71,11 @@ pub(crate) struct RunArgs {
     /// The words are the command, not the image's command's arguments
     #[arg(long)]
     pub(crate) command: bool,
+    /// Say nothing beside what it prints
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) only: OnlyArgs,
     /// What the image's command is given
     #[arg(last = true)]
     pub(crate) words: Vec<String>,
@@ -62,10 +87,23 @@ pub(crate) async fn run(session: &Session, args: &RunArgs, out: &mut Out) -> Res
     if args.rm && !follows {
         bail!("--rm deletes what was followed to its end: add --attach or -i");
     }
+    let is_tried = !args.only.dry_run.mark().is_empty();
+    if follows && is_tried {
+        bail!("--dry-run makes no pod that could be followed: leave --attach and -i out");
+    }
     let pods = asked::row("pods")?;
-    let pod = session.client.create(pods, &pod(session, args)?).await?;
+    let pod = made(session, args, pods, pod(args)?).await?;
+    let mut all = Vec::new();
+    if args.expose {
+        let services = asked::row("services")?;
+        all.push((services, made(session, args, services, service(args)?).await?));
+    }
     if !follows {
-        out.line(format!("pod/{} created", args.name))?;
+        all.push((pods, pod));
+        let mut printed = Printed::default();
+        for (row, object) in all {
+            printed.one(&args.only, row, object, "created", out)?;
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let given = Given::asked(args.stdin, args.tty, out)?;
@@ -73,30 +111,80 @@ pub(crate) async fn run(session: &Session, args: &RunArgs, out: &mut Out) -> Res
     if args.rm {
         let params = DeleteParams { uid: pod.uid().to_owned(), ..DeleteParams::default() };
         session.client.delete(pods, &session.namespace, &args.name, &params).await?;
-        out.note(format!("pod {:?} deleted from {} namespace", args.name, session.namespace))?;
+        if !args.quiet {
+            out.note(format!("pod {:?} deleted from {} namespace", args.name, session.namespace))?;
+        }
     }
     Ok(ExitCode::from(u8::try_from(followed?.unwrap_or_default()).unwrap_or(u8::MAX)))
 }
 
-fn pod(session: &Session, args: &RunArgs) -> Result<Object> {
-    let mut env = Vec::new();
-    for pair in &args.env {
-        let Some((name, value)) = pair.split_once('=') else { bail!("--env {pair}: write NAME=VALUE") };
-        env.push(json!({"name": name, "value": value}));
+/// The object as it is in the cluster, or would be.
+async fn made(
+    session: &Session,
+    args: &RunArgs,
+    row: &'static Resource,
+    mut object: Object,
+) -> Result<Object> {
+    args.only.dry_run.settle_namespace(session, row, &mut object);
+    if args.only.dry_run.is_client() {
+        return Ok(object);
     }
-    let mut container = json!({"name": args.name, "image": args.image, "env": env});
+    Ok(args.only.dry_run.session(session).client.create(row, &object).await?)
+}
+
+fn pod(args: &RunArgs) -> Result<Object> {
+    let mut container = json!({"name": args.name, "image": args.image});
+    let env = pairs("--env", "NAME=VALUE", &args.env)?;
+    if !env.is_empty() {
+        let env: Vec<Value> = env.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+        container["env"] = env.into();
+    }
     if !args.words.is_empty() {
         container[if args.command { "command" } else { "args" }] = json!(args.words);
+    }
+    if let Some(port) = args.port {
+        container["ports"] = json!([{"containerPort": port}]);
+    }
+    if let Some(policy) = &args.image_pull_policy {
+        container["imagePullPolicy"] = json!(policy);
     }
     for (field, is_so) in [("stdin", args.stdin), ("stdinOnce", args.stdin), ("tty", args.tty)] {
         if is_so {
             container[field] = true.into();
         }
     }
-    let metadata = json!({"name": args.name, "namespace": session.namespace, "labels": {"run": args.name}});
+    let mut metadata = json!({"name": args.name, "labels": labels(args)?});
+    let annotations = pairs("--annotations", "KEY=VALUE", &args.annotations)?;
+    if !annotations.is_empty() {
+        metadata["annotations"] = annotations.into_iter().collect::<Map<String, Value>>().into();
+    }
     let spec = json!({"containers": [container], "restartPolicy": args.restart});
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec});
     Ok(Object::from_json(pod.to_string().as_bytes())?)
+}
+
+/// The Service of `--expose`.
+fn service(args: &RunArgs) -> Result<Object> {
+    let port = args.port.unwrap_or_default();
+    let ports = json!([{"port": port, "protocol": "TCP", "targetPort": port}]);
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": args.name},
+        "spec": {"selector": labels(args)?, "ports": ports}});
+    Ok(Object::from_json(service.to_string().as_bytes())?)
+}
+
+fn labels(args: &RunArgs) -> Result<Map<String, Value>> {
+    if args.labels.is_empty() {
+        return Ok(std::iter::once(("run".to_owned(), json!(args.name))).collect());
+    }
+    Ok(pairs("--labels", "KEY=VALUE", &args.labels)?.into_iter().collect())
+}
+
+fn pairs(option: &str, form: &str, words: &[String]) -> Result<Vec<(String, Value)>> {
+    let pair = |word: &String| {
+        let (key, value) = word.split_once('=').ok_or_else(|| anyhow!("{option} {word}: write {form}"))?;
+        Ok((key.to_owned(), json!(value)))
+    };
+    words.iter().map(pair).collect()
 }
 
 async fn follow(session: &Session, name: &str, given: Given, out: &mut Out) -> Result<Option<i32>> {
@@ -108,7 +196,7 @@ async fn follow(session: &Session, name: &str, given: Given, out: &mut Out) -> R
             "Running" => return attach(session, &pod, name, given, out).await,
             // It was faster than we are.
             "Succeeded" | "Failed" => {
-                out.note(format!("pod {name} has ended already: `xctl logs {name}` shows what it said"))?;
+                said(session, &pod, name, out).await?;
                 return Ok(exit_code(&pod));
             }
             other if started.elapsed() > STARTING => {
@@ -117,6 +205,26 @@ async fn follow(session: &Session, name: &str, given: Given, out: &mut Out) -> R
             _ => tokio::time::sleep(LOOK_EVERY).await,
         }
     }
+}
+
+/// Prints what the container has printed.
+async fn said(session: &Session, pod: &Object, container: &str, out: &mut Out) -> Result<()> {
+    let request = LogsRequest {
+        namespace: session.namespace.clone(),
+        pod: pod.name().to_owned(),
+        pod_uid: pod.uid().to_owned(),
+        container: container.to_owned(),
+        ..LogsRequest::default()
+    };
+    let answer = session.client.ask(true, |channel| {
+        let request = request.clone();
+        async move { Ok(PodsClient::new(channel).logs(request).await?.into_inner()) }
+    });
+    let mut chunks = answer.await?;
+    while let Some(chunk) = chunks.message().await.map_err(|status| from_status(&status))? {
+        out.raw(&chunk.data)?;
+    }
+    Ok(())
 }
 
 fn exit_code(pod: &Object) -> Option<i32> {

@@ -13,8 +13,9 @@ use xebec_api::resource::Resource;
 
 use crate::change::change;
 use crate::chosen::{self, Choice};
+use crate::only::{OnlyArgs, Printed};
 use crate::output::Out;
-use crate::session::{Session, reference};
+use crate::session::Session;
 
 #[derive(Subcommand)]
 pub(crate) enum SetCommand {
@@ -30,10 +31,12 @@ pub(crate) enum SetCommand {
 #[derive(Args)]
 pub(crate) struct SetArgs {
     /// TYPE NAME or TYPE/NAME, then what to set
-    #[arg(required = true)]
+    #[arg(required_unless_present = "filename")]
     pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) choice: Choice,
+    #[command(flatten)]
+    pub(crate) only: OnlyArgs,
 }
 
 #[derive(Args)]
@@ -43,6 +46,15 @@ pub(crate) struct EnvArgs {
     /// Only in these containers; * stands for any letters
     #[arg(short, long, default_value = "*")]
     pub(crate) containers: String,
+    /// A variable for each key of this ConfigMap or Secret
+    #[arg(long, value_name = "TYPE/NAME")]
+    pub(crate) from: Option<String>,
+    /// Before the name of each that comes by --from
+    #[arg(long, default_value = "", requires = "from")]
+    pub(crate) prefix: String,
+    /// Only these keys of --from
+    #[arg(long, value_delimiter = ',', requires = "from")]
+    pub(crate) keys: Vec<String>,
     /// Show the variables instead
     #[arg(long)]
     pub(crate) list: bool,
@@ -69,22 +81,28 @@ pub(crate) async fn run(session: &Session, command: &SetCommand, out: &mut Out) 
         SetCommand::Image(args) => {
             let (words, images) = split(&args.words, image::is_change);
             let images = image::read(&images)?;
-            each(session, &words, &args.choice, "image updated", out, |o| image::set(o, &images)).await
+            each(session, &words, args, "image updated", out, |o| image::set(o, &images)).await
         }
         SetCommand::Env(args) => {
             let (words, changes) = split(&args.of.words, env::is_change);
             if args.list {
                 return env::list(session, &words, &args.of.choice, out).await;
             }
-            let changes = env::read(&changes)?;
-            let set = |object: &mut Object| env::set(object, &args.containers, &changes);
-            each(session, &words, &args.of.choice, "env updated", out, set).await
+            let mut all = Vec::new();
+            if let Some(source) = &args.from {
+                all = env::from(session, source, &args.prefix, &args.keys).await?;
+            }
+            if args.from.is_none() || !changes.is_empty() {
+                all.extend(env::read(&changes)?);
+            }
+            let set = |object: &mut Object| env::set(object, &args.containers, &all);
+            each(session, &words, &args.of, "env updated", out, set).await
         }
         SetCommand::Resources(args) => {
             let wanted = resources::read(&args.requests, &args.limits)?;
             let set = |object: &mut Object| resources::set(object, &args.containers, &wanted);
             let told = "resource requirements updated";
-            each(session, &args.of.words, &args.of.choice, told, out, set).await
+            each(session, &args.of.words, &args.of, told, out, set).await
         }
     }
 }
@@ -97,15 +115,24 @@ fn split(words: &[String], is_change: impl Fn(&str) -> bool) -> (Vec<String>, Ve
 async fn each(
     session: &Session,
     words: &[String],
-    choice: &Choice,
+    args: &SetArgs,
     told: &str,
     out: &mut Out,
     by: impl Fn(&mut Object) -> Result<()>,
 ) -> Result<()> {
-    for (row, object) in chosen::objects(session, words, choice).await? {
+    let mut printed = Printed::default();
+    let writing = args.only.dry_run.session(session);
+    for (row, object) in chosen::objects(session, words, &args.choice).await? {
         template_path(row)?;
-        if change(session, row, object.name(), &by).await?.is_some() {
-            out.line(format!("{} {told}", reference(row, object.name())))?;
+        let changed = if args.only.dry_run.is_client() {
+            let mut wanted = object.clone();
+            by(&mut wanted)?;
+            (wanted != object).then_some(wanted)
+        } else {
+            change(&writing.at(&object), row, object.name(), &by).await?
+        };
+        if let Some(changed) = changed {
+            printed.one(&args.only, row, changed, told, out)?;
         }
     }
     Ok(())

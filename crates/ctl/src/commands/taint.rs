@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use xebec_api::object::Object;
 
-use crate::asked;
 use crate::change::change;
+use crate::chosen::{self, Choice};
 use crate::output::Out;
 use crate::session::Session;
 
@@ -19,6 +19,8 @@ pub(crate) struct TaintArgs {
     /// nodes NAME…, then KEY[=VALUE]:EFFECT… and KEY[:EFFECT]-…
     #[arg(required = true)]
     pub(crate) words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
     /// Replace taints that are there
     #[arg(long)]
     pub(crate) overwrite: bool,
@@ -48,7 +50,8 @@ pub(crate) async fn run(session: &Session, args: &TaintArgs, out: &mut Out) -> R
     } else {
         "modified"
     };
-    for (row, name) in asked::parse_named(&words)? {
+    for target in chosen::targets(session, &words, &args.choice).await? {
+        let (row, _, name) = target.map_err(|error| anyhow!(error))?;
         if row.kind != "Node" {
             bail!("{} have no taints: nodes do", row.plural);
         }

@@ -2,7 +2,6 @@
 
 mod goal;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
@@ -13,9 +12,9 @@ use xebec_api::resource::Resource;
 use xebec_client::{Cache, Selection};
 
 use crate::chosen::{self, Choice};
+use crate::durations;
 use crate::output::Out;
 use crate::session::{Session, reference};
-use crate::{asked, durations, manifest};
 use goal::Goal;
 
 /// What to wait for.
@@ -24,28 +23,36 @@ pub(crate) struct WaitArgs {
     /// TYPE NAME… or TYPE/NAME…
     #[arg(required_unless_present = "filename")]
     pub(crate) words: Vec<String>,
-    /// What these files name
-    #[arg(short, long, value_name = "FILE", conflicts_with = "words")]
-    pub(crate) filename: Vec<PathBuf>,
     /// condition=NAME[=VALUE], jsonpath='{PATH}'[=VALUE], create or delete
     #[arg(long, value_parser = Goal::parse)]
     pub(crate) r#for: Goal,
-    /// How long to wait at most; 0 to look once
-    #[arg(long, value_parser = durations::parse, default_value = "30s")]
+    /// How long to wait at most; 0 to look once, below 0 for a week
+    #[arg(long, value_parser = patience, default_value = "30s", allow_hyphen_values = true)]
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) choice: Choice,
 }
 
+/// As long as kubectl waits for ever.
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+fn patience(text: &str) -> Result<Duration, String> {
+    match text.strip_prefix('-') {
+        Some(below) => durations::parse(below).map(|_| WEEK),
+        None => durations::parse(text),
+    }
+}
+
 /// Waits for each.
 pub(crate) async fn run(session: &Session, args: &WaitArgs, out: &mut Out) -> Result<()> {
-    let targets = targets(session, args).await?;
+    let targets = chosen::targets(session, &args.words, &args.choice).await?;
     if targets.is_empty() {
         bail!("no matching resources found");
     }
     let mut late = Vec::new();
     let deadline = tokio::time::Instant::now() + args.timeout;
-    for (row, namespace, name) in targets {
+    for target in targets {
+        let (row, namespace, name) = target.map_err(|error| anyhow!(error))?;
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
         match timeout(left, one(session, &args.r#for, row, &namespace, &name)).await {
             Ok(outcome) => {
@@ -56,26 +63,6 @@ pub(crate) async fn run(session: &Session, args: &WaitArgs, out: &mut Out) -> Re
         }
     }
     if late.is_empty() { Ok(()) } else { bail!("{}", late.join("; ")) }
-}
-
-type Target = (&'static Resource, String, String);
-
-async fn targets(session: &Session, args: &WaitArgs) -> Result<Vec<Target>> {
-    if !args.filename.is_empty() {
-        let documents = manifest::read(session, &args.filename, false)?;
-        let named = documents.into_iter().map(|document| {
-            let (row, object) = document.map_err(|error| anyhow!(error))?;
-            Ok((row, object.namespace().to_owned(), object.name().to_owned()))
-        });
-        return named.collect();
-    }
-    if args.choice.all || !args.choice.selector.is_empty() {
-        let objects = chosen::objects(session, &args.words, &args.choice).await?;
-        let named = objects.into_iter();
-        return Ok(named.map(|(row, it)| (row, it.namespace().to_owned(), it.name().to_owned())).collect());
-    }
-    let named = asked::parse_named(&args.words)?.into_iter();
-    Ok(named.map(|(row, name)| (row, session.namespace_of(row).to_owned(), name)).collect())
 }
 
 async fn one(

@@ -14,6 +14,7 @@ use xebec_client::{ApiError, Reason};
 use crate::asked;
 use crate::commands::get::{Format, print_value};
 use crate::output::Out;
+use crate::printable::printable;
 use crate::session::Session;
 use crate::why::{self, Explanation, Facts};
 
@@ -37,6 +38,15 @@ pub(crate) enum Form {
     Yaml,
 }
 
+impl From<Form> for Format {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Json => Self::Json,
+            Form::Yaml => Self::Yaml,
+        }
+    }
+}
+
 /// Explains each.
 pub(crate) async fn run(session: &Session, args: &WhyArgs, out: &mut Out) -> Result<ExitCode> {
     let mut answers = Vec::new();
@@ -45,14 +55,13 @@ pub(crate) async fn run(session: &Session, args: &WhyArgs, out: &mut Out) -> Res
     }
     let Some(form) = args.output else {
         for answer in &answers {
-            out.line(answer.paragraph())?;
+            out.line(printable(&answer.paragraph()))?;
         }
         return Ok(ExitCode::SUCCESS);
     };
-    let format = if form == Form::Yaml { Format::Yaml } else { Format::Json };
     let mut values: Vec<Value> = answers.iter().map(Explanation::to_json).collect();
     let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
-    print_value(&value, Some(format), out)?;
+    print_value(&value, Some(form.into()), out)?;
     Ok(ExitCode::SUCCESS)
 }
 

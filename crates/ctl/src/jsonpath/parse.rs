@@ -116,6 +116,10 @@ impl<'a> Reader<'a> {
             self.expect(")]")?;
             return Ok(Step::Filter(filter));
         }
+        // `users[]` is the first of them, as in kubectl.
+        if self.eat("]") {
+            return Ok(Step::Index(0));
+        }
         let mut steps = vec![self.inside()?];
         self.skip_spaces();
         while self.eat(",") {

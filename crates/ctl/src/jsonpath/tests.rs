@@ -27,6 +27,7 @@ fn paths_lead_where_kubectls_do() {
         (".items[*].metadata.name", "a b c"),
         (".items[0].metadata.name", "a"),
         (".items[-1].metadata.name", "c"),
+        (".items[].metadata.name", "a"),
         (".items[0:2].metadata.name", "a b"),
         (".items[1:].metadata.name", "b c"),
         (".items[0,2].metadata.name", "a c"),

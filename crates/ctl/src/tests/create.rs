@@ -139,6 +139,194 @@ async fn deployments_and_services_fit_together() {
 }
 
 #[tokio::test]
+async fn files_of_variables_become_keys() {
+    let shop = Shop::open().await;
+    shop.write("good.env", "# paint\n\nCOLOR=blue\n  URL=http://a/?b=c\nEMPTY=\n");
+    shop.write("bad.env", "COLOR=blue\nSHAPE\n");
+    let lines = r#"
+        create configmap env --from-env-file DIR/good.env
+        get cm env -o jsonpath={.data}{"\n"}
+        create secret generic user --from-env-file=DIR/good.env --type=example.com/paint
+        get secret user -o jsonpath={.type}{"\n"}
+        create configmap bad --from-env-file DIR/bad.env
+    "#;
+    let folder = shop.folder.path().display().to_string();
+    expect![[r#"
+        $ xctl create configmap env --from-env-file DIR/good.env
+        configmap/env created
+        $ xctl get cm env -o jsonpath={.data}{"\n"}
+        {"COLOR":"blue","EMPTY":"","URL":"http://a/?b=c"}
+        $ xctl create secret generic user --from-env-file=DIR/good.env --type=example.com/paint
+        secret/user created
+        $ xctl get secret user -o jsonpath={.type}{"\n"}
+        example.com/paint
+        $ xctl create configmap bad --from-env-file DIR/bad.env
+        error: DIR/bad.env: line 2: write KEY=VALUE
+        [failed]
+    "#]]
+    .assert_eq(&shop.session(lines).await.replace(&folder, "DIR"));
+}
+
+#[tokio::test]
+async fn jobs_are_made_from_images_and_from_cron_jobs() {
+    let shop = Shop::open().await;
+    assert_eq!(shop.xctl("create job once --image tool:1 -- sh -c true").await, "job.batch/once created\n");
+    shop.write(
+        "cron.yaml",
+        "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: often}\nspec:\n  schedule: '*/5 * * * *'\n  \
+         jobTemplate:\n    metadata: {labels: {tier: back}}\n    spec:\n      template:\n        spec:\n          \
+         restartPolicy: Never\n          containers: [{name: often, image: 'tool:2'}]\n",
+    );
+    let lines = "
+        apply -f DIR/cron.yaml
+        create job now --from=cronjob/often
+        create job other --from=often
+        create job other --from=cronjob/none
+    ";
+    let folder = shop.folder.path().display().to_string();
+    expect![[r#"
+        $ xctl apply -f DIR/cron.yaml
+        cronjob.batch/often created
+        $ xctl create job now --from=cronjob/often
+        job.batch/now created
+        $ xctl create job other --from=often
+        error: --from often: write cronjob/NAME
+        [failed]
+        $ xctl create job other --from=cronjob/none
+        error: cronjobs.batch "none" not found; `xctl get cronjobs` shows what there is
+        [failed]
+    "#]]
+    .assert_eq(&shop.session(lines).await.replace(&folder, "DIR"));
+    let (once, now, often) =
+        (got(&shop, "job once").await, got(&shop, "job now").await, got(&shop, "cronjob often").await);
+    let spec = &once["spec"]["template"]["spec"];
+    assert_eq!(
+        (&spec["restartPolicy"], &spec["containers"][0]["command"]),
+        (&json!("Never"), &json!(["sh", "-c", "true"]))
+    );
+    assert_eq!(now["metadata"]["ownerReferences"][0]["uid"], often["metadata"]["uid"]);
+    assert_eq!(now["metadata"]["labels"]["tier"], "back");
+    assert_eq!(now["metadata"]["annotations"]["cronjob.kubernetes.io/instantiate"], "manual");
+    assert_eq!(now["spec"]["template"]["spec"]["containers"][0]["image"], "tool:2");
+}
+
+#[tokio::test]
+async fn an_ingress_is_made_from_rules() {
+    let shop = Shop::open().await;
+    let lines = "
+        create ingress web --class=xebec --rule=a.com/*=web:80,tls=web --rule=a.com/api=api:http --rule=b.com/=web:80,tls --default-backend=web:80
+        create ingress bad --rule=a.com=web:80
+        create ingress bad --rule=a.com/=web:80,ssl
+    ";
+    expect![[r"
+        $ xctl create ingress web --class=xebec --rule=a.com/*=web:80,tls=web --rule=a.com/api=api:http --rule=b.com/=web:80,tls --default-backend=web:80
+        ingress.networking.k8s.io/web created
+        $ xctl create ingress bad --rule=a.com=web:80
+        error: --rule a.com=web:80: write HOST/PATH=SERVICE:PORT, such as example.com/*=web:80,tls
+        [failed]
+        $ xctl create ingress bad --rule=a.com/=web:80,ssl
+        error: --rule a.com/=web:80,ssl: write HOST/PATH=SERVICE:PORT, such as example.com/*=web:80,tls
+        [failed]
+    "]]
+    .assert_eq(&shop.session(lines).await);
+    let to = |name: &str, port: Value| json!({"service": {"name": name, "port": port}});
+    let wanted = json!({
+        "ingressClassName": "xebec",
+        "defaultBackend": to("web", json!({"number": 80})),
+        "rules": [
+            {"host": "a.com", "http": {"paths": [
+                {"path": "/", "pathType": "Prefix", "backend": to("web", json!({"number": 80}))},
+                {"path": "/api", "pathType": "Exact", "backend": to("api", json!({"name": "http"}))},
+            ]}},
+            {"host": "b.com", "http": {"paths": [
+                {"path": "/", "pathType": "Exact", "backend": to("web", json!({"number": 80}))},
+            ]}},
+        ],
+        "tls": [{"hosts": ["a.com"], "secretName": "web"}, {"hosts": ["b.com"]}],
+    });
+    assert_eq!(got(&shop, "ingress web").await["spec"], wanted);
+}
+
+#[tokio::test]
+async fn budgets_quotas_and_priorities_are_made() {
+    let shop = Shop::open().await;
+    let lines = "
+        create pdb web --selector=app=web,tier==front --min-available=50%
+        create pdb db --selector=app=db --max-unavailable=1
+        create pdb bad --selector=app --max-unavailable=1
+        create quota small --hard=cpu=2,memory=4Gi,pods=10
+        create quota bad --hard=cpu
+        create priorityclass high --value=1000 --description=first
+    ";
+    expect![[r"
+        $ xctl create pdb web --selector=app=web,tier==front --min-available=50%
+        poddisruptionbudget.policy/web created
+        $ xctl create pdb db --selector=app=db --max-unavailable=1
+        poddisruptionbudget.policy/db created
+        $ xctl create pdb bad --selector=app --max-unavailable=1
+        error: --selector app: write KEY=VALUE
+        [failed]
+        $ xctl create quota small --hard=cpu=2,memory=4Gi,pods=10
+        resourcequota/small created
+        $ xctl create quota bad --hard=cpu
+        error: --hard cpu: write RESOURCE=AMOUNT
+        [failed]
+        $ xctl create priorityclass high --value=1000 --description=first
+        priorityclass.scheduling.k8s.io/high created
+    "]]
+    .assert_eq(&shop.session(lines).await);
+    let spec = &got(&shop, "pdb web").await["spec"];
+    assert_eq!(
+        (&spec["minAvailable"], &spec["selector"]["matchLabels"]),
+        (&json!("50%"), &json!({"app": "web", "tier": "front"}))
+    );
+    assert_eq!(got(&shop, "pdb db").await["spec"]["maxUnavailable"], 1);
+    let hard = &got(&shop, "quota small").await["spec"]["hard"];
+    assert_eq!(hard, &json!({"cpu": "2", "memory": "4Gi", "pods": "10"}));
+    let class = got(&shop, "priorityclass high").await;
+    assert_eq!((&class["value"], &class["description"]), (&json!(1000), &json!("first")));
+}
+
+#[tokio::test]
+async fn services_of_every_type_are_made() {
+    let shop = Shop::open().await;
+    let lines = r#"
+        create service clusterip db --clusterip=None
+        create service clusterip web
+        create service nodeport web --tcp=80:8080 --node-port=30123
+        create service nodeport two --tcp=80,81 --node-port=30124
+        create service loadbalancer lb --tcp=80
+        create service externalname away --external-name=db.example.com
+        get svc -o custom-columns=N:.metadata.name,T:.spec.type,P:.spec.ports[0].nodePort,E:.spec.externalName,S:.spec.selector.app -l app!=lb
+        get svc db -o jsonpath={.spec.clusterIP}{"\n"}
+    "#;
+    expect![[r#"
+        $ xctl create service clusterip db --clusterip=None
+        service/db created
+        $ xctl create service clusterip web
+        error: say which port: --tcp PORT or PORT:TARGET, such as 80:8080
+        [failed]
+        $ xctl create service nodeport web --tcp=80:8080 --node-port=30123
+        service/web created
+        $ xctl create service nodeport two --tcp=80,81 --node-port=30124
+        error: --node-port is for one port: give one --tcp with it
+        [failed]
+        $ xctl create service loadbalancer lb --tcp=80
+        service/lb created
+        $ xctl create service externalname away --external-name=db.example.com
+        service/away created
+        $ xctl get svc -o custom-columns=N:.metadata.name,T:.spec.type,P:.spec.ports[0].nodePort,E:.spec.externalName,S:.spec.selector.app -l app!=lb
+        N      T              P        E                S
+        away   ExternalName   <none>   db.example.com   <none>
+        db     ClusterIP      <none>   <none>           db
+        web    NodePort       30123    <none>           web
+        $ xctl get svc db -o jsonpath={.spec.clusterIP}{"\n"}
+        None
+    "#]]
+    .assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
 async fn roles_and_bindings_say_who_may_do_what() {
     let shop = Shop::open().await;
     let lines = "

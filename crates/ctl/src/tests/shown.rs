@@ -2,10 +2,11 @@
 
 use expect_test::expect;
 use serde_json::{Value, json};
-use xebec_client::Client;
+use xebec_client::{Client, Patch};
 
 use super::real::cluster;
 use super::typed;
+use crate::asked;
 
 async fn applied(client: &Client, text: &str) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -216,6 +217,58 @@ async fn events_are_told_of_oldest_first() {
 }
 
 #[tokio::test]
+async fn kinds_are_listed_as_asked() {
+    let client = cluster().await;
+    let xctl = async |words: &str| typed(client.clone(), words).await;
+    let names = xctl("api-resources --api-group=apps -o name").await;
+    expect![[r"
+        controllerrevisions.apps
+        daemonsets.apps
+        deployments.apps
+        replicasets.apps
+        statefulsets.apps
+    "]]
+    .assert_eq(&names);
+    let of_the_cluster = xctl("api-resources --namespaced=false --no-headers").await;
+    assert!(of_the_cluster.lines().any(|line| line.starts_with("nodes ")), "{of_the_cluster}");
+    assert!(!of_the_cluster.contains("pods") && !of_the_cluster.contains("NAME"), "{of_the_cluster}");
+}
+
+const SYSTEM: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: ingress, namespace: kube-system}
+spec:
+  type: NodePort
+  ports: [{name: http, port: 80, nodePort: 30880}, {name: https, port: 443, nodePort: 30443}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: kube-dns, namespace: kube-system, labels: {kubernetes.io/cluster-service: 'true'}}
+spec: {clusterIP: 10.43.0.10, ports: [{port: 53}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: other, namespace: kube-system}
+spec: {ports: [{port: 53}]}
+";
+
+#[tokio::test]
+async fn a_cluster_is_told_of_by_where_it_is_reached() {
+    let client = cluster().await;
+    applied(&client, SYSTEM).await;
+    let server = client.servers()[0].to_string();
+    expect![[r"
+        Kubernetes control plane is running at SERVER
+        ingress is running at port 30880 and 30443 of every node
+        kube-dns is running at 10.43.0.10
+
+        `xctl cluster status` shows the masters, and which of them leads.
+    "]]
+    .assert_eq(&typed(client, "cluster-info").await.replace(&server, "SERVER"));
+}
+
+#[tokio::test]
 async fn the_versions_of_the_api_are_listed_once_each() {
     let versions = typed(cluster().await, "api-versions").await;
     let lines: Vec<&str> = versions.lines().collect();
@@ -224,6 +277,69 @@ async fn the_versions_of_the_api_are_listed_once_each() {
     {
         assert!(lines.contains(&wanted), "{wanted} is not in\n{versions}");
     }
+}
+
+const BUSY: &str = "
+apiVersion: v1
+kind: Node
+metadata: {name: n1}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web-1}
+spec:
+  nodeName: n1
+  containers:
+    - {name: web, image: 'web:1', resources: {requests: {cpu: 500m, memory: 1Gi}, limits: {memory: 2Gi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web-2}
+spec: {containers: [{name: web, image: 'web:1'}]}
+---
+apiVersion: v1
+kind: Event
+metadata: {name: web.1, namespace: default}
+involvedObject: {kind: Pod, name: web-2, namespace: default, apiVersion: v1}
+type: Warning
+reason: BackOff
+message: Back-off
+firstTimestamp: '2026-11-24T09:58:05Z'
+lastTimestamp: '2026-11-24T10:00:00Z'
+count: 3
+";
+
+#[tokio::test]
+async fn what_is_described_may_be_named_by_its_beginning_or_a_file() {
+    let client = cluster().await;
+    applied(&client, BUSY).await;
+    let has = Patch::Merge(json!({"status": {"allocatable": {"cpu": "2", "memory": "4Gi", "pods": "110"}}}));
+    let nodes = asked::row("nodes").expect("a kind");
+    client.patch_subresource(nodes, "", "n1", "status", &has).await.expect("patched");
+    let xctl = async |words: &str| typed(client.clone(), words).await;
+    let names = |text: &str| {
+        let named = text.lines().filter_map(|line| line.strip_prefix("Name:"));
+        named.map(|name| name.trim().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&xctl("describe pod web").await), ["web-1", "web-2"]);
+    assert_eq!(names(&xctl("describe pod web-2").await), ["web-2"]);
+    let none = "error: pods \"shop\" not found; `xctl get pods` shows what there is\n[failed]\n";
+    assert_eq!(xctl("describe pod shop").await, none);
+    let told = xctl("describe pod web-2").await;
+    assert!(told.contains("BackOff   5s (x3 over 2m)"), "{told}");
+    assert!(!xctl("describe pod web-2 --show-events=false").await.contains("Events"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("busy.yaml");
+    std::fs::write(&path, BUSY.split("---").take(2).collect::<Vec<_>>().join("---")).expect("written");
+    let told = xctl(&format!("describe -f {}", path.display())).await;
+    assert_eq!(names(&told), ["n1", "web-1"]);
+    let allocated = told.lines().skip_while(|line| *line != "Allocated:").take(4);
+    expect![[r"
+        Allocated:
+          RESOURCE   REQUESTS       LIMITS
+          cpu        500m (25%)     0m (0%)
+          memory     1024Mi (25%)   2048Mi (50%)"]]
+    .assert_eq(&allocated.collect::<Vec<_>>().join("\n"));
 }
 
 #[tokio::test]
@@ -247,7 +363,44 @@ async fn a_pod_is_run_as_it_is_asked_for() {
     assert_eq!((&job["spec"]["restartPolicy"], &container["args"]), (&json!("Never"), &json!(["-v", "all"])));
     assert_eq!(container["env"], json!([{"name": "A", "value": "b"}, {"name": "C", "value": "d=e"}]));
     assert_eq!(tool["spec"]["containers"][0]["command"], json!(["sh", "-c", "true"]));
+    expect![[r"
+        apiVersion: v1
+        kind: Pod
+        metadata:
+          annotations:
+            note: x
+          labels:
+            app: web
+            tier: front
+          name: web
+        spec:
+          containers:
+          - image: web:2
+            imagePullPolicy: Never
+            name: web
+            ports:
+            - containerPort: 8080
+          restartPolicy: Always
+    "]]
+    .assert_eq(
+        &xctl(
+            "run web --image=web:2 --port=8080 -l app=web,tier=front --annotations=note=x \
+             --image-pull-policy=Never --dry-run=client -o yaml",
+        )
+        .await,
+    );
+    assert_eq!(
+        xctl("run shop --image web:1 --port 80 --expose").await,
+        "service/shop created\npod/shop created\n"
+    );
+    let selected =
+        xctl("get service shop -o jsonpath={.spec.selector.run}:{.spec.ports[0].targetPort}").await;
+    assert_eq!(selected, "shop:80");
     for (words, wanted) in [
+        (
+            "run other --image web:1 --attach --dry-run=client",
+            "error: --dry-run makes no pod that could be followed: leave --attach and -i out",
+        ),
         ("run web --image web:1", "error: pods \"web\" already exists"),
         (
             "run other --image web:1 --rm",

@@ -76,6 +76,67 @@ impl Pods for Agent {
 }
 
 #[tokio::test]
+async fn logs_are_asked_for_of_those_that_are_meant() {
+    let (agent, mut heard) = mpsc::unbounded_channel();
+    let client = cluster_with(Some(Agent(agent))).await;
+    let container = |name: &str| json!({"name": name, "image": "web:1"});
+    let spec =
+        json!({"containers": [container("a"), container("b")], "initContainers": [container("first")]});
+    let labels = json!({"app": "web"});
+    let web = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "default"},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}}});
+    client.create(asked::row("deployments").expect("a kind"), &object(&web)).await.expect("created");
+    let mut uids = Vec::new();
+    for name in ["web-1", "web-2"] {
+        let pod = json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "namespace": "default", "labels": labels}, "spec": spec});
+        let made = client.create(asked::row("pods").expect("a kind"), &object(&pod)).await.expect("created");
+        uids.push(made.uid().to_owned());
+    }
+    let mut asked = async |words: &str| {
+        let told = typed(client.clone(), words).await;
+        let mut pods = Vec::new();
+        while let Ok(uid) = heard.try_recv() {
+            pods.push(uids.iter().position(|known| *known == uid).map_or(0, |at| at + 1));
+        }
+        format!("{told}{pods:?}")
+    };
+    let defaulted = "Defaulted container \"a\" out of: a, b\n";
+    assert_eq!(asked("logs deploy/web").await, format!("Found 2 pods, using pod/web-1\n{defaulted}[1]"));
+    assert_eq!(asked("logs deploy/web --all-pods -c b").await, "[1, 2]");
+    assert_eq!(asked("logs web-2 b").await, "[2]");
+    assert_eq!(asked("logs web-2 --all-containers=true").await, "[2, 2, 2]");
+    assert_eq!(asked("logs -l app=web --all-containers").await, "[1, 1, 1, 2, 2, 2]");
+    let many = "error: that is 6 containers, more than 5: narrow the selector, or allow more by --max-log-requests\n";
+    assert_eq!(
+        asked("logs -l app=web --all-containers --max-log-requests 5").await,
+        format!("{many}[failed]\n[]")
+    );
+}
+
+#[tokio::test]
+async fn what_a_short_run_printed_is_asked_for_before_it_is_deleted() {
+    let (agent, mut heard) = mpsc::unbounded_channel();
+    let client = cluster_with(Some(Agent(agent))).await;
+    let pods = asked::row("pods").expect("a kind");
+    let ending = async {
+        let pod = loop {
+            match client.find(pods, "default", "short").await.expect("answered") {
+                Some(pod) => break pod,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        let ended = Patch::Merge(json!({"status": {"phase": "Succeeded"}}));
+        client.patch_subresource(pods, "default", "short", "status", &ended).await.expect("it has ended");
+        pod.uid().to_owned()
+    };
+    let words = "run short --image web:1 --restart Never --rm --attach -- true";
+    let (told, uid) = tokio::join!(typed(client.clone(), words), ending);
+    assert_eq!(told, "pod \"short\" deleted from default namespace\n");
+    assert_eq!(heard.try_recv().ok(), Some(uid));
+}
+
+#[tokio::test]
 async fn the_pod_that_was_found_is_the_one_that_is_asked_for() {
     let (agent, mut heard) = mpsc::unbounded_channel();
     let client = cluster_with(Some(Agent(agent))).await;

@@ -77,6 +77,12 @@ async fn templates_are_set_patched_and_replaced() {
         set image deployment/web web=example.com/web:2
         set image deployment/web wbe=example.com/web:2
         set env deploy web COLOR=blue
+        set env deploy web --from=configmap/paint --prefix=PAINT_
+        set env deploy web --list
+        set env deploy web --from=configmap/paint --keys=shape
+        set env deploy web --from=node/n1
+        set image deploy web web=example.com/web:9 --dry-run=server
+        set image deploy web web=example.com/web:9 --dry-run=client -o name
         set resources deploy web --limits memory=64Mi
         get deploy web -o jsonpath={.spec.template.spec.containers[0].image}{"\n"}
         patch cm paint --type merge -p {"data":{"color":"blue"}}
@@ -87,6 +93,10 @@ async fn templates_are_set_patched_and_replaced() {
         patch cm paint --type json -p {}
         replace -f DIR/paint.yaml
         get cm paint -o jsonpath={.data}{"\n"}
+        patch -f DIR/paint.yaml --type merge -p {"data":{"shape":"flat"}} -o name
+        apply -f DIR/paint.yaml -o name
+        get cm paint -o jsonpath={.data.shape}{"\n"}
+        patch cm -p {"data":{}}
         rollout pause deploy/web
         rollout pause deploy/web
         rollout resume deploy/web
@@ -100,6 +110,22 @@ async fn templates_are_set_patched_and_replaced() {
         [failed]
         $ xctl set env deploy web COLOR=blue
         deployment.apps/web env updated
+        $ xctl set env deploy web --from=configmap/paint --prefix=PAINT_
+        deployment.apps/web env updated
+        $ xctl set env deploy web --list
+        # deployment.apps/web, container web
+        COLOR=blue
+        # PAINT_COLOR from {"configMapKeyRef":{"key":"color","name":"paint"}}
+        $ xctl set env deploy web --from=configmap/paint --keys=shape
+        error: --keys: configmap/paint has no key "shape"
+        [failed]
+        $ xctl set env deploy web --from=node/n1
+        error: --from node/n1: write configmap/NAME or secret/NAME
+        [failed]
+        $ xctl set image deploy web web=example.com/web:9 --dry-run=server
+        deployment.apps/web image updated (server dry run)
+        $ xctl set image deploy web web=example.com/web:9 --dry-run=client -o name
+        deployment.apps/web
         $ xctl set resources deploy web --limits memory=64Mi
         deployment.apps/web resource requirements updated
         $ xctl get deploy web -o jsonpath={.spec.template.spec.containers[0].image}{"\n"}
@@ -121,6 +147,15 @@ async fn templates_are_set_patched_and_replaced() {
         configmap/paint replaced
         $ xctl get cm paint -o jsonpath={.data}{"\n"}
         {"shape":"round"}
+        $ xctl patch -f DIR/paint.yaml --type merge -p {"data":{"shape":"flat"}} -o name
+        configmap/paint
+        $ xctl apply -f DIR/paint.yaml -o name
+        configmap/paint
+        $ xctl get cm paint -o jsonpath={.data.shape}{"\n"}
+        round
+        $ xctl patch cm -p {"data":{}}
+        error: name the configmap: write configmap NAME
+        [failed]
         $ xctl rollout pause deploy/web
         deployment.apps/web paused
         $ xctl rollout pause deploy/web
@@ -128,6 +163,40 @@ async fn templates_are_set_patched_and_replaced() {
         [failed]
         $ xctl rollout resume deploy/web
         deployment.apps/web resumed
+    "#]]
+    .assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
+async fn nodes_are_chosen_by_label_and_by_type_and_name() {
+    let shop = Shop::open().await;
+    let lines = "
+        label node n1 tier=front
+        cordon -l tier=front --dry-run=client
+        cordon -l tier=front
+        uncordon nodes/n1
+        cordon pod/n1
+        cordon -l tier=none
+        drain -l tier=front --dry-run=client
+    ";
+    expect![[r#"
+        $ xctl label node n1 tier=front
+        node/n1 labeled
+        $ xctl cordon -l tier=front --dry-run=client
+        node/n1 cordoned (dry run)
+        $ xctl cordon -l tier=front
+        node/n1 cordoned
+        $ xctl uncordon nodes/n1
+        node/n1 uncordoned
+        $ xctl cordon pod/n1
+        error: "pod/n1": this is no node: write NAME or node/NAME
+        [failed]
+        $ xctl cordon -l tier=none
+        error: no node has these labels: `xctl get nodes --show-labels` shows what there is
+        [failed]
+        $ xctl drain -l tier=front --dry-run=client
+        node/n1 cordoned (dry run)
+        node/n1 drained (dry run)
     "#]]
     .assert_eq(&shop.session(lines).await);
 }
@@ -217,7 +286,7 @@ async fn nodes_are_cordoned_and_objects_labelled() {
         $ xctl get nodes -l tier=back -o name
         node/n1
         $ xctl label node n1 tier-
-        node/n1 labeled
+        node/n1 unlabeled
         $ xctl get nodes -l tier -o name
         $ xctl annotate cm paint note=bright
         configmap/paint annotated
@@ -284,11 +353,17 @@ async fn objects_are_shown_as_asked() {
     let lines = r#"
         expose deployment web --port 80 --target-port 8080
         get svc web -o jsonpath={.spec.selector.app}:{.spec.ports[0].targetPort}{"\n"}
+        expose deployment web --name inner --port 80 --selector=app=web,tier=back -l team=red --cluster-ip=None
+        get svc inner -o jsonpath={.spec.selector}{.metadata.labels}{.spec.clusterIP}{"\n"}
+        expose deployment web --name odd --port 80 --selector=app
+        delete svc inner
         get deploy,svc -o name
         get cm,deploy -o custom-columns=KIND:.kind,NAME:.metadata.name,COLOR:.data.color
         get cm --sort-by .metadata.name -L app
         get deploy --show-labels --no-headers
         get -f DIR/web.yaml -o name
+        get cm --show-kind --no-headers
+        get cm -o jsonpath-as-json={.items[*].data}
         why cm paint
         why deployment/web
     "#;
@@ -297,6 +372,15 @@ async fn objects_are_shown_as_asked() {
         service/web exposed
         $ xctl get svc web -o jsonpath={.spec.selector.app}:{.spec.ports[0].targetPort}{"\n"}
         web:8080
+        $ xctl expose deployment web --name inner --port 80 --selector=app=web,tier=back -l team=red --cluster-ip=None
+        service/inner exposed
+        $ xctl get svc inner -o jsonpath={.spec.selector}{.metadata.labels}{.spec.clusterIP}{"\n"}
+        {"app":"web","tier":"back"}{"team":"red"}None
+        $ xctl expose deployment web --name odd --port 80 --selector=app
+        error: --selector app: write KEY=VALUE
+        [failed]
+        $ xctl delete svc inner
+        service/inner deleted
         $ xctl get deploy,svc -o name
         deployment.apps/web
         service/web
@@ -313,11 +397,186 @@ async fn objects_are_shown_as_asked() {
         deployment.apps/web
         configmap/paint
         node/n1
+        $ xctl get cm --show-kind --no-headers
+        configmap/paint   1   5s
+        $ xctl get cm -o jsonpath-as-json={.items[*].data}
+        [
+          {
+            "color": "red"
+          }
+        ]
         $ xctl why cm paint
         ConfigMap paint has 1 key, and nothing in namespace default uses it.
         $ xctl why deployment/web
         Deployment web was changed, and no controller has taken that up yet. That takes a moment only; if it does not pass, see whether a master leads: `xctl cluster status`.
     "#]].assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
+async fn many_objects_are_chosen_at_once() {
+    let shop = Shop::open().await;
+    shop.write(
+        "deploy.yaml",
+        &WEB.split("---").next().expect("the first").replacen("name: web,", "name: shop,", 1),
+    );
+    let lines = r#"
+        apply -f DIR/deploy.yaml,DIR/web.yaml
+        label cm --all tier=front
+        label cm --list -l tier=front
+        scale deploy -l app=web --replicas 3
+        scale -f DIR/deploy.yaml --replicas 4
+        get deploy -o jsonpath={.items[*].spec.replicas}{"\n"}
+        set image deploy --all web=example.com/web:3
+        set image -f DIR/deploy.yaml web=example.com/web:4
+        taint nodes --all role=db:NoSchedule
+        taint nodes --all role-
+        wait deploy --all -A --for jsonpath={.spec.selector}
+        wait deploy web -A --for create
+        rollout restart deployment
+        rollout status deploy -l app=web --watch=false
+        rollout status ds
+        rollout restart rs
+        delete cm -l tier=none
+        delete cm,deploy --all --dry-run=client -o name
+        delete deploy --all -A --now
+    "#;
+    expect![[r#"
+        $ xctl apply -f DIR/deploy.yaml,DIR/web.yaml
+        deployment.apps/shop created
+        deployment.apps/web unchanged
+        configmap/paint unchanged
+        node/n1 unchanged
+        $ xctl label cm --all tier=front
+        configmap/paint labeled
+        $ xctl label cm --list -l tier=front
+        tier=front
+        $ xctl scale deploy -l app=web --replicas 3
+        deployment.apps/shop scaled
+        deployment.apps/web scaled
+        $ xctl scale -f DIR/deploy.yaml --replicas 4
+        deployment.apps/shop scaled
+        $ xctl get deploy -o jsonpath={.items[*].spec.replicas}{"\n"}
+        4 3
+        $ xctl set image deploy --all web=example.com/web:3
+        deployment.apps/shop image updated
+        deployment.apps/web image updated
+        $ xctl set image -f DIR/deploy.yaml web=example.com/web:4
+        deployment.apps/shop image updated
+        $ xctl taint nodes --all role=db:NoSchedule
+        node/n1 tainted
+        $ xctl taint nodes --all role-
+        node/n1 untainted
+        $ xctl wait deploy --all -A --for jsonpath={.spec.selector}
+        deployment.apps/shop condition met
+        deployment.apps/web condition met
+        $ xctl wait deploy web -A --for create
+        error: -A goes with -l, --field-selector or --all: names are of one namespace
+        [failed]
+        $ xctl rollout restart deployment
+        deployment.apps/shop restarted
+        deployment.apps/web restarted
+        $ xctl rollout status deploy -l app=web --watch=false
+        Waiting for deployment spec update to be observed...
+        Waiting for deployment spec update to be observed...
+        $ xctl rollout status ds
+        error: there is none of these in namespace default
+        [failed]
+        $ xctl rollout restart rs
+        error: replicasets have no rollouts: deployments, daemonsets and statefulsets do
+        [failed]
+        $ xctl delete cm -l tier=none
+        No resources found
+        $ xctl delete cm,deploy --all --dry-run=client -o name
+        configmap/paint
+        deployment.apps/shop
+        deployment.apps/web
+        $ xctl delete deploy --all -A --now
+        deployment.apps/shop deleted
+        deployment.apps/web deleted
+    "#]]
+    .assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
+async fn files_are_read_by_every_command_alike() {
+    let shop = Shop::open().await;
+    shop.write("other.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\ndata: {a: b}\n");
+    let lines = "
+        create -f DIR/other.yaml --dry-run=client -o yaml
+        create --dry-run=client configmap x -o yaml
+        create -n default configmap x --dry-run=client -o yaml
+        create -f DIR -R --dry-run=client -o name
+        create -f DIR/other.yaml configmap x
+        get cm -o name
+        apply
+        apply -f https://example.com/web.yaml
+        replace -f DIR/none.yaml
+    ";
+    let folder = shop.folder.path().display().to_string();
+    expect![[r#"
+        $ xctl create -f DIR/other.yaml --dry-run=client -o yaml
+        apiVersion: v1
+        data:
+          a: b
+        kind: ConfigMap
+        metadata:
+          name: other
+          namespace: default
+        $ xctl create --dry-run=client configmap x -o yaml
+        apiVersion: v1
+        kind: ConfigMap
+        metadata:
+          name: x
+        $ xctl create -n default configmap x --dry-run=client -o yaml
+        apiVersion: v1
+        kind: ConfigMap
+        metadata:
+          name: x
+          namespace: default
+        $ xctl create -f DIR -R --dry-run=client -o name
+        configmap/other
+        deployment.apps/web
+        configmap/paint
+        node/n1
+        $ xctl create -f DIR/other.yaml configmap x
+        error: give files, or a kind and its name, not both
+        [failed]
+        $ xctl get cm -o name
+        configmap/paint
+        $ xctl apply
+        error: name what is meant by -f: a file, a folder, or - for standard input
+        [failed]
+        $ xctl apply -f https://example.com/web.yaml
+        error: https://example.com/web.yaml is an address, and xctl reads files: `curl -fsSL https://example.com/web.yaml` fetches it, pass that on to -f -
+        [failed]
+        $ xctl replace -f DIR/none.yaml
+        error: read DIR/none.yaml: No such file or directory (os error 2)
+        [failed]
+    "#]]
+    .assert_eq(&shop.session(lines).await.replace(&folder, "DIR"));
+}
+
+#[tokio::test]
+async fn what_is_named_and_not_there_is_not_shown_as_an_empty_list() {
+    let shop = Shop::open().await;
+    shop.write("none.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: none}\n");
+    let lines = "
+        get cm none -o yaml
+        get cm/none -o jsonpath={.data} --ignore-not-found
+        get cm none --ignore-not-found
+        get -f DIR/none.yaml --ignore-not-found=true -o json
+        get secrets -o jsonpath={.items}
+    ";
+    expect![[r#"
+        $ xctl get cm none -o yaml
+        error: configmaps "none" not found; `xctl get configmaps` shows what there is
+        [failed]
+        $ xctl get cm/none -o jsonpath={.data} --ignore-not-found
+        $ xctl get cm none --ignore-not-found
+        $ xctl get -f DIR/none.yaml --ignore-not-found=true -o json
+        $ xctl get secrets -o jsonpath={.items}
+        []"#]]
+    .assert_eq(&shop.session(lines).await);
 }
 
 #[tokio::test]
@@ -357,6 +616,13 @@ async fn one_is_told_who_one_is_and_what_one_may_do() {
     let lines = "
         auth can-i delete pods
         auth can-i get pods/web --subresource log
+        auth can-i * *
+        auth can-i get /metrics
+        create role reader --verb=list --resource=pods
+        create rolebinding readers --role=reader --serviceaccount=default:web
+        auth can-i list pods --as=system:serviceaccount:default:web
+        auth can-i delete pods --as=system:serviceaccount:default:web
+        auth can-i list pods --as=jane --as-group=system:masters
         auth whoami
     ";
     expect![[r#"
@@ -364,12 +630,36 @@ async fn one_is_told_who_one_is_and_what_one_may_do() {
         yes
         $ xctl auth can-i get pods/web --subresource log
         yes
+        $ xctl auth can-i * *
+        yes
+        $ xctl auth can-i get /metrics
+        yes
+        $ xctl create role reader --verb=list --resource=pods
+        role.rbac.authorization.k8s.io/reader created
+        $ xctl create rolebinding readers --role=reader --serviceaccount=default:web
+        rolebinding.rbac.authorization.k8s.io/readers created
+        $ xctl auth can-i list pods --as=system:serviceaccount:default:web
+        yes
+        $ xctl auth can-i delete pods --as=system:serviceaccount:default:web
+        no
+        [failed]
+        $ xctl auth can-i list pods --as=jane --as-group=system:masters
+        yes
         $ xctl auth whoami
         ATTRIBUTE   VALUE
         Username    xebec-admin
         Groups      [system:masters system:authenticated]
     "#]]
     .assert_eq(&shop.session(lines).await);
+}
+
+#[tokio::test]
+async fn all_that_one_may_do_is_listed() {
+    let shop = Shop::open().await;
+    let listed = shop.xctl("auth can-i --list").await;
+    let mut lines = listed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    assert_eq!(lines.next().as_deref(), Some("Resources Non-Resource URLs Resource Names Verbs"));
+    assert!(lines.any(|line| line == "*.* [] [] [*]"), "{listed}");
 }
 
 #[tokio::test]
@@ -381,6 +671,7 @@ async fn waiting_ends_with_what_is_waited_for() {
         wait cm/none --for delete
         wait deploy/web --for condition=Available --timeout 0
         wait cm/none --for condition=Ready
+        wait cm/paint --for create --timeout=-1s
     "#;
     expect![[r#"
         $ xctl wait deploy/web --for jsonpath={.spec.replicas}=2
@@ -395,6 +686,8 @@ async fn waiting_ends_with_what_is_waited_for() {
         $ xctl wait cm/none --for condition=Ready
         error: configmaps "none" not found; `xctl get configmaps` shows what there is
         [failed]
+        $ xctl wait cm/paint --for create --timeout=-1s
+        configmap/paint condition met
     "#]]
     .assert_eq(&shop.session(lines).await);
     let (waited, deleted) =

@@ -11,6 +11,15 @@ use crate::seen;
 const GOOD: &[&str] =
     &["Ready", "Available", "Complete", "Established", "Accepted", "Programmed", "Approved"];
 
+/// Kinds that are kept and checked, and that nothing goes by so far: what that means.
+const KEPT_ONLY: &[(&str, &str)] = &[
+    ("NetworkPolicy", "all traffic passes, whatever it says"),
+    ("HorizontalPodAutoscaler", "nothing scales by itself"),
+    ("CustomResourceDefinition", "its kind is not served"),
+    ("MutatingWebhookConfiguration", "its webhooks are not asked"),
+    ("ValidatingWebhookConfiguration", "its webhooks are not asked"),
+];
+
 /// Why it is as it is.
 pub(super) fn explain(facts: &Facts, object: &Object) -> Explanation {
     let mut conditions = items_of(object, &["status", "conditions"]);
@@ -34,6 +43,11 @@ pub(super) fn explain(facts: &Facts, object: &Object) -> Explanation {
         let ago = ago(seen::last(event), facts.now).map(|ago| format!(" {ago} ago")).unwrap_or_default();
         let said = format!("{} was warned of{ago}: {}.", named(object), quoted(event.text(&["message"])));
         return Explanation::ill(object, said);
+    }
+    if let Some((kind, meaning)) = KEPT_ONLY.iter().find(|(kind, _)| *kind == object.kind()) {
+        let said = format!("{} is kept, and nothing goes by it: {meaning}.", named(object));
+        return Explanation::ill(object, said)
+            .fix(format!("Xebec may not have what {kind} is for yet: see docs/compatibility.md."));
     }
     let since = since(object.text(&["metadata", "creationTimestamp"]), facts.now);
     Explanation::well(

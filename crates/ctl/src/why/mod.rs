@@ -14,8 +14,9 @@ mod facts;
 mod generic;
 mod image;
 mod ingress;
+mod job;
 mod namespace;
-mod near;
+pub(crate) mod near;
 mod node;
 mod pod;
 mod probe;
@@ -42,6 +43,8 @@ pub(crate) fn explain(facts: &Facts, object: &Object) -> Explanation {
         "Namespace" => namespace::explain(facts, object),
         _ if object.is_terminating() => terminating::any(facts, object),
         "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet" => workload::explain(facts, object),
+        "Job" => job::job(facts, object),
+        "CronJob" => job::cron_job(facts, object),
         "Service" => service::explain(facts, object),
         "Ingress" => ingress::explain(facts, object),
         "Node" => node::explain(facts, object),

@@ -6,7 +6,7 @@ use xebec_api::object::Object;
 const NEAR: f64 = 0.6;
 
 /// The name among these that is nearest, if one is near at all.
-pub(super) fn name<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn name<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let scored = names.into_iter().map(|name| (likeness(written, name), name));
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))?;
     (best.0 >= NEAR).then_some(best.1)

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use xebec_api::object::Object;
 
 use super::role::RBAC;
-use super::{OnlyArgs, shell};
+use super::shell;
+use crate::only::OnlyArgs;
 use crate::session::Session;
 
 const GROUP: &str = "rbac.authorization.k8s.io";

@@ -9,7 +9,8 @@ use clap::Args;
 use serde_json::{Map, Value};
 use xebec_api::object::Object;
 
-use super::{OnlyArgs, shell};
+use super::shell;
+use crate::only::OnlyArgs;
 
 #[derive(Args)]
 pub(crate) struct DataArgs {
@@ -20,6 +21,9 @@ pub(crate) struct DataArgs {
     /// A file (or a folder of them), under its own name or another key
     #[arg(long, value_name = "[KEY=]FILE")]
     pub(crate) from_file: Vec<String>,
+    /// A file with a line KEY=VALUE for each key, such as .env
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from_literal", "from_file"])]
+    pub(crate) from_env_file: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) only: OnlyArgs,
 }
@@ -63,7 +67,27 @@ pub(super) fn data(args: &DataArgs) -> Result<Vec<(String, Vec<u8>)>> {
             add(&key, value)?;
         }
     }
+    for path in &args.from_env_file {
+        let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+        for (key, value) in of_lines(&text).with_context(|| path.display().to_string())? {
+            add(key, value.as_bytes().to_vec())?;
+        }
+    }
     Ok(data)
+}
+
+/// `KEY=VALUE` of each line; empty lines and those that begin with # say nothing.
+fn of_lines(text: &str) -> Result<Vec<(&str, &str)>> {
+    let mut pairs = Vec::new();
+    for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        let line = line.trim_start();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let pair = line.split_once('=').filter(|(key, _)| !key.is_empty());
+        pairs.push(pair.ok_or_else(|| anyhow!("line {}: write KEY=VALUE", index + 1))?);
+    }
+    Ok(pairs)
 }
 
 /// The keys and files that one `--from-file` stands for.

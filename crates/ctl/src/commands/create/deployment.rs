@@ -4,7 +4,8 @@ use clap::Args;
 use serde_json::json;
 use xebec_api::object::Object;
 
-use super::{OnlyArgs, shell};
+use super::shell;
+use crate::only::OnlyArgs;
 
 #[derive(Args)]
 pub(crate) struct DeploymentArgs {

@@ -5,8 +5,9 @@ use clap::Args;
 use serde_json::{Value, json};
 use xebec_api::object::Object;
 
-use super::{OnlyArgs, shell};
+use super::shell;
 use crate::asked;
+use crate::only::OnlyArgs;
 
 /// The group of roles and bindings, and the version that is made.
 pub(super) const RBAC: &str = "rbac.authorization.k8s.io/v1";

@@ -14,7 +14,8 @@ use xebec_api::object::Object;
 use xebec_api::pem::{self, PemError};
 
 use super::data::{DataArgs, data};
-use super::{OnlyArgs, shell};
+use super::shell;
+use crate::only::OnlyArgs;
 
 /// What to do with a file that was PEM once.
 const COPY_IT_ANEW: &str = "copy it anew from where it came";
@@ -22,11 +23,20 @@ const COPY_IT_ANEW: &str = "copy it anew from where it came";
 #[derive(Subcommand)]
 pub(crate) enum SecretKind {
     /// One with any keys
-    Generic(DataArgs),
+    Generic(GenericArgs),
     /// A certificate and its key
     Tls(TlsArgs),
     /// A user and a password of a registry of images
     DockerRegistry(RegistryArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct GenericArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// What it is for, such as kubernetes.io/basic-auth
+    #[arg(long, default_value = "Opaque")]
+    pub(crate) r#type: String,
 }
 
 #[derive(Args)]
@@ -61,7 +71,9 @@ pub(crate) struct RegistryArgs {
 /// The Secret, and how it is to be made.
 pub(super) fn made(kind: &SecretKind) -> Result<(Object, &OnlyArgs)> {
     Ok(match kind {
-        SecretKind::Generic(args) => (secret(&args.name, "Opaque", data(args)?), &args.only),
+        SecretKind::Generic(args) => {
+            (secret(&args.data.name, &args.r#type, data(&args.data)?), &args.data.only)
+        }
         SecretKind::Tls(args) => (tls(args)?, &args.only),
         SecretKind::DockerRegistry(args) => (registry(args), &args.only),
     })

@@ -37,7 +37,11 @@ pub(super) fn describe(events: &[Object], now: i64, page: &mut Page) {
             let mut age = time::age(seen::last(event), now);
             let count = event.get(&["count"]).and_then(serde_json::Value::as_i64).unwrap_or(1);
             if count > 1 {
-                age = format!("{age} (x{count})");
+                let over = match event.text(&["firstTimestamp"]) {
+                    "" => String::new(),
+                    first => format!(" over {}", time::age(first, now)),
+                };
+                age = format!("{age} (x{count}{over})");
             }
             let from = match event.text(&["source", "component"]) {
                 "" => event.text(&["reportingComponent"]).to_owned(),

@@ -11,22 +11,33 @@ use super::page::{Page, scalar};
 /// Describes it.
 pub(super) fn describe(object: &Object, page: &mut Page) {
     page.head(object);
-    let is_secret = object.kind() == "Secret";
+    let (is_secret, is_config) = (object.kind() == "Secret", object.kind() == "ConfigMap");
     for (key, value) in object.as_map() {
         match key.as_str() {
             "metadata" | "kind" | "apiVersion" => {}
-            "data" | "stringData" if is_secret => sizes(key, value, page),
+            "data" | "stringData" if is_secret => sizes("Data", key == "data", value, page),
+            "data" if is_config => texts(value, page),
+            "binaryData" if is_config => sizes("Binary Data", true, value, page),
             _ => self::value(&title(key), value, page),
         }
     }
 }
 
-fn sizes(key: &str, data: &Value, page: &mut Page) {
+/// What a ConfigMap holds, by its keys as they are written.
+fn texts(data: &Value, page: &mut Page) {
     page.section("Data", |page| {
+        for (name, value) in data.as_object().into_iter().flatten() {
+            page.field(name, scalar(Some(value)));
+        }
+    });
+}
+
+fn sizes(heading: &str, is_encoded: bool, data: &Value, page: &mut Page) {
+    page.section(heading, |page| {
         for (name, value) in data.as_object().into_iter().flatten() {
             let text = value.as_str().unwrap_or_default();
             let length =
-                if key == "data" { STANDARD.decode(text).map_or(0, |bytes| bytes.len()) } else { text.len() };
+                if is_encoded { STANDARD.decode(text).map_or(0, |bytes| bytes.len()) } else { text.len() };
             page.line(format!("{name}: {length} bytes"));
         }
     });
@@ -107,6 +118,23 @@ mod tests {
             Data:
               password: 11 bytes
             Type:             Opaque
+        "]]
+        .assert_eq(&text);
+    }
+
+    #[test]
+    fn what_others_wrote_does_not_paint_the_terminal() {
+        let text = described(&json!({
+            "kind": "ConfigMap", "metadata": {"name": "x", "annotations": {"note": "\u{1b}[2Jgone"}},
+            "data": {"banner": "one\n\u{1b}]0;title\u{7}two"},
+        }));
+        expect![[r"
+            Name:             x
+            Labels:           <none>
+            Annotations:      note=^[[2Jgone
+            Data:
+              banner:         one
+                              ^[]0;title^Gtwo
         "]]
         .assert_eq(&text);
     }

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use serde_json::Value;
 use xebec_api::object::Object;
-use xebec_api::{pod, taint};
+use xebec_api::pod::{self, Resources};
+use xebec_api::taint;
 use xebec_client::ListParams;
 
 use super::page::{Page, scalar};
@@ -40,6 +41,7 @@ pub(super) fn describe(node: &Object, pods: &[Object], page: &mut Page) {
     for (name, field) in [("Capacity", "capacity"), ("Allocatable", "allocatable")] {
         page.field(name, amounts(node.get(&["status", field])));
     }
+    page.table("Allocated", &["RESOURCE", "REQUESTS", "LIMITS"], &allocated(node, pods));
     page.optional("System Info", amounts(node.get(&["status", "nodeInfo"])));
     page.optional("Pod CIDR", node.text(&["spec", "podCIDR"]));
     let rows: Vec<Vec<String>> = pods
@@ -50,6 +52,28 @@ pub(super) fn describe(node: &Object, pods: &[Object], page: &mut Page) {
         })
         .collect();
     page.table("Pods", &["NAMESPACE", "NAME", "STATUS", "CPU REQUESTS", "MEMORY REQUESTS"], &rows);
+}
+
+/// What the pods ask for and may have, and how much that is of what the node has for them.
+fn allocated(node: &Object, pods: &[Object]) -> Vec<Vec<String>> {
+    let has = Resources::of(node.get(&["status", "allocatable"]));
+    let (mut requests, mut limits) = (Resources::default(), Resources::default());
+    for pod in pods {
+        requests.add(&pod::requests(pod));
+        let containers = pod.get(&["spec", "containers"]).and_then(Value::as_array);
+        for container in containers.into_iter().flatten() {
+            limits.add(&Resources::of(container.pointer("/resources/limits")));
+        }
+    }
+    let share =
+        |used: i128, of: i128| if of > 0 { format!(" ({}%)", used * 100 / of) } else { String::new() };
+    let cpu = |it: &Resources| format!("{}m{}", it.cpu_millis, share(it.cpu_millis, has.cpu_millis));
+    let memory =
+        |it: &Resources| format!("{}Mi{}", it.memory_bytes >> 20, share(it.memory_bytes, has.memory_bytes));
+    vec![
+        vec!["cpu".to_owned(), cpu(&requests), cpu(&limits)],
+        vec!["memory".to_owned(), memory(&requests), memory(&limits)],
+    ]
 }
 
 fn amounts(map: Option<&Value>) -> String {

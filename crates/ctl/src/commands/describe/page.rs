@@ -4,6 +4,7 @@ use serde_json::Value;
 use xebec_api::object::Object;
 
 use crate::merge::LAST_APPLIED;
+use crate::printable::printable;
 use crate::table;
 
 /// Columns that names take before their values.
@@ -22,8 +23,9 @@ impl Page {
     /// `Name:    value`; values of several lines go on under the first.
     pub(super) fn field(&mut self, name: &str, value: impl AsRef<str>) {
         let width = NAME_WIDTH.saturating_sub(2 * self.depth).max(name.len() + 2);
-        let mut label = format!("{name}:");
-        let lines: Vec<&str> = value.as_ref().lines().collect();
+        let mut label = format!("{}:", printable(name));
+        let value = printable(value.as_ref());
+        let lines: Vec<&str> = value.lines().collect();
         if lines.is_empty() {
             self.line(format!("{label:width$}<none>"));
         }
@@ -49,7 +51,7 @@ impl Page {
 
     /// `Name:` and what stands under it.
     pub(super) fn section(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
-        self.line(format!("{name}:"));
+        self.line(format!("{}:", printable(name)));
         self.depth += 1;
         fill(self);
         self.depth -= 1;

@@ -18,17 +18,16 @@ use crate::table;
 type Group<'a> = (&'a Resource, Vec<Object>);
 
 /// Prints what was found, in the form that was asked for.
-pub(super) fn all(
-    session: &Session,
-    args: &GetArgs,
-    groups: Vec<Group<'_>>,
-    tell_empty: bool,
-    out: &mut Out,
-) -> Result<()> {
+pub(super) fn all(session: &Session, args: &GetArgs, groups: Vec<Group<'_>>, out: &mut Out) -> Result<()> {
     match &args.output {
         Some(View::Json) => print_value(&collected(args, groups), Some(Format::Json), out),
         Some(View::Yaml) => print_value(&collected(args, groups), Some(Format::Yaml), out),
         Some(View::JsonPath(template)) => Ok(out.raw(template.print(&collected(args, groups)).as_bytes())?),
+        Some(View::JsonPathAsJson(path)) => {
+            let whole = collected(args, groups);
+            let found: Vec<Value> = path.find(&whole).into_iter().cloned().collect();
+            print_value(&Value::Array(found), Some(Format::Json), out)
+        }
         Some(View::Name) => {
             for (row, object) in groups.iter().flat_map(|(row, all)| all.iter().map(move |o| (row, o))) {
                 out.line(reference(row, object.name()))?;
@@ -40,7 +39,7 @@ pub(super) fn all(
                 groups.into_iter().flat_map(|(row, all)| all.into_iter().map(move |it| whole(row, it)));
             print_columns(args, columns, &objects.collect::<Vec<_>>(), out)
         }
-        Some(View::Wide) | None => print_tables(session, args, &groups, tell_empty, out),
+        Some(View::Wide) | None => print_tables(session, args, &groups, out),
     }
 }
 
@@ -75,28 +74,37 @@ fn collected(args: &GetArgs, groups: Vec<Group<'_>>) -> Value {
         .into_iter()
         .flat_map(|(row, all)| all.into_iter().map(move |object| whole(row, object)))
         .collect();
-    if (single || !args.filename.is_empty()) && items.len() == 1 {
+    if (single || !args.files.is_empty()) && items.len() == 1 {
         return items.remove(0);
     }
     json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": items})
 }
 
 fn print_columns(args: &GetArgs, columns: &[(String, Path)], objects: &[Value], out: &mut Out) -> Result<()> {
-    let headings: Vec<&str> = columns.iter().map(|(heading, _)| heading.as_str()).collect();
-    let cell = |path: &Path, object: &Value| {
-        let found: Vec<String> = path.find(object).into_iter().map(scalar).collect();
-        if found.is_empty() { "<none>".to_owned() } else { found.join(",") }
-    };
-    let rows: Vec<Vec<String>> =
-        objects.iter().map(|object| columns.iter().map(|(_, path)| cell(path, object)).collect()).collect();
+    let rows: Vec<Vec<String>> = objects.iter().map(|object| column_cells(columns, object)).collect();
+    let headings = headings(columns);
     for line in table::lines(if args.no_headers { &[] } else { &headings }, &rows) {
         out.line(line)?;
     }
     Ok(())
 }
 
+/// The headings of columns of the user's own.
+pub(super) fn headings(columns: &[(String, Path)]) -> Vec<&str> {
+    columns.iter().map(|(heading, _)| heading.as_str()).collect()
+}
+
+/// What they show of an object.
+pub(super) fn column_cells(columns: &[(String, Path)], object: &Value) -> Vec<String> {
+    let cell = |path: &Path| {
+        let found: Vec<String> = path.find(object).into_iter().map(scalar).collect();
+        if found.is_empty() { "<none>".to_owned() } else { found.join(",") }
+    };
+    columns.iter().map(|(_, path)| cell(path)).collect()
+}
+
 /// An object as a person reads it: with its kind first known, without what machines track.
-pub(super) fn whole(row: &Resource, object: Object) -> Value {
+pub(crate) fn whole(row: &Resource, object: Object) -> Value {
     let mut object = without_managed_fields(object);
     if object.kind().is_empty() {
         object.set(&["kind"], row.kind);
@@ -115,15 +123,9 @@ pub(crate) fn print_value(value: &Value, format: Option<Format>, out: &mut Out) 
     Ok(())
 }
 
-fn print_tables(
-    session: &Session,
-    args: &GetArgs,
-    groups: &[Group<'_>],
-    tell_empty: bool,
-    out: &mut Out,
-) -> Result<()> {
+fn print_tables(session: &Session, args: &GetArgs, groups: &[Group<'_>], out: &mut Out) -> Result<()> {
     let shown: Vec<&Group<'_>> = groups.iter().filter(|(_, all)| !all.is_empty()).collect();
-    if shown.is_empty() && tell_empty {
+    if shown.is_empty() {
         let namespaced = groups.iter().any(|(row, _)| row.namespaced) && !args.all_namespaces;
         let place = if namespaced { format!(" in {} namespace", session.namespace) } else { String::new() };
         out.note(format!("No resources found{place}."))?;
@@ -134,7 +136,7 @@ fn print_tables(
         }
         let mut cells: Vec<Vec<String>> =
             objects.iter().map(|object| cells(session, args, row, object)).collect();
-        if groups.len() > 1 {
+        if groups.len() > 1 || args.show_kind {
             let name = usize::from(args.all_namespaces && row.namespaced);
             for (cells, object) in cells.iter_mut().zip(objects) {
                 cells[name] = reference(row, object.name());

@@ -10,12 +10,12 @@ use xebec_api::object::Object;
 use xebec_api::resource::Resource;
 use xebec_client::{Cache, Change, ListParams, Selection};
 
-use super::print::{cells, headers, whole};
+use super::print::{cells, column_cells, headers, headings, whole};
 use super::{Format, GetArgs, View, print_value};
 use crate::asked::Asked;
 use crate::output::Out;
 use crate::session::{Session, reference};
-use crate::table;
+use crate::table::Table;
 
 /// Shows the objects, then one row for each change, until it is interrupted.
 pub(super) async fn run(session: &Session, args: &GetArgs, asked: &Asked, out: &mut Out) -> Result<()> {
@@ -36,11 +36,13 @@ pub(super) async fn run(session: &Session, args: &GetArgs, asked: &Asked, out: &
     };
     let (cache, _) = Cache::start(session.client.clone(), selection);
     cache.synced().await;
-    let mut seen = Seen::default();
+    let (mut seen, mut shown) = (Seen::default(), Shown::default());
     // Nothing is awaited between this and the list: every change is in one of them, none in both.
     let mut changes = cache.changes();
     let first = seen.catch_up(&cache.list());
-    print_watched(session, args, asked.row, &first, true, out)?;
+    if !args.watch_only {
+        shown.print(session, args, asked.row, &first, out)?;
+    }
     loop {
         let objects: Vec<Object> = match changes.recv().await {
             Ok(change) => seen.take(change).into_iter().collect(),
@@ -51,7 +53,7 @@ pub(super) async fn run(session: &Session, args: &GetArgs, asked: &Asked, out: &
             Err(RecvError::Closed) => return Ok(()),
         };
         if !objects.is_empty() {
-            print_watched(session, args, asked.row, &objects, false, out)?;
+            shown.print(session, args, asked.row, &objects, out)?;
         }
     }
 }
@@ -91,52 +93,83 @@ impl Seen {
     }
 }
 
-fn print_watched(
-    session: &Session,
-    args: &GetArgs,
-    row: &Resource,
-    objects: &[Object],
-    first: bool,
-    out: &mut Out,
-) -> Result<()> {
-    let value = |object: &Object| whole(row, object.clone());
-    match &args.output {
-        Some(View::Json) => {
-            for object in objects {
-                print_value(&value(object), Some(Format::Json), out)?;
+/// What is on the screen already.
+#[derive(Default)]
+struct Shown {
+    table: Table,
+    is_headed: bool,
+}
+
+impl Shown {
+    /// Shows objects as they are now, those that were shown before too.
+    fn print(
+        &mut self,
+        session: &Session,
+        args: &GetArgs,
+        row: &Resource,
+        objects: &[Object],
+        out: &mut Out,
+    ) -> Result<()> {
+        let value = |object: &Object| whole(row, object.clone());
+        match &args.output {
+            Some(View::Json) => {
+                for object in objects {
+                    print_value(&value(object), Some(Format::Json), out)?;
+                }
+            }
+            Some(View::Yaml) => {
+                for object in objects {
+                    out.line("---")?;
+                    print_value(&value(object), Some(Format::Yaml), out)?;
+                }
+            }
+            Some(View::Name) => {
+                for object in objects {
+                    out.line(reference(row, object.name()))?;
+                }
+            }
+            Some(View::JsonPath(template)) => {
+                for object in objects {
+                    out.raw(template.print(&value(object)).as_bytes())?;
+                }
+            }
+            Some(View::JsonPathAsJson(_)) => {
+                bail!("jsonpath-as-json cannot be followed with -w: use -o jsonpath")
+            }
+            Some(View::Columns(columns)) => {
+                let rows = objects.iter().map(|object| column_cells(columns, &value(object))).collect();
+                let headings = headings(columns);
+                self.rows(if args.no_headers { &[] } else { &headings }, rows, out)?;
+            }
+            Some(View::Wide) | None => {
+                let headers = headers(args, row);
+                let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+                let mut rows: Vec<Vec<String>> =
+                    objects.iter().map(|object| cells(session, args, row, object)).collect();
+                if args.show_kind {
+                    let name = usize::from(args.all_namespaces && row.namespaced);
+                    for (cells, object) in rows.iter_mut().zip(objects) {
+                        cells[name] = reference(row, object.name());
+                    }
+                }
+                self.rows(&headers, rows, out)?;
             }
         }
-        Some(View::Yaml) => {
-            for object in objects {
-                out.line("---")?;
-                print_value(&value(object), Some(Format::Yaml), out)?;
-            }
-        }
-        Some(View::Name) => {
-            for object in objects {
-                out.line(reference(row, object.name()))?;
-            }
-        }
-        Some(View::JsonPath(template)) => {
-            for object in objects {
-                out.raw(template.print(&value(object)).as_bytes())?;
-            }
-        }
-        Some(View::Columns(_)) => bail!("custom-columns cannot be followed with -w: use -o jsonpath"),
-        Some(View::Wide) | None => {
-            // Later rows keep at least the headings' widths.
-            let headers = headers(args, row);
-            let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-            let rows: Vec<Vec<String>> =
-                objects.iter().map(|object| cells(session, args, row, object)).collect();
-            let lines = table::lines(&headers, &rows);
-            let skip = usize::from(!first && !headers.is_empty());
-            for line in lines.into_iter().skip(skip) {
-                out.line(line)?;
-            }
-        }
+        Ok(out.raw(b"")?)
     }
-    Ok(out.raw(b"")?)
+
+    /// Rows under those that are there; the headings come with the first.
+    fn rows(&mut self, headers: &[&str], rows: Vec<Vec<String>>, out: &mut Out) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let skipped = usize::from(self.is_headed && !headers.is_empty());
+        self.is_headed = true;
+        for line in self.table.lines(headers, &rows).into_iter().skip(skipped) {
+            out.line(line)?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ const LOG_BYTES: usize = 2048;
 /// What stands around a pod, in its namespace.
 const OF_PODS: &[&str] = &["pods", "configmaps", "secrets", "persistentvolumeclaims"];
 const OF_WORKLOADS: &[&str] = &["deployments.apps", "replicasets.apps", "daemonsets.apps"];
+const OF_CRON_JOBS: &[&str] = &["jobs.batch"];
 const OF_SERVICES: &[&str] = &["services", "endpointslices.discovery.k8s.io"];
 const OF_INGRESSES: &[&str] = &["ingressclasses.networking.k8s.io"];
 const OF_CONFIG: &[&str] =
@@ -32,6 +33,8 @@ pub(super) async fn around(session: &Session, object: &Object, facts: &mut Facts
     let words: Vec<&[&str]> = match object.kind() {
         "Pod" => vec![OF_PODS],
         "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet" => vec![OF_PODS, OF_WORKLOADS],
+        "Job" => vec![OF_PODS],
+        "CronJob" => vec![OF_PODS, OF_CRON_JOBS],
         "Service" => vec![OF_PODS, OF_WORKLOADS, OF_SERVICES],
         "Ingress" => vec![OF_PODS, OF_WORKLOADS, OF_SERVICES, OF_INGRESSES],
         "ConfigMap" | "Secret" => vec![OF_CONFIG],

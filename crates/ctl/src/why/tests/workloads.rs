@@ -123,3 +123,35 @@ fn nodes() {
         ],
     );
 }
+
+fn job(status: &Value) -> Value {
+    json!({"kind": "Job", "metadata": {"name": "backup", "namespace": "default"}, "spec": {}, "status": status})
+}
+
+#[test]
+fn a_job_is_followed_to_its_pod_or_told_to_be_nobodys() {
+    World::default().with(job(&json!({}))).check("Job/backup", &expect!["Job backup has been there for 10m, and has started no pod. Xebec may not run Jobs yet: see docs/compatibility.md. `xctl run NAME --image IMAGE --restart Never` runs a pod to its end."]);
+    let complete =
+        json!({"conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": MADE}]});
+    World::default()
+        .with(job(&complete))
+        .check("Job/backup", &expect!["(well) Job backup is well: it has been complete for 10m."]);
+    world()
+        .with(job(&json!({})))
+        .with(owned_by(without_image("backup-x"), "Job/backup"))
+        .check("Job/backup", &expect!["Job backup has not run to its end. Pod backup-x cannot start its container web: the image example.com/web:1 is not on node n1. Correct the name if it is misspelled, or bring the image to the node with `xebec image import ARCHIVE`; the pod then starts by itself."]);
+    let cron_job = json!({"kind": "CronJob", "metadata": {"name": "nightly", "namespace": "default"},
+        "spec": {"schedule": "0 3 * * *"}});
+    World::default().with(cron_job.clone()).check("CronJob/nightly", &expect![[r#"CronJob nightly has been there for 10m, and has started no Job. Its schedule is "0 3 * * *", in UTC unless it says otherwise. Xebec may not run CronJobs yet: see docs/compatibility.md. `xctl run NAME --image IMAGE --restart Never` runs a pod to its end."#]]);
+    World::default()
+        .with(cron_job)
+        .with(owned_by(job(&complete), "CronJob/nightly"))
+        .check("CronJob/nightly", &expect!["(well) CronJob nightly started Job backup last. Job backup is well: it has been complete for 10m."]);
+}
+
+#[test]
+fn what_nothing_goes_by_is_not_called_well() {
+    let policy =
+        json!({"kind": "NetworkPolicy", "metadata": {"name": "closed", "namespace": "default"}, "spec": {}});
+    World::default().with(policy).check("NetworkPolicy/closed", &expect!["NetworkPolicy closed is kept, and nothing goes by it: all traffic passes, whatever it says. Xebec may not have what NetworkPolicy is for yet: see docs/compatibility.md."]);
+}
