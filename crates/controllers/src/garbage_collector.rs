@@ -94,16 +94,6 @@ fn has_finalizer(object: &Object, finalizer: &str) -> bool {
     list.is_some_and(|list| list.iter().any(|entry| entry.as_str() == Some(finalizer)))
 }
 
-fn with_finalizer(mut object: Object, finalizer: &str) -> Object {
-    if !has_finalizer(&object, finalizer) {
-        let list = object.get(&["metadata", "finalizers"]).and_then(Value::as_array).cloned();
-        let mut list = list.unwrap_or_default();
-        list.push(finalizer.into());
-        object.set(&["metadata", "finalizers"], list);
-    }
-    object
-}
-
 fn without_finalizer(mut object: Object, finalizer: &str) -> Object {
     let list = object.get(&["metadata", "finalizers"]).and_then(Value::as_array).cloned();
     let mut list = list.unwrap_or_default();
@@ -141,8 +131,7 @@ fn collect(view: &dyn View, resource: &str, object: &Object, plan: &mut Plan) {
         plan.update(object, kept);
     } else if states.contains(&OwnerState::WaitsForDependents) && has_dependents(view, object) {
         // Its owner waits in the foreground, so it does the same for its own dependents.
-        plan.update(object, with_finalizer(object.clone(), FOREGROUND));
-        plan.delete(resource, object);
+        plan.delete_in_foreground(resource, object);
     } else {
         plan.delete(resource, object);
     }

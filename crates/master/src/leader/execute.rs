@@ -4,7 +4,7 @@ use futures::future::try_join_all;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
 use xebec_api::table;
-use xebec_apiserver::{ApiServer, DeleteOptions, RequestContext, Target};
+use xebec_apiserver::{ApiServer, DeleteOptions, Propagation, RequestContext, Target};
 use xebec_controllers::Action;
 
 use crate::leader::{Term, events};
@@ -58,11 +58,12 @@ async fn perform(term: &Term, context: &RequestContext, action: Action) -> Resul
             let target = target(&object)?.subresource(part);
             api.update(context, &target, object).await.map(drop)
         }
-        Action::Delete { resource, namespace, name, uid, grace_seconds } => {
+        Action::Delete { resource, namespace, name, uid, grace_seconds, foreground } => {
             let row = table::by_storage_name(&resource).ok_or_else(|| unknown(&resource))?;
             let options = DeleteOptions {
                 grace_seconds: grace_seconds.map(u64::from),
                 uid: Some(uid),
+                propagation: if foreground { Propagation::Foreground } else { Propagation::Background },
                 ..DeleteOptions::default()
             };
             match api.delete(context, &Target::object(row, &namespace, &name), &options).await {
