@@ -129,3 +129,21 @@ fn a_deleted_owner_points_at_its_dependents() {
     let keys = GarbageCollector.keys(&world, DEPLOYMENTS, &deployment);
     assert_eq!(keys, [ObjectKey::new(REPLICA_SETS, "default", "s")]);
 }
+
+#[test]
+fn a_circle_of_owners_goes() {
+    let mut world = World::new();
+    let names = ["a", "b", "c"];
+    let objects = names.map(|name| put(&mut world, "v1", "ConfigMap", name, &[]));
+    for (index, name) in names.iter().enumerate() {
+        let owner = owned_by(&[&objects[(index + 2) % 3]]);
+        world.poke("configmaps", "default", name, |object| {
+            object.set(&["metadata", "ownerReferences"], owner);
+        });
+    }
+    let controllers: Vec<Box<dyn Controller>> = vec![Box::new(GarbageCollector)];
+    world.drive(&controllers);
+    world.delete_by("configmaps", "default", "a", None, Some(FOREGROUND));
+    world.drive(&controllers);
+    assert_eq!(world.objects.len(), 0);
+}
