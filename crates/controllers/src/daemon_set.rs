@@ -81,9 +81,13 @@ fn sync(view: &dyn View, set: &Object, now: Timestamp, plan: &mut Plan) {
         let placement = place::placement(set, &node);
         sites.insert(node.name().to_owned(), Site { placement, pods: Vec::new() });
     }
+    let mut stranded = Vec::new();
     for pod in claimed {
-        if let Some(site) = place::node_of(&pod).and_then(|node| sites.get_mut(&node)) {
-            site.pods.push(pod);
+        let Some(node) = place::node_of(&pod) else { continue };
+        match sites.get_mut(&node) {
+            Some(site) => site.pods.push(pod),
+            None if pod.text(&["spec", "nodeName"]).is_empty() => stranded.push(pod),
+            None => {}
         }
     }
     let created = |pod: &Object| pod.text(&["metadata", "creationTimestamp"]).to_owned();
@@ -97,6 +101,8 @@ fn sync(view: &dyn View, set: &Object, now: Timestamp, plan: &mut Plan) {
     let Some(hash) = history::keep(view, &mut new, &in_use, plan) else {
         return plan.update_status(set, new);
     };
+    // They wait for a node that was deleted; those that it had are gone with it.
+    stranded.iter().filter(|pod| !pod.is_terminating()).for_each(|pod| remove(set, pod, plan));
     let rollout = Rollout::of(set, hash, now);
     for (node, site) in &mut sites {
         settle(&rollout, node, site, plan);

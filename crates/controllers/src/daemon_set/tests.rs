@@ -54,6 +54,20 @@ fn every_node_gets_one_pod() {
 }
 
 #[test]
+fn a_pod_that_waits_for_a_node_which_was_deleted_goes() {
+    let mut world = world();
+    world.put(set("v1"));
+    world.writes(&[&DaemonSet]);
+    world.delete(NODES, "", "n3", None);
+    expect![[r#"
+        delete Pod log-
+          Normal DaemonSet/log: SuccessfulDelete
+        status DaemonSet log
+    "#]]
+    .assert_eq(&world.writes(&[&DaemonSet]));
+}
+
+#[test]
 fn taints_keep_pods_away_or_drive_them_out() {
     let mut world = world();
     taint(&mut world, "n1", "role", "NoSchedule");
