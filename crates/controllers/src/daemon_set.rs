@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use xebec_api::object::Object;
 
 use crate::controller::{Controller, ObjectKey};
+use crate::namespace::is_leaving;
 use crate::owner::claim;
 use crate::plan::Plan;
 use crate::replica_set::keys_of_pod;
@@ -111,6 +112,9 @@ fn sync(view: &dyn View, set: &Object, now: Timestamp, plan: &mut Plan) {
     let empty = sites.iter().filter(|(_, site)| is_empty(site)).map(|(node, _)| node.clone());
     let mut nodes: Vec<String> = empty.collect();
     nodes.extend(update::roll(&rollout, &mut sites, plan));
+    if is_leaving(view, set.namespace()) {
+        nodes.clear();
+    }
     make(&rollout, &nodes, &mut sites, plan);
     report(&rollout, new, &sites, plan);
 }
