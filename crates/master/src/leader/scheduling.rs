@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
+use xebec_api::error::Reason;
 use xebec_api::object::Object;
 use xebec_api::table;
 use xebec_api::time::rfc3339;
@@ -22,6 +23,8 @@ use crate::leader::feed::{self, News};
 const COMPONENT: &str = "default-scheduler";
 /// How long pods that fit nowhere wait at least before they are looked at again.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long after that what could not be written is tried again, even if nothing changes.
+const RETRY: Duration = Duration::from_secs(1);
 /// Events that are written at the same time.
 const TOGETHER: usize = 32;
 
@@ -47,15 +50,32 @@ async fn run_until_stopped(term: Term) {
     let mut scheduler = Scheduler { pending: pending(&state), state, context, term };
     let mut look = true;
     loop {
-        if look && !scheduler.pending.is_empty() && !scheduler.pass().await {
+        let mut pass = Pass::Placed;
+        if look && !scheduler.pending.is_empty() {
+            pass = scheduler.pass().await;
+        }
+        if pass != Pass::Placed {
             tokio::time::sleep(PAUSE).await;
         }
-        if revisions.changed().await.is_err() {
+        let failed = pass == Pass::Failed;
+        let wait = if failed { RETRY } else { Duration::MAX };
+        if let Ok(Err(_)) = tokio::time::timeout(wait, revisions.changed()).await {
             return;
         }
         revisions.borrow_and_update();
-        look = scheduler.refresh(store.state());
+        look = scheduler.refresh(store.state()) || failed;
     }
+}
+
+/// What became of a pass.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// Every pod has a node.
+    Placed,
+    /// Some fit nowhere, and say so.
+    Waiting,
+    /// Something could not be written.
+    Failed,
 }
 
 impl Scheduler {
@@ -82,9 +102,8 @@ impl Scheduler {
         changed
     }
 
-    /// Decides for every pending pod and writes what was decided; true when all of them
-    /// were placed.
-    async fn pass(&self) -> bool {
+    /// Decides for every pending pod and writes what was decided.
+    async fn pass(&self) -> Pass {
         let pods: Vec<Object> =
             self.pending.iter().filter_map(|key| self.state.get(key).and_then(feed::of_entry)).collect();
         let infos: Vec<PodInfo> = pods.iter().map(PodInfo::from_object).collect();
@@ -97,10 +116,16 @@ impl Scheduler {
                 Outcome::Bind { .. } => None,
             })
             .collect();
+        let mut explained = true;
         for chunk in refused.chunks(TOGETHER) {
-            join_all(chunk.iter().map(|(pod, message)| self.explain(pod, message))).await;
+            let said = join_all(chunk.iter().map(|(pod, message)| self.explain(pod, message))).await;
+            explained &= said.into_iter().all(|said| said);
         }
-        bound && refused.is_empty()
+        match (bound && explained, refused.is_empty()) {
+            (false, _) => Pass::Failed,
+            (true, true) => Pass::Placed,
+            (true, false) => Pass::Waiting,
+        }
     }
 
     async fn bind(&self, pods: &[Object], decisions: &[Decision]) -> bool {
@@ -127,11 +152,11 @@ impl Scheduler {
         outcomes.iter().all(Result::is_ok)
     }
 
-    /// Says on a pod why it waits, unless it says so already.
-    async fn explain(&self, pod: &Object, message: &str) {
+    /// Says on a pod why it waits, unless it says so already; false when that is to be tried again.
+    async fn explain(&self, pod: &Object, message: &str) -> bool {
         let said = xebec_api::pod::condition(pod, "PodScheduled");
         if said.is_some_and(|said| said["status"] == "False" && said["message"] == message) {
-            return;
+            return true;
         }
         let api = &self.term.around.api;
         let failed = event(pod, EventKind::Warning, "FailedScheduling", message.to_owned());
@@ -139,9 +164,10 @@ impl Scheduler {
         let row = table::find("", "pods").expect("pods are in the table");
         let target = Target::object(row, pod.namespace(), pod.name()).subresource("status");
         let waiting = unschedulable(pod, message, &rfc3339(self.term.around.clock.now()));
-        if let Err(error) = api.update(&self.context, &target, waiting).await {
-            tracing::debug!(pod = pod.name(), "its condition was not written: {error}");
-        }
+        let Err(error) = api.update(&self.context, &target, waiting).await else { return true };
+        tracing::debug!(pod = pod.name(), "its condition was not written: {error}");
+        // Whatever else went wrong, the pod or the term has changed, or will.
+        !matches!(error.reason, Reason::ServiceUnavailable | Reason::Timeout | Reason::TooManyRequests)
     }
 }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use xebec_api::object::Object;
 use xebec_api::table;
 use xebec_apiserver::clock::SystemClock;
-use xebec_apiserver::testing::MemoryStore;
+use xebec_apiserver::testing::{Fault, MemoryStore};
 use xebec_apiserver::{ApiServer, RequestContext, Settings, Target, system_objects};
 use xebec_controllers::ClusterSettings;
 use xebec_raft::Leadership;
@@ -20,6 +20,7 @@ use xebec_raft::Leadership;
 use super::{Surroundings, feed, lead};
 
 struct Cluster {
+    store: Arc<MemoryStore>,
     api: Arc<ApiServer>,
     leadership: watch::Sender<Leadership>,
     stop: CancellationToken,
@@ -30,21 +31,25 @@ fn leading(term: Option<u64>) -> Leadership {
     Leadership { leading: term, ..Leadership::default() }
 }
 
+fn surroundings(api: &Arc<ApiServer>) -> Arc<Surroundings> {
+    Arc::new(Surroundings {
+        api: api.clone(),
+        settings: ClusterSettings { ca_pem: "ca".to_owned(), ..ClusterSettings::default() },
+        clock: Arc::new(SystemClock),
+        last_seen: Arc::new(|_| Some(SystemNow::now())),
+        masters: Arc::new(|| vec!["10.99.0.11:6443".to_owned()]),
+        returned: Arc::new(Notify::new()),
+    })
+}
+
 impl Cluster {
     async fn start() -> Self {
-        let api = Arc::new(ApiServer::new(Arc::new(MemoryStore::default()), Settings::default()));
+        let store = Arc::new(MemoryStore::default());
+        let api = Arc::new(ApiServer::new(store.clone(), Settings::default()));
         let (leadership, receiver) = watch::channel(leading(None));
         let stop = CancellationToken::new();
-        let around = Surroundings {
-            api: api.clone(),
-            settings: ClusterSettings { ca_pem: "ca".to_owned(), ..ClusterSettings::default() },
-            clock: Arc::new(SystemClock),
-            last_seen: Arc::new(|_| Some(SystemNow::now())),
-            masters: Arc::new(|| vec!["10.99.0.11:6443".to_owned()]),
-            returned: Arc::new(Notify::new()),
-        };
-        let loops = tokio::spawn(lead(Arc::new(around), receiver, stop.clone()));
-        let cluster = Self { api, leadership, stop, loops };
+        let loops = tokio::spawn(lead(surroundings(&api), receiver, stop.clone()));
+        let cluster = Self { store, api, leadership, stop, loops };
         for object in system_objects::all() {
             cluster.create(object).await;
         }
@@ -197,5 +202,20 @@ async fn nothing_is_made_without_leadership_or_in_another_term() {
     cluster.leadership.send_replace(leading(Some(1)));
     cluster.rest().await;
     assert_eq!(cluster.pods().len(), 2);
+    cluster.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_binding_that_failed_is_tried_again_though_nothing_changes() {
+    let cluster = Cluster::start().await;
+    cluster.leadership.send_replace(leading(Some(1)));
+    cluster.join_node("n1", "4").await;
+    cluster.rest().await;
+    let spec = json!({"containers": [{"name": "main", "image": "busybox"}]});
+    let metadata = json!({"namespace": "default", "name": "lone"});
+    cluster.create_json(json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})).await;
+    cluster.store.inject(Fault::NoLeader);
+    cluster.rest().await;
+    assert_eq!(cluster.pods(), ["on \"n1\""]);
     cluster.end().await;
 }
