@@ -3,6 +3,7 @@
 //! different keys go on side by side.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -120,8 +121,11 @@ impl Driver {
                 return false;
             }
             let Some(work) = self.queue.pop(now) else { return false };
-            let (controller, key) = (&self.controllers[work.0], &work.1);
-            let plan = controller.reconcile(&self.view, key, self.view.term.around.clock.now());
+            let controller = &self.controllers[work.0];
+            let Some(plan) = self.reconcile(controller.as_ref(), &work.1) else {
+                self.queue.finish(work, Ended::Failed, now);
+                continue;
+            };
             if plan.actions.is_empty() {
                 self.view.refusals.remove(&work.1);
                 self.queue.finish(work, Ended::Done(plan.requeue_after), now);
@@ -130,6 +134,25 @@ impl Driver {
             }
         }
         true
+    }
+
+    /// What a controller would do about a key; `None` when it panicked, which is a defect of it
+    /// and no reason to leave every other object, of every controller, alone.
+    fn reconcile(&self, controller: &dyn Controller, key: &ObjectKey) -> Option<Plan> {
+        let now = self.view.term.around.clock.now();
+        let plan = catch_unwind(AssertUnwindSafe(|| controller.reconcile(&self.view, key, now)));
+        if plan.is_err() {
+            let (resource, namespace, name) = (&key.resource, &key.namespace, &key.name);
+            let controller = controller.name();
+            tracing::error!(
+                controller,
+                resource,
+                namespace,
+                name,
+                "a controller panicked: tried again later"
+            );
+        }
+        plan.ok()
     }
 
     fn carry_out(&mut self, work: Work, controller: &'static str, plan: Plan) {

@@ -1,6 +1,6 @@
 //! Carries a plan out through the API server, as any client's writes, fenced by the term.
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
 use xebec_api::table;
@@ -32,13 +32,15 @@ pub(crate) async fn execute(term: &Term, component: &str, actions: Vec<Action>) 
     create_all(api, &context, &mut creates).await
 }
 
+/// All of them are carried through, whichever is refused: one that was given up on its way could
+/// still happen, after its key was looked at again without it.
 async fn create_all(
     api: &ApiServer,
     context: &RequestContext,
     objects: &mut Vec<Object>,
 ) -> Result<(), ApiError> {
     let creates = objects.drain(..).map(|object| Box::pin(create(api, context, object)));
-    try_join_all(creates).await.map(drop)
+    join_all(creates).await.into_iter().collect()
 }
 
 async fn create(api: &ApiServer, context: &RequestContext, object: Object) -> Result<(), ApiError> {

@@ -9,15 +9,17 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use xebec_api::error::Reason;
 use xebec_api::object::Object;
 use xebec_api::table;
 use xebec_apiserver::clock::SystemClock;
 use xebec_apiserver::testing::{Fault, MemoryStore};
 use xebec_apiserver::{ApiServer, RequestContext, Settings, Target, system_objects};
-use xebec_controllers::ClusterSettings;
+use xebec_controllers::{Action, ClusterSettings, Controller, ObjectKey, Plan, View};
 use xebec_raft::Leadership;
 
-use super::{Surroundings, feed, lead};
+use super::execute::execute;
+use super::{Surroundings, Term, driver, feed, lead};
 
 struct Cluster {
     store: Arc<MemoryStore>,
@@ -29,6 +31,11 @@ struct Cluster {
 
 fn leading(term: Option<u64>) -> Leadership {
     Leadership { leading: term, ..Leadership::default() }
+}
+
+fn term(api: &Arc<ApiServer>) -> Term {
+    let over = CancellationToken::new();
+    Term { number: 1, since: SystemNow::now(), around: surroundings(api), over }
 }
 
 fn surroundings(api: &Arc<ApiServer>) -> Arc<Surroundings> {
@@ -111,6 +118,10 @@ impl Cluster {
         self.stop.cancel();
         self.loops.await.expect("the loops end in order");
     }
+}
+
+fn config_map(namespace: &str, name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": namespace, "name": name}})
 }
 
 struct SystemNow;
@@ -217,5 +228,63 @@ async fn a_binding_that_failed_is_tried_again_though_nothing_changes() {
     cluster.store.inject(Fault::NoLeader);
     cluster.rest().await;
     assert_eq!(cluster.pods(), ["on \"n1\""]);
+    cluster.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_made_beside_something_refused_is_made_before_the_plan_ends() {
+    let cluster = Cluster::start().await;
+    let maps = [config_map("nowhere", "a"), config_map("default", "b"), config_map("default", "c")];
+    let creates = maps.iter().map(|map| Action::Create(Object::from_typed(map))).collect();
+    let refused = execute(&term(&cluster.api), "test", creates).await;
+    assert_eq!(refused.expect_err("there is no such namespace").reason, Reason::NotFound);
+    let maps = cluster.list("configmaps", "default");
+    assert_eq!(maps.iter().map(Object::name).collect::<Vec<_>>(), ["b", "c"]);
+    cluster.end().await;
+}
+
+/// Marks what it sees, but for what a defect of it lies in.
+struct Brittle;
+
+impl Controller for Brittle {
+    fn name(&self) -> &'static str {
+        "brittle"
+    }
+
+    fn keys(&self, _view: &dyn View, resource: &str, object: &Object) -> Vec<ObjectKey> {
+        let concerns = resource == "configmaps";
+        concerns.then(|| ObjectKey::of(resource, object)).into_iter().collect()
+    }
+
+    fn reconcile(&self, view: &dyn View, key: &ObjectKey, _now: jiff::Timestamp) -> Plan {
+        assert_ne!(key.name, "bad", "a defect, as this test wants one");
+        let mut plan = Plan::nothing();
+        let seen = view.get(&key.resource, &key.namespace, &key.name);
+        if let Some(mut map) = seen.filter(|map| map.get(&["data"]).is_none()) {
+            map.set(&["data", "seen"], "yes");
+            plan.actions.push(Action::Update(map));
+        }
+        plan
+    }
+
+    fn initial(&self, _view: &dyn View) -> Vec<ObjectKey> {
+        Vec::new()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_a_controller_panics_at_stops_no_other() {
+    let cluster = Cluster::start().await;
+    let term = term(&cluster.api);
+    let driver = tokio::spawn(driver::run(term.clone(), vec![Box::new(Brittle)]));
+    cluster.rest().await;
+    cluster.create_json(config_map("default", "bad")).await;
+    cluster.create_json(config_map("default", "good")).await;
+    cluster.rest().await;
+    let maps = cluster.list("configmaps", "default");
+    let seen: Vec<(&str, &str)> = maps.iter().map(|map| (map.name(), map.text(&["data", "seen"]))).collect();
+    assert_eq!(seen, [("bad", ""), ("good", "yes")]);
+    term.over.cancel();
+    driver.await.expect("it ends in order");
     cluster.end().await;
 }
