@@ -17,7 +17,7 @@ use xebec_api::object::Object;
 
 use crate::controller::{Controller, ObjectKey};
 use crate::namespace::is_leaving;
-use crate::owner::claim;
+use crate::owner::{candidates, claim};
 use crate::plan::Plan;
 use crate::replica_set::keys_of_pod;
 use crate::resources::{CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS};
@@ -76,7 +76,7 @@ impl Site {
 }
 
 fn sync(view: &dyn View, set: &Object, now: Timestamp, plan: &mut Plan) {
-    let claimed = claim(set, view.list(PODS, Some(set.namespace())), plan);
+    let claimed = claim(set, candidates(view, PODS, set), plan);
     let mut sites: BTreeMap<String, Site> = BTreeMap::new();
     for node in view.list(NODES, None) {
         let placement = place::placement(set, &node);

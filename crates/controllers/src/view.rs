@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use xebec_api::object::Object;
+use xebec_api::selector::LabelSelector;
 
 use crate::controller::ObjectKey;
 
@@ -30,6 +31,22 @@ pub trait View {
 
     /// Services of a pod's namespace, all among them that select the pod.
     fn may_select(&self, pod: &Object) -> Vec<Object>;
+
+    /// Objects of a resource in a namespace, all among them that name this uid as an owner or that
+    /// the selector selects: of pods, ReplicaSets and ControllerRevisions without a look at the others.
+    fn may_belong(
+        &self,
+        resource: &str,
+        namespace: &str,
+        uid: &str,
+        selector: Option<&LabelSelector>,
+    ) -> Vec<Object>;
+
+    /// Pods of a namespace, all among them that the selector selects, as far as that can be had
+    /// without a look at the others.
+    fn may_be_selected(&self, namespace: &str, selector: &LabelSelector) -> Vec<Object> {
+        self.may_belong("pods", namespace, "", Some(selector))
+    }
 
     /// When a node's agent was last heard of by this leader; `None` when it was not.
     fn last_seen(&self, node: &str) -> Option<Timestamp>;

@@ -1,10 +1,11 @@
 //! The applied state as controllers see it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use xebec_api::object::Object;
+use xebec_api::selector::LabelSelector;
 use xebec_controllers::{ClusterSettings, ObjectKey, View};
 use xebec_state::{Key, State};
 
@@ -54,6 +55,25 @@ impl View for StateView {
 
     fn may_select(&self, pod: &Object) -> Vec<Object> {
         self.index.may_select(pod).filter_map(|key| self.read(key)).collect()
+    }
+
+    fn may_belong(
+        &self,
+        resource: &str,
+        namespace: &str,
+        uid: &str,
+        selector: Option<&LabelSelector>,
+    ) -> Vec<Object> {
+        let owned = self.index.owned_by(uid);
+        let owned = owned.filter(|key| *key.resource == *resource && *key.namespace == *namespace);
+        let mut keys: BTreeSet<&Key> = owned.collect();
+        if let Some(selector) = selector {
+            match self.index.selected(resource, namespace, selector) {
+                Some(selected) => keys.extend(selected),
+                None => return self.list(resource, Some(namespace)),
+            }
+        }
+        keys.into_iter().filter_map(|key| self.read(key)).collect()
     }
 
     fn last_seen(&self, node: &str) -> Option<Timestamp> {
