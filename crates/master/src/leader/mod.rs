@@ -15,6 +15,7 @@ mod execute;
 mod feed;
 mod hash_check;
 mod index;
+mod occupancy;
 mod scheduling;
 #[cfg(test)]
 mod tests;

@@ -13,12 +13,13 @@ use xebec_api::table;
 use xebec_api::time::rfc3339;
 use xebec_apiserver::{Binding, RequestContext, Target};
 use xebec_controllers::{EventKind, EventRecord, Involved};
-use xebec_scheduler::{Decision, NodeInfo, Outcome, PodInfo, is_pending, schedule};
+use xebec_scheduler::{Decision, Namespaces, Outcome, PodInfo, is_pending, schedule};
 use xebec_state::{Key, State};
 
 use crate::leader::Term;
 use crate::leader::events;
 use crate::leader::feed::{self, News};
+use crate::leader::occupancy::Occupancy;
 
 const COMPONENT: &str = "default-scheduler";
 /// How long pods that fit nowhere wait at least before they are looked at again.
@@ -34,6 +35,9 @@ struct Scheduler {
     state: Arc<State>,
     /// Keys of pods that wait for a node.
     pending: BTreeSet<Key>,
+    /// The nodes with those that have one.
+    occupancy: Occupancy,
+    namespaces: Namespaces,
 }
 
 /// Schedules until the term is over.
@@ -47,7 +51,8 @@ async fn run_until_stopped(term: Term) {
     let mut revisions = store.revisions();
     let state = store.state();
     let context = RequestContext::system("scheduler", term.number);
-    let mut scheduler = Scheduler { pending: pending(&state), state, context, term };
+    let (pending, occupancy, namespaces) = (pending(&state), Occupancy::of(&state), namespaces(&state));
+    let mut scheduler = Scheduler { pending, occupancy, namespaces, state, context, term };
     let mut look = true;
     loop {
         let mut pass = Pass::Placed;
@@ -79,14 +84,22 @@ enum Pass {
 }
 
 impl Scheduler {
-    /// Goes on to a newer state; true when pods or nodes changed on the way.
+    /// Goes on to a newer state; true when pods, nodes or namespaces changed on the way.
     fn refresh(&mut self, state: Arc<State>) -> bool {
         let seen = self.state.revision();
-        let changed = ["pods", "nodes"].iter().any(|resource| state.changed_at(resource) > seen);
+        let is_new = |resource: &&str| state.changed_at(resource) > seen;
+        let changed = ["pods", "nodes", "namespaces"].iter().any(is_new);
+        if is_new(&"namespaces") {
+            self.namespaces = namespaces(&state);
+        }
         if changed {
             match feed::since(&state, seen) {
-                News::Everything => self.pending = pending(&state),
+                News::Everything => {
+                    self.pending = pending(&state);
+                    self.occupancy = Occupancy::of(&state);
+                }
                 News::Changes(changes) => {
+                    changes.iter().for_each(|change| self.occupancy.follow(change));
                     for change in changes.iter().filter(|change| &*change.resource == "pods") {
                         let key = Key::new("pods", change.object.namespace(), change.object.name());
                         if !change.gone && is_pending(&change.object) {
@@ -103,11 +116,11 @@ impl Scheduler {
     }
 
     /// Decides for every pending pod and writes what was decided.
-    async fn pass(&self) -> Pass {
+    async fn pass(&mut self) -> Pass {
         let pods: Vec<Object> =
             self.pending.iter().filter_map(|key| self.state.get(key).and_then(feed::of_entry)).collect();
-        let infos: Vec<PodInfo> = pods.iter().map(PodInfo::from_object).collect();
-        let decisions = schedule(&nodes(&self.state), &infos);
+        let infos: Vec<Arc<PodInfo>> = pods.iter().map(|pod| Arc::new(PodInfo::from_object(pod))).collect();
+        let decisions = schedule(&self.occupancy.nodes(), &infos, &self.namespaces);
         let bound = self.bind(&pods, &decisions).await;
         let refused: Vec<(&Object, &str)> = decisions
             .iter()
@@ -176,18 +189,9 @@ fn pending(state: &State) -> BTreeSet<Key> {
     pods.filter(is_pending).map(|pod| Key::new("pods", pod.namespace(), pod.name())).collect()
 }
 
-/// Every node with the pods that are bound to it.
-fn nodes(state: &State) -> Vec<NodeInfo> {
-    let mut bound: std::collections::BTreeMap<String, Vec<Object>> = std::collections::BTreeMap::new();
-    for pod in state.list("pods", None).filter_map(|(_, _, entry)| feed::of_entry(entry)) {
-        if let Some(node) = xebec_api::pod::node_name(&pod).map(str::to_owned) {
-            bound.entry(node).or_default().push(pod);
-        }
-    }
-    let nodes = state.list("nodes", None).filter_map(|(_, _, entry)| feed::of_entry(entry));
-    nodes
-        .map(|node| NodeInfo::from_objects(&node, bound.get(node.name()).map_or(&[], Vec::as_slice)))
-        .collect()
+fn namespaces(state: &State) -> Namespaces {
+    let all = state.list("namespaces", None).filter_map(|(_, _, entry)| feed::of_entry(entry));
+    Namespaces::of(&all.collect::<Vec<Object>>())
 }
 
 fn pod_of<'a>(pods: &'a [Object], decision: &Decision) -> Option<&'a Object> {

@@ -33,8 +33,14 @@ fn pod(name: &str, cpu: &str, extra: Value) -> PodInfo {
     PodInfo::from_object(&pod)
 }
 
+fn decide(nodes: &[NodeInfo], pods: &[PodInfo]) -> Vec<Decision> {
+    let namespace = object(json!({"metadata": {"name": "other", "labels": {"team": "b"}}}));
+    let pods: Vec<Arc<PodInfo>> = pods.iter().cloned().map(Arc::new).collect();
+    schedule(nodes, &pods, &Namespaces::of([&namespace]))
+}
+
 fn check(nodes: &[NodeInfo], pods: &[PodInfo], expect: &Expect) {
-    let lines: Vec<String> = schedule(nodes, pods)
+    let lines: Vec<String> = decide(nodes, pods)
         .into_iter()
         .map(|decision| match decision.outcome {
             Outcome::Bind { node } => format!("{} -> {node}\n", decision.name),
@@ -125,6 +131,147 @@ fn without_nodes_it_says_so() {
     );
 }
 
+/// Nodes with a zone each, and a pod on the first of them.
+fn zones(resident: Value) -> Vec<NodeInfo> {
+    let zoned = |(name, zone): (&str, &str)| {
+        let mut node = object(json!({
+            "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, "zone": zone}},
+            "status": {"allocatable": {"cpu": "4", "memory": "4Gi", "pods": "5"}},
+        }));
+        if zone.is_empty() {
+            node.remove(&["metadata", "labels", "zone"]);
+        }
+        node
+    };
+    let nodes = [("a1", "a"), ("a2", "a"), ("b1", "b"), ("n1", "")].map(zoned);
+    let mut pods = vec![object(resident)];
+    nodes.iter().map(|node| NodeInfo::from_objects(node, &std::mem::take(&mut pods))).collect()
+}
+
+fn labelled(name: &str, labels: Value, spec: Value) -> PodInfo {
+    PodInfo::from_object(&object(json!({
+        "metadata": {"namespace": "default", "name": name, "uid": name, "labels": labels}, "spec": spec,
+    })))
+}
+
+fn terms(kind: &str, term: Value) -> Value {
+    json!({"affinity": {kind: {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}})
+}
+
+fn term(app: &str, key: &str, more: Value) -> Value {
+    let mut term = json!({"labelSelector": {"matchLabels": {"app": app}}, "topologyKey": key});
+    term.as_object_mut().expect("a map").extend(more.as_object().cloned().unwrap_or_default());
+    term
+}
+
+#[test]
+fn pods_go_where_those_are_that_they_want_beside_them() {
+    let nodes = zones(json!({"metadata": {"namespace": "other", "name": "db", "labels": {"app": "db"}}}));
+    let near = |app: &str, key: &str, more: Value| terms("podAffinity", term(app, key, more));
+    let labels = || json!({"app": "web", "pod-template-hash": "2"});
+    let pods = [
+        labelled("a-own-namespace", labels(), near("db", "zone", json!({}))),
+        labelled(
+            "b-by-name",
+            labels(),
+            near("db", "kubernetes.io/hostname", json!({"namespaces": ["other"]})),
+        ),
+        labelled(
+            "c-by-selector",
+            labels(),
+            near("db", "zone", json!({"namespaceSelector": {"matchLabels": {"team": "b"}}})),
+        ),
+        labelled(
+            "d-other-team",
+            labels(),
+            near("db", "zone", json!({"namespaceSelector": {"matchLabels": {"team": "c"}}})),
+        ),
+        labelled("e-the-first", json!({"app": "cache"}), near("cache", "zone", json!({}))),
+        labelled("f-with-it", labels(), near("cache", "zone", json!({}))),
+        labelled(
+            "g-its-version",
+            labels(),
+            near("cache", "zone", json!({"matchLabelKeys": ["pod-template-hash"]})),
+        ),
+    ];
+    check(
+        &nodes,
+        &pods,
+        &expect![[r#"
+        a-own-namespace: 0/4 nodes are available: 4 node(s) didn't match pod affinity rules.
+        b-by-name -> a1
+        c-by-selector -> a2
+        d-other-team: 0/4 nodes are available: 4 node(s) didn't match pod affinity rules.
+        e-the-first -> b1
+        f-with-it -> b1
+        g-its-version: 0/4 nodes are available: 4 node(s) didn't match pod affinity rules.
+    "#]],
+    );
+}
+
+#[test]
+fn pods_keep_away_from_those_that_they_do_not_want_and_that_do_not_want_them() {
+    let mut resident = json!({"metadata": {"namespace": "default", "name": "db", "labels": {"app": "db"}}});
+    resident["spec"] = terms("podAntiAffinity", term("noisy", "zone", json!({})));
+    let nodes = zones(resident);
+    let apart = |app: &str, key: &str| terms("podAntiAffinity", term(app, key, json!({})));
+    let web = |name: &str| labelled(name, json!({"app": "web"}), apart("web", "kubernetes.io/hostname"));
+    let pods = [
+        labelled("a-noisy", json!({"app": "noisy"}), json!({"nodeSelector": {"zone": "a"}})),
+        labelled("b-not-near-it", json!({"app": "quiet"}), apart("db", "zone")),
+        web("c-web"),
+        web("d-web"),
+        web("e-web"),
+        web("f-web"),
+        web("g-web"),
+    ];
+    check(
+        &nodes,
+        &pods,
+        &expect![[r#"
+        a-noisy: 0/4 nodes are available: 2 node(s) didn't match Pod's node affinity/selector, 2 node(s) didn't satisfy existing pods anti-affinity rules.
+        b-not-near-it -> b1
+        c-web -> a2
+        d-web -> n1
+        e-web -> a1
+        f-web -> b1
+        g-web: 0/4 nodes are available: 4 node(s) didn't match pod anti-affinity rules.
+    "#]],
+    );
+}
+
+#[test]
+fn spread_that_must_hold_does() {
+    let nodes = zones(json!({"metadata": {"namespace": "default", "name": "w", "labels": {"app": "web"}}}));
+    let constraint = |more: Value| {
+        let mut constraint = json!({"maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"});
+        let term = term("web", "zone", more);
+        constraint.as_object_mut().expect("a map").extend(term.as_object().cloned().unwrap_or_default());
+        json!({"topologySpreadConstraints": [constraint]})
+    };
+    let web = |name: &str, more: Value| labelled(name, json!({"app": "web"}), constraint(more));
+    let mut only_a = constraint(json!({}));
+    only_a["nodeSelector"] = json!({"zone": "a"});
+    let pods = [
+        web("a", json!({})),
+        web("b", json!({})),
+        web("c", json!({})),
+        web("d-three-zones", json!({"minDomains": 3})),
+        labelled("e-one-zone", json!({"app": "web"}), only_a),
+    ];
+    check(
+        &nodes,
+        &pods,
+        &expect![[r#"
+        a -> b1
+        b -> a2
+        c -> b1
+        d-three-zones: 0/4 nodes are available: 1 node(s) didn't match pod topology spread constraints (missing required label), 3 node(s) didn't match pod topology spread constraints.
+        e-one-zone -> a1
+    "#]],
+    );
+}
+
 proptest! {
     #[test]
     fn no_node_is_ever_overcommitted(cpus in prop::collection::vec(100_i128..4000, 1..6),
@@ -133,9 +280,9 @@ proptest! {
             .map(|(i, cpu)| node(&format!("n{i}"), &format!("{cpu}m"), json!({}))).collect();
         let pods: Vec<PodInfo> = asks.iter().enumerate()
             .map(|(i, ask)| pod(&format!("p{i:02}"), &format!("{ask}m"), json!({}))).collect();
-        let decisions = schedule(&nodes, &pods);
+        let decisions = decide(&nodes, &pods);
         prop_assert_eq!(decisions.len(), pods.len());
-        prop_assert_eq!(&decisions, &schedule(&nodes, &pods));
+        prop_assert_eq!(&decisions, &decide(&nodes, &pods));
         for (node, cpu) in nodes.iter().zip(&cpus) {
             let here: Vec<i128> = decisions.iter()
                 .filter(|d| d.outcome == Outcome::Bind { node: node.name.clone() })
