@@ -61,6 +61,7 @@ fn wanted(view: &dyn View, service: &Object, mut endpoints: Object) -> Object {
     endpoints.set(&["kind"], "Endpoints");
     endpoints.set(&["metadata", "name"], service.name());
     endpoints.set(&["metadata", "namespace"], service.namespace());
+    endpoints.remove(&["metadata", "labels"]);
     for (key, value) in service.labels() {
         endpoints.set(&["metadata", "labels", key], value);
     }

@@ -64,6 +64,11 @@ fn ready_pods_stand_behind_their_service() {
         ]
     "#]]
     .assert_debug_eq(&labels);
+    world.edit(SERVICES, "default", "web", |service| service.set(&["metadata", "labels"], json!({"a": "b"})));
+    world.writes(&[&EndpointSlice]);
+    let slice = world.list(ENDPOINT_SLICES, None).remove(0);
+    let of_service = |(key, _): &(&str, &str)| !key.contains('/');
+    assert_eq!(slice.labels().filter(of_service).collect::<Vec<_>>(), [("a", "b")], "what it lost goes");
     world.delete(PODS, "default", "a", None);
     world.poke(PODS, "default", "b", |pod| pod.set(&["status", "conditions"], json!([])));
     world.writes(&[&EndpointSlice]);
