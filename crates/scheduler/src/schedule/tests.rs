@@ -121,6 +121,29 @@ fn host_ports_and_pod_counts_are_limits() {
 }
 
 #[test]
+fn a_sidecar_has_its_host_port_as_long_as_its_pod_runs() {
+    let container = |more: Value| {
+        let mut container = json!({"name": "c", "ports": [{"containerPort": 80, "hostPort": 80}]});
+        container.as_object_mut().expect("a map").extend(more.as_object().cloned().unwrap_or_default());
+        container
+    };
+    let beside = |more: Value| json!({"containers": [], "initContainers": [container(more)]});
+    check(
+        &[node("n1", "4", json!({}))],
+        &[
+            pod("a-init", "0", beside(json!({}))),
+            pod("b-sidecar", "0", beside(json!({"restartPolicy": "Always"}))),
+            pod("c", "0", json!({"containers": [container(json!({}))]})),
+        ],
+        &expect![[r#"
+        a-init -> n1
+        b-sidecar -> n1
+        c: 0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.
+    "#]],
+    );
+}
+
+#[test]
 fn without_nodes_it_says_so() {
     check(
         &[],
