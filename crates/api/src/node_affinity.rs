@@ -1,5 +1,5 @@
-//! Which nodes a pod may run on by its own wish: `spec.nodeSelector` and the required
-//! node affinity, with the rules of
+//! Which nodes a pod may run on by its own wish, `spec.nodeSelector` and the required node
+//! affinity, and which of those it would rather have, with the rules of
 //! <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>.
 
 use std::collections::BTreeMap;
@@ -15,6 +15,8 @@ pub struct NodeAffinity {
     selector: Vec<(String, String)>,
     /// And one of these terms, if there are any.
     terms: Option<Vec<Term>>,
+    /// And rather where these hold, each by its weight.
+    preferred: Vec<(i64, Term)>,
 }
 
 /// Every requirement of a term must hold; an empty term holds nowhere.
@@ -35,6 +37,9 @@ impl NodeAffinity {
     /// Reads a pod.
     #[must_use]
     pub fn of(pod: &Object) -> Self {
+        let wishes = ["spec", "affinity", "nodeAffinity", "preferredDuringSchedulingIgnoredDuringExecution"];
+        let wishes = pod.get(&wishes).and_then(Value::as_array).into_iter().flatten();
+        let wish = |wish: &Value| Some((wish.get("weight")?.as_i64()?, Term::of(wish.get("preference")?)));
         let path = [
             "spec",
             "affinity",
@@ -47,7 +52,16 @@ impl NodeAffinity {
         Self {
             selector: selector.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
             terms: terms.map(|terms| terms.iter().map(Term::of).collect()),
+            preferred: wishes.filter_map(wish).collect(),
         }
+    }
+
+    /// How much a node of this name with these labels is preferred: the sum of the weights of the
+    /// preferred terms that hold there.
+    #[must_use]
+    pub fn preference(&self, name: &str, labels: &BTreeMap<String, String>) -> i64 {
+        let held = self.preferred.iter().filter(|(_, term)| term.matches(name, labels));
+        held.map(|(weight, _)| weight).sum()
     }
 
     /// Whether a node of this name with these labels will do.

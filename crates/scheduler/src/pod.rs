@@ -34,8 +34,12 @@ pub struct PodInfo {
     pub(crate) near: Vec<PodTerm>,
     /// Its required pod anti-affinity.
     pub(crate) apart: Vec<PodTerm>,
+    /// Pods that it would rather be near, by a weight, or away from, by one below zero.
+    pub(crate) drawn: Vec<(i128, PodTerm)>,
     /// Its topology spread constraints that must hold.
     pub(crate) spread: Vec<SpreadConstraint>,
+    /// Its topology spread constraints that need not.
+    pub(crate) even: Vec<SpreadConstraint>,
     pub(crate) tolerations: Vec<Toleration>,
     pub(crate) requests: Resources,
     pub(crate) ports: Vec<HostPort>,
@@ -60,7 +64,9 @@ impl PodInfo {
             affinity: NodeAffinity::of(pod),
             near: PodTerm::required(pod, "podAffinity"),
             apart: PodTerm::required(pod, "podAntiAffinity"),
-            spread: SpreadConstraint::required(pod),
+            drawn: drawn(pod),
+            spread: SpreadConstraint::all(pod, "DoNotSchedule"),
+            even: SpreadConstraint::all(pod, "ScheduleAnyway"),
             tolerations: tolerations(pod),
             requests: requests(pod),
             ports: host_ports(pod),
@@ -74,6 +80,12 @@ impl PodInfo {
         let labels = self.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         selector.is_some_and(|selector| selector.matches_labels(labels))
     }
+}
+
+fn drawn(pod: &Object) -> Vec<(i128, PodTerm)> {
+    let away = PodTerm::preferred(pod, "podAntiAffinity").into_iter();
+    let away = away.map(|(weight, term)| (-weight, term));
+    PodTerm::preferred(pod, "podAffinity").into_iter().chain(away).collect()
 }
 
 /// Whether a pod waits for this scheduler: it has no node, has not ended, is not on its

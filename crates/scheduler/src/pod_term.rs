@@ -1,4 +1,4 @@
-//! Which pods a pod wants beside it, or away from it: one term of its required pod affinity or
+//! Which pods a pod wants beside it, or away from it: one term of its pod affinity or
 //! anti-affinity, with the rules of
 //! <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>.
 
@@ -25,6 +25,17 @@ impl PodTerm {
         let path = ["spec", "affinity", kind, "requiredDuringSchedulingIgnoredDuringExecution"];
         let terms = pod.get(&path).and_then(Value::as_array).into_iter().flatten();
         terms.map(|term| Self::of(pod, term)).collect()
+    }
+
+    /// The preferred terms of `podAffinity` or `podAntiAffinity`, each with its weight.
+    pub(crate) fn preferred(pod: &Object, kind: &str) -> Vec<(i128, Self)> {
+        let path = ["spec", "affinity", kind, "preferredDuringSchedulingIgnoredDuringExecution"];
+        let terms = pod.get(&path).and_then(Value::as_array).into_iter().flatten();
+        let weighed = terms.filter_map(|wish| {
+            let weight = wish.get("weight").and_then(Value::as_i64)?;
+            Some((i128::from(weight), Self::of(pod, wish.get("podAffinityTerm")?)))
+        });
+        weighed.collect()
     }
 
     fn of(pod: &Object, term: &Value) -> Self {

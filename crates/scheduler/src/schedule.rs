@@ -38,7 +38,7 @@ fn place(pod: &Arc<PodInfo>, nodes: &mut [NodeInfo], namespaces: &Namespaces) ->
             *reasons.entry(reason.to_string()).or_default() += 1;
         }
     }
-    match best(pod, nodes, &candidates) {
+    match best(pod, nodes, &candidates, namespaces) {
         Some(index) => {
             nodes[index].add(pod);
             Outcome::Bind { node: nodes[index].name.clone() }

@@ -1,5 +1,5 @@
-//! How evenly a pod's like are to be spread: one of its topology spread constraints that must
-//! hold, with the rules of
+//! How evenly a pod's like are to be spread: one of its topology spread constraints, with the
+//! rules of
 //! <https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/>.
 
 use serde_json::Value;
@@ -7,8 +7,9 @@ use xebec_api::object::Object;
 use xebec_api::selector::LabelSelector;
 
 use crate::pod_term::{narrowed_selector, text};
+use crate::{NodeInfo, PodInfo};
 
-/// A constraint with `whenUnsatisfiable: DoNotSchedule`.
+/// A constraint.
 #[derive(Clone, Debug)]
 pub(crate) struct SpreadConstraint {
     /// The label of nodes that says which domain each is of.
@@ -26,12 +27,13 @@ pub(crate) struct SpreadConstraint {
 }
 
 impl SpreadConstraint {
-    /// Those of a pod that must hold.
-    pub(crate) fn required(pod: &Object) -> Vec<Self> {
+    /// Those of a pod for which this is to happen where they cannot hold: `DoNotSchedule` or
+    /// `ScheduleAnyway`.
+    pub(crate) fn all(pod: &Object, when_unsatisfiable: &str) -> Vec<Self> {
         let path = ["spec", "topologySpreadConstraints"];
         let all = pod.get(&path).and_then(Value::as_array).into_iter().flatten();
-        let hard = all.filter(|constraint| text(constraint, "whenUnsatisfiable") == "DoNotSchedule");
-        hard.map(|constraint| Self::of(pod, constraint)).collect()
+        let meant = all.filter(|constraint| text(constraint, "whenUnsatisfiable") == when_unsatisfiable);
+        meant.map(|constraint| Self::of(pod, constraint)).collect()
     }
 
     fn of(pod: &Object, constraint: &Value) -> Self {
@@ -44,5 +46,14 @@ impl SpreadConstraint {
             honors_affinity: text(constraint, "nodeAffinityPolicy") != "Ignore",
             honors_taints: text(constraint, "nodeTaintsPolicy") == "Honor",
         }
+    }
+
+    /// The pods on a node that count for a pod: those on their way out do not.
+    pub(crate) fn like(&self, pod: &PodInfo, node: &NodeInfo) -> i64 {
+        let counts = |other: &PodInfo| {
+            !other.leaving && other.namespace == pod.namespace && other.is_selected(self.selector.as_ref())
+        };
+        let count = node.residents.iter().filter(|other| counts(other)).count();
+        i64::try_from(count).unwrap_or(i64::MAX)
     }
 }

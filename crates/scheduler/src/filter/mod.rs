@@ -42,6 +42,11 @@ pub fn refusals(pod: &PodInfo, nodes: &[NodeInfo], namespaces: &Namespaces) -> V
     nodes.iter().map(of).collect()
 }
 
+/// Whether a pod tolerates the taints of a node that keep others away.
+pub(crate) fn is_tolerated(pod: &PodInfo, node: &NodeInfo) -> bool {
+    taints::refuse(pod, node).is_empty()
+}
+
 /// A filter with one reason.
 fn refuse_unless(fits: bool, reason: Refusal) -> Vec<Refusal> {
     if fits { Vec::new() } else { vec![reason] }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::taints;
+use super::is_tolerated;
 use crate::spread_constraint::SpreadConstraint;
 use crate::{NodeInfo, PodInfo, Refusal};
 
@@ -41,23 +41,14 @@ fn domains<'a>(constraint: &SpreadConstraint, pod: &PodInfo, nodes: &'a [NodeInf
     for node in nodes {
         let complete = pod.spread.iter().all(|other| node.labels.contains_key(&other.topology_key));
         let allowed = !constraint.honors_affinity || pod.affinity.matches(&node.name, &node.labels);
-        let tolerated = !constraint.honors_taints || taints::refuse(pod, node).is_empty();
+        let tolerated = !constraint.honors_taints || is_tolerated(pod, node);
         if let Some(domain) = node.labels.get(&constraint.topology_key)
             && complete
             && allowed
             && tolerated
         {
-            *domains.entry(domain.as_str()).or_default() += like(constraint, pod, node);
+            *domains.entry(domain.as_str()).or_default() += constraint.like(pod, node);
         }
     }
     domains
-}
-
-/// The pods on a node that count: those on their way out do not.
-fn like(constraint: &SpreadConstraint, pod: &PodInfo, node: &NodeInfo) -> i64 {
-    let counts = |other: &PodInfo| {
-        !other.leaving && other.namespace == pod.namespace && other.is_selected(constraint.selector.as_ref())
-    };
-    let count = node.residents.iter().filter(|other| counts(other)).count();
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -295,6 +295,70 @@ fn spread_that_must_hold_does() {
     );
 }
 
+/// Each of them alone, on nodes as they were.
+fn alone(nodes: &[NodeInfo], pods: &[PodInfo]) -> String {
+    let place = |pod: &PodInfo| match decide(nodes, std::slice::from_ref(pod)).remove(0).outcome {
+        Outcome::Bind { node } => format!("{} -> {node}\n", pod.name),
+        Outcome::Unschedulable { message } => format!("{}: {message}\n", pod.name),
+    };
+    pods.iter().map(place).collect()
+}
+
+#[test]
+fn of_the_nodes_that_will_do_one_is_taken_that_is_preferred() {
+    let mut resident = json!({"metadata": {"namespace": "default", "name": "w", "labels": {"app": "web"}}});
+    let wish = |key: &str, wish: Value| {
+        let wish = json!({"weight": 10, key: wish});
+        json!({"preferredDuringSchedulingIgnoredDuringExecution": [wish]})
+    };
+    let near = |app: &str| wish("podAffinityTerm", term(app, "zone", json!({})));
+    resident["spec"] = json!({"affinity": {"podAntiAffinity": near("noisy")}});
+    let nodes = zones(resident);
+    let zone_b = json!({"matchExpressions": [{"key": "zone", "operator": "In", "values": ["b"]}]});
+    let mut spread = term("web", "zone", json!({}));
+    spread["maxSkew"] = 1.into();
+    spread["whenUnsatisfiable"] = "ScheduleAnyway".into();
+    let pods = [
+        labelled("a-indifferent", json!({}), json!({})),
+        labelled("b-node", json!({}), json!({"affinity": {"nodeAffinity": wish("preference", zone_b)}})),
+        labelled("c-away", json!({}), json!({"affinity": {"podAntiAffinity": near("web")}})),
+        labelled(
+            "d-near",
+            json!({}),
+            json!({"nodeSelector": {"zone": "a"}, "affinity": {"podAffinity":
+            wish("podAffinityTerm", term("web", "kubernetes.io/hostname", json!({})))}}),
+        ),
+        labelled("e-unwanted", json!({"app": "noisy"}), json!({})),
+        labelled("f-even", json!({"app": "web"}), json!({"topologySpreadConstraints": [spread]})),
+    ];
+    expect![[r#"
+        a-indifferent -> a2
+        b-node -> b1
+        c-away -> b1
+        d-near -> a1
+        e-unwanted -> b1
+        f-even -> b1
+    "#]]
+    .assert_eq(&alone(&nodes, &pods));
+}
+
+#[test]
+fn a_node_that_would_rather_have_no_pods_is_taken_last() {
+    let taint = json!([{"key": "role", "effect": "PreferNoSchedule"}]);
+    let nodes = [node("n1", "4", json!({"taints": taint})), node("n2", "1", json!({}))];
+    let pods = [
+        pod("a-any", "500m", json!({})),
+        pod("b-tolerant", "500m", json!({"tolerations": [{"key": "role", "operator": "Exists"}]})),
+        pod("c-large", "2", json!({})),
+    ];
+    expect![[r#"
+        a-any -> n2
+        b-tolerant -> n1
+        c-large -> n1
+    "#]]
+    .assert_eq(&alone(&nodes, &pods));
+}
+
 proptest! {
     #[test]
     fn no_node_is_ever_overcommitted(cpus in prop::collection::vec(100_i128..4000, 1..6),
