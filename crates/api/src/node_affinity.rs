@@ -2,7 +2,7 @@
 //! affinity, and which of those it would rather have, with the rules of
 //! <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -56,6 +56,14 @@ impl NodeAffinity {
         }
     }
 
+    /// The nodes that it names: every term does, so that no other node can be meant. `None` when
+    /// one of them leaves that to labels.
+    #[must_use]
+    pub fn names(&self) -> Option<BTreeSet<&str>> {
+        let each: Option<Vec<BTreeSet<&str>>> = self.terms.as_ref()?.iter().map(Term::names).collect();
+        Some(each?.into_iter().flatten().collect())
+    }
+
     /// How much a node of this name with these labels is preferred: the sum of the weights of the
     /// preferred terms that hold there.
     #[must_use]
@@ -87,6 +95,12 @@ impl Term {
             list.into_iter().flatten().map(Requirement::of).collect()
         };
         Self { expressions: list("matchExpressions"), fields: list("matchFields") }
+    }
+
+    fn names(&self) -> Option<BTreeSet<&str>> {
+        let names = self.fields.iter().filter(|field| field.key == "metadata.name" && field.operator == "In");
+        let names = names.map(|field| field.values.iter().map(String::as_str).collect::<BTreeSet<_>>());
+        names.reduce(|a, b| a.intersection(&b).copied().collect())
     }
 
     fn matches(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
@@ -141,6 +155,24 @@ mod tests {
     fn term(term: Value) -> Value {
         let terms = json!({"nodeSelectorTerms": [{}, term]});
         json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}})
+    }
+
+    #[test]
+    fn nodes_are_named_where_every_term_names_some() {
+        let names = |terms: Value| {
+            let mut pod = Object::default();
+            let required = json!({"nodeSelectorTerms": terms});
+            let path = ["spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"];
+            pod.set(&path, required);
+            NodeAffinity::of(&pod).names().map(|names| names.into_iter().collect::<Vec<_>>().join(","))
+        };
+        let field = |values: &[&str]| json!({"key": "metadata.name", "operator": "In", "values": values});
+        let one = json!({"matchFields": [field(&["a", "b"]), field(&["b", "c"])]});
+        let other = json!({"matchFields": [field(&["d"])]});
+        let by_label = json!({"matchExpressions": [{"key": "disk", "operator": "Exists"}]});
+        assert_eq!(names(json!([one, other])).as_deref(), Some("b,d"));
+        assert_eq!(names(json!([one, by_label])), None);
+        assert_eq!(NodeAffinity::of(&Object::default()).names(), None);
     }
 
     #[test]

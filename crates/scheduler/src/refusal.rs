@@ -14,6 +14,8 @@ pub enum Refusal {
     OtherNode,
     /// The first taint that the pod does not tolerate.
     Untolerated(Taint),
+    /// The pod's node affinity names other nodes, as that of a daemon pod does.
+    NotNamed,
     /// The node's labels are not those that the pod asks for.
     Affinity,
     /// The pods that its pod affinity asks for are not near.
@@ -56,6 +58,7 @@ impl fmt::Display for Refusal {
         match self {
             Self::Unschedulable => f.write_str("node(s) were unschedulable"),
             Self::OtherNode => f.write_str("node(s) didn't match the requested node name"),
+            Self::NotNamed => f.write_str("node(s) didn't satisfy plugin(s) [NodeAffinity]"),
             Self::Untolerated(_) => f.write_str("node(s) had untolerated taint(s)"),
             Self::Affinity => f.write_str("node(s) didn't match Pod's node affinity/selector"),
             Self::PodAffinity => f.write_str("node(s) didn't match pod affinity rules"),

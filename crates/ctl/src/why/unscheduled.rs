@@ -221,7 +221,8 @@ fn ports(nodes: &[Judged], explained: Explanation) -> Explanation {
 }
 
 fn affinity(pod: &Object, nodes: &[Judged], explained: Explanation) -> Explanation {
-    let found = grouped(nodes, |refusal| matches!(refusal, Refusal::Affinity).then_some(()));
+    let found =
+        grouped(nodes, |refusal| matches!(refusal, Refusal::Affinity | Refusal::NotNamed).then_some(()));
     let Some((_, names)) = found.into_iter().next() else { return explained };
     let pairs: Vec<String> =
         pod.text_map(&["spec", "nodeSelector"]).map(|(key, value)| format!("{key}={value}")).collect();

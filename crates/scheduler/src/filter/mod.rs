@@ -30,9 +30,14 @@ const FILTERS: [Filter; 6] = [
 /// Why each node cannot take a pod; empty for one that can.
 #[must_use]
 pub fn refusals(pod: &PodInfo, nodes: &[NodeInfo], namespaces: &Namespaces) -> Vec<Vec<Refusal>> {
+    let named = pod.affinity.names();
     let spread = Spread::of(pod, nodes);
     let neighbours = Neighbours::of(pod, nodes, namespaces);
     let of = |node: &NodeInfo| {
+        // As in Kubernetes, no filter is asked about nodes that cannot be meant.
+        if named.as_ref().is_some_and(|names| !names.contains(node.name.as_str())) {
+            return vec![Refusal::NotNamed];
+        }
         let mut own = FILTERS.iter().map(|filter| filter(pod, node));
         own.find(|reasons| !reasons.is_empty()).unwrap_or_else(|| {
             let wider = spread.refuse(node).or_else(|| neighbours.refuse(node));

@@ -84,6 +84,12 @@ fn every_refusal_is_counted_in_kubernetes_words() {
         pod("c-named", "3", json!({"nodeName": "n4"})),
         pod("d-picky", "10m", json!({"nodeSelector": {"disk": "ssd"}})),
         pod("e-first", "10m", json!({"priority": 7})),
+        pod(
+            "f-daemon",
+            "2",
+            json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
+            {"nodeSelectorTerms": [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n1"]}]}]}}}}),
+        ),
     ];
     check(
         &nodes,
@@ -94,6 +100,7 @@ fn every_refusal_is_counted_in_kubernetes_words() {
         b-tolerant -> n2
         c-named: 0/4 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable, 2 node(s) didn't match the requested node name.
         d-picky: 0/4 nodes are available: 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable, 2 node(s) didn't match Pod's node affinity/selector.
+        f-daemon: 0/4 nodes are available: 1 Insufficient cpu, 3 node(s) didn't satisfy plugin(s) [NodeAffinity].
     "#]],
     );
 }

@@ -35,7 +35,7 @@ fn drawn<'a>(
     nodes: &'a [NodeInfo],
     namespaces: &Namespaces,
 ) -> BTreeMap<(&'a str, &'a str), i128> {
-    let mut drawn = BTreeMap::new();
+    let mut drawn: BTreeMap<(&str, &str), i128> = BTreeMap::new();
     let mut add = |term: &'a PodTerm, node: &'a NodeInfo, weight: i128| {
         if let Some(value) = node.labels.get(&term.topology_key) {
             *drawn.entry((term.topology_key.as_str(), value.as_str())).or_default() += weight;
