@@ -51,7 +51,7 @@ impl Controller for DaemonSet {
     fn reconcile(&self, view: &dyn View, key: &ObjectKey, now: Timestamp) -> Plan {
         let mut plan = Plan::nothing();
         if let Some(set) = view.get(DAEMON_SETS, &key.namespace, &key.name) {
-            sync(view, &set, now, &mut plan);
+            sync(view, key, &set, now, &mut plan);
         }
         plan
     }
@@ -75,7 +75,7 @@ impl Site {
     }
 }
 
-fn sync(view: &dyn View, set: &Object, now: Timestamp, plan: &mut Plan) {
+fn sync(view: &dyn View, key: &ObjectKey, set: &Object, now: Timestamp, plan: &mut Plan) {
     let claimed = claim(set, candidates(view, PODS, set), plan);
     let mut sites: BTreeMap<String, Site> = BTreeMap::new();
     for node in view.list(NODES, None) {
@@ -114,6 +114,12 @@ fn sync(view: &dyn View, set: &Object, now: Timestamp, plan: &mut Plan) {
     nodes.extend(update::roll(&rollout, &mut sites, plan));
     if is_leaving(view, set.namespace()) {
         nodes.clear();
+    }
+    if let Some(why) = view.refusal(key).filter(|_| !nodes.is_empty()) {
+        // Said first, since nothing that follows a refused create is done.
+        plan.warn(COMPONENT, set, "FailedCreate", format!("Error creating: {why}"));
+        report(&rollout, new, &sites, plan);
+        return make(&rollout, &nodes, &mut sites, plan);
     }
     make(&rollout, &nodes, &mut sites, plan);
     report(&rollout, new, &sites, plan);

@@ -44,7 +44,7 @@ pub(crate) async fn run(term: Term, controllers: Vec<Box<dyn Controller>>) {
     let store = term.around.api.store().clone();
     let mut revisions = store.revisions();
     let state = store.state();
-    let view = StateView { refusals: BTreeMap::new(), index: Index::of(&state), state, term };
+    let view = StateView { turn: 0, refusals: BTreeMap::new(), index: Index::of(&state), state, term };
     let mut driver = Driver { controllers, view, queue: WorkQueue::default(), plans: JoinSet::new() };
     driver.add_all();
     loop {
@@ -121,13 +121,14 @@ impl Driver {
                 return false;
             }
             let Some(work) = self.queue.pop(now) else { return false };
+            self.view.turn = work.0;
             let controller = &self.controllers[work.0];
             let Some(plan) = self.reconcile(controller.as_ref(), &work.1) else {
                 self.queue.finish(work, Ended::Failed, now);
                 continue;
             };
             if plan.actions.is_empty() {
-                self.view.refusals.remove(&work.1);
+                self.view.refusals.remove(&work);
                 self.queue.finish(work, Ended::Done(plan.requeue_after), now);
             } else {
                 self.carry_out(work, controller.name(), plan);
@@ -170,12 +171,12 @@ impl Driver {
     fn finish(&mut self, ended: Result<(Work, Outcome), tokio::task::JoinError>) {
         match ended {
             Ok((work, Ok(again))) => {
-                self.view.refusals.remove(&work.1);
+                self.view.refusals.remove(&work);
                 self.queue.finish(work, Ended::Done(again), Instant::now());
             }
             Ok((work, Err(error))) => {
                 if is_refusal(&error) {
-                    self.view.refusals.insert(work.1.clone(), error.message);
+                    self.view.refusals.insert(work.clone(), error.message);
                 }
                 self.queue.finish(work, Ended::Failed, Instant::now());
             }

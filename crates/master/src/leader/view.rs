@@ -15,8 +15,11 @@ use crate::leader::index::Index;
 
 /// One state, with the index that belongs to it.
 pub(crate) struct StateView {
-    /// Keys whose last plan was refused, and why; one that is carried out takes its own out.
-    pub(crate) refusals: BTreeMap<ObjectKey, String>,
+    /// Whose turn it is: a controller, by its place.
+    pub(crate) turn: usize,
+    /// A controller's keys whose last plan was refused, and why; one that is carried out takes its
+    /// own out, and leaves what others were refused about the same object.
+    pub(crate) refusals: BTreeMap<(usize, ObjectKey), String>,
     pub(crate) term: Term,
     pub(crate) state: Arc<State>,
     pub(crate) index: Index,
@@ -85,7 +88,7 @@ impl View for StateView {
     }
 
     fn refusal(&self, key: &ObjectKey) -> Option<String> {
-        self.refusals.get(key).cloned()
+        self.refusals.get(&(self.turn, key.clone())).cloned()
     }
 
     fn settings(&self) -> &ClusterSettings {
