@@ -7,6 +7,7 @@ use xebec_api::object::Object;
 use xebec_api::selector::LabelSelector;
 
 use crate::controller::ObjectKey;
+use crate::resources::PODS;
 
 /// What a controller may see. `resource` is a storage name such as `pods` or
 /// `apps/deployments`; objects come with `metadata.resourceVersion` set.
@@ -22,6 +23,12 @@ pub trait View {
 
     /// Every pod that is bound to a node, whether that node exists or not.
     fn pods_on(&self, node: &str) -> Vec<Object>;
+
+    /// How many pods there are that have ended.
+    fn count_ended_pods(&self) -> usize;
+
+    /// Every pod that has ended.
+    fn ended_pods(&self) -> Vec<Object>;
 
     /// Every EndpointSlice, of any namespace, that names a pod by its uid.
     fn slices_naming(&self, uid: &str) -> Vec<Object>;
@@ -45,7 +52,7 @@ pub trait View {
     /// Pods of a namespace, all among them that the selector selects, as far as that can be had
     /// without a look at the others.
     fn may_be_selected(&self, namespace: &str, selector: &LabelSelector) -> Vec<Object> {
-        self.may_belong("pods", namespace, "", Some(selector))
+        self.may_belong(PODS, namespace, "", Some(selector))
     }
 
     /// When a node's agent was last heard of by this leader; `None` when it was not.

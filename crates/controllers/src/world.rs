@@ -251,6 +251,15 @@ impl View for World {
         pods.filter(|pod| pod.text(&["spec", "nodeName"]) == node).cloned().collect()
     }
 
+    fn count_ended_pods(&self) -> usize {
+        self.ended_pods().len()
+    }
+
+    fn ended_pods(&self) -> Vec<Object> {
+        let pods = self.objects.iter().filter(|(key, _)| key.0 == PODS).map(|(_, pod)| pod);
+        pods.filter(|pod| crate::pods::has_ended(pod)).cloned().collect()
+    }
+
     fn slices_naming(&self, uid: &str) -> Vec<Object> {
         let targets = |slice: &Object| {
             let endpoints = slice.get(&["endpoints"]).and_then(Value::as_array).cloned().unwrap_or_default();

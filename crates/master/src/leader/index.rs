@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use xebec_api::object::Object;
+use xebec_api::pod::is_terminal;
 use xebec_api::selector::LabelSelector;
 use xebec_api::well_known::SERVICE_NAME;
 use xebec_state::{Key, State};
@@ -20,6 +21,8 @@ enum Trait {
     Owner(String),
     /// The node that a pod is bound to.
     Node(String),
+    /// A pod that has ended.
+    Ended,
     /// The uid of a pod that a slice names.
     Target(String),
     /// The namespace and the name of the Service that a slice belongs to.
@@ -70,6 +73,11 @@ impl Index {
     /// The keys of the pods that are bound to this node.
     pub(crate) fn pods_on(&self, node: &str) -> impl Iterator<Item = &Key> {
         self.found(&Trait::Node(node.to_owned()))
+    }
+
+    /// The keys of the pods that have ended.
+    pub(crate) fn ended_pods(&self) -> impl Iterator<Item = &Key> {
+        self.found(&Trait::Ended)
     }
 
     /// The keys of the EndpointSlices that name a pod by its uid.
@@ -162,6 +170,7 @@ fn traits(resource: &str, object: &Object) -> Vec<Trait> {
         "pods" => {
             let node = object.text(&["spec", "nodeName"]);
             traits.extend((!node.is_empty()).then(|| Trait::Node(node.to_owned())));
+            traits.extend(is_terminal(object).then_some(Trait::Ended));
         }
         "discovery.k8s.io/endpointslices" => {
             let uids = list(&["endpoints"]).filter_map(|endpoint| text(endpoint.pointer("/targetRef/uid")));

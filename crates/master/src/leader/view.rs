@@ -48,6 +48,14 @@ impl View for StateView {
         self.index.pods_on(node).filter_map(|key| self.read(key)).collect()
     }
 
+    fn count_ended_pods(&self) -> usize {
+        self.index.ended_pods().count()
+    }
+
+    fn ended_pods(&self) -> Vec<Object> {
+        self.index.ended_pods().filter_map(|key| self.read(key)).collect()
+    }
+
     fn slices_naming(&self, uid: &str) -> Vec<Object> {
         self.index.slices_naming(uid).filter_map(|key| self.read(key)).collect()
     }
