@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use xebec_api::error::Reason;
 use xebec_api::object::Object;
 use xebec_api::table;
@@ -26,6 +27,9 @@ const COMPONENT: &str = "default-scheduler";
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long after that what could not be written is tried again, even if nothing changes.
 const RETRY: Duration = Duration::from_secs(1);
+/// So often a pod that waits says why in an event, though nothing changed: events do not last,
+/// and whoever describes the pod looks for one.
+const REMIND: Duration = Duration::from_secs(300);
 /// Events that are written at the same time.
 const TOGETHER: usize = 32;
 
@@ -38,6 +42,8 @@ struct Scheduler {
     /// The nodes with those that have one.
     occupancy: Occupancy,
     namespaces: Namespaces,
+    /// Pods that wait say so again in this pass.
+    reminds: bool,
 }
 
 /// Schedules until the term is over.
@@ -52,8 +58,9 @@ async fn run_until_stopped(term: Term) {
     let state = store.state();
     let context = RequestContext::system("scheduler", term.number);
     let (pending, occupancy, namespaces) = (pending(&state), Occupancy::of(&state), namespaces(&state));
-    let mut scheduler = Scheduler { pending, occupancy, namespaces, state, context, term };
+    let mut scheduler = Scheduler { pending, occupancy, namespaces, reminds: false, state, context, term };
     let mut look = true;
+    let mut told = Instant::now();
     loop {
         let mut pass = Pass::Placed;
         if look && !scheduler.pending.is_empty() {
@@ -63,12 +70,20 @@ async fn run_until_stopped(term: Term) {
             tokio::time::sleep(PAUSE).await;
         }
         let failed = pass == Pass::Failed;
-        let wait = if failed { RETRY } else { Duration::MAX };
+        let wait = match (failed, scheduler.pending.is_empty()) {
+            (true, _) => RETRY,
+            (false, true) => Duration::MAX,
+            (false, false) => REMIND.saturating_sub(told.elapsed()),
+        };
         if let Ok(Err(_)) = tokio::time::timeout(wait, revisions.changed()).await {
             return;
         }
         revisions.borrow_and_update();
-        look = scheduler.refresh(store.state()) || failed;
+        scheduler.reminds = told.elapsed() >= REMIND;
+        if scheduler.reminds {
+            told = Instant::now();
+        }
+        look = scheduler.refresh(store.state()) || failed || scheduler.reminds;
     }
 }
 
@@ -168,12 +183,16 @@ impl Scheduler {
     /// Says on a pod why it waits, unless it says so already; false when that is to be tried again.
     async fn explain(&self, pod: &Object, message: &str) -> bool {
         let said = xebec_api::pod::condition(pod, "PodScheduled");
-        if said.is_some_and(|said| said["status"] == "False" && said["message"] == message) {
+        let said = said.is_some_and(|said| said["status"] == "False" && said["message"] == message);
+        if said && !self.reminds {
             return true;
         }
         let api = &self.term.around.api;
         let failed = event(pod, EventKind::Warning, "FailedScheduling", message.to_owned());
         events::record(&self.term, &self.context, &failed).await;
+        if said {
+            return true;
+        }
         let row = table::find("", "pods").expect("pods are in the table");
         let target = Target::object(row, pod.namespace(), pod.name()).subresource("status");
         let waiting = unschedulable(pod, message, &rfc3339(self.term.around.clock.now()));

@@ -14,7 +14,7 @@ use xebec_api::object::Object;
 use xebec_api::table;
 use xebec_apiserver::clock::SystemClock;
 use xebec_apiserver::testing::{Fault, MemoryStore};
-use xebec_apiserver::{ApiServer, RequestContext, Settings, Target, system_objects};
+use xebec_apiserver::{ApiServer, DeleteOptions, RequestContext, Settings, Target, system_objects};
 use xebec_controllers::{Action, ClusterSettings, Controller, ObjectKey, Plan, View};
 use xebec_raft::Leadership;
 
@@ -176,6 +176,27 @@ async fn pods_wait_for_a_node_and_say_why_then_are_bound() {
     let before = cluster.api.store().state().revision();
     cluster.rest().await;
     assert_eq!(cluster.api.store().state().revision(), before, "nothing is written at rest");
+    cluster.end().await;
+}
+
+/// Events end after an hour, and somebody may describe the pod after two.
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_waits_says_why_again_and_again() {
+    let cluster = Cluster::start().await;
+    cluster.leadership.send_replace(leading(Some(1)));
+    cluster.create_json(deployment("web", 1)).await;
+    cluster.rest().await;
+    assert_eq!(cluster.events(), ["Warning FailedScheduling"]);
+    let row = table::find("", "events").expect("events are in the table");
+    for event in cluster.list("events", "default") {
+        let target = Target::object(row, "default", event.name());
+        let context = RequestContext::system("test", 1);
+        cluster.api.delete(&context, &target, &DeleteOptions::default()).await.expect("it is gone");
+    }
+    cluster.rest().await;
+    assert_eq!(cluster.events(), Vec::<String>::new());
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(cluster.events(), ["Warning FailedScheduling"]);
     cluster.end().await;
 }
 
