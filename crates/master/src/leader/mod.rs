@@ -17,6 +17,7 @@ mod hash_check;
 mod index;
 mod occupancy;
 mod scheduling;
+mod similar_events;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -34,6 +35,7 @@ use xebec_apiserver::clock::{Clock, SystemClock};
 use xebec_controllers::ClusterSettings;
 use xebec_raft::Leadership;
 
+use crate::leader::similar_events::Similar;
 use crate::master::Shared;
 
 /// How long after a loop failed the loops start again.
@@ -66,6 +68,7 @@ pub(crate) struct Term {
     pub(crate) number: u64,
     pub(crate) since: Timestamp,
     pub(crate) around: Arc<Surroundings>,
+    pub(crate) similar: Arc<Similar>,
     pub(crate) over: CancellationToken,
 }
 
@@ -124,6 +127,7 @@ pub(crate) async fn lead(
             number: term,
             since: around.clock.now(),
             around: around.clone(),
+            similar: Arc::default(),
             over: over.clone(),
         });
         tracing::info!(term, "this master leads: its loops run");

@@ -35,7 +35,7 @@ fn leading(term: Option<u64>) -> Leadership {
 
 fn term(api: &Arc<ApiServer>) -> Term {
     let over = CancellationToken::new();
-    Term { number: 1, since: SystemNow::now(), around: surroundings(api), over }
+    Term { number: 1, since: SystemNow::now(), around: surroundings(api), similar: Arc::default(), over }
 }
 
 fn surroundings(api: &Arc<ApiServer>) -> Arc<Surroundings> {
@@ -307,5 +307,19 @@ async fn an_object_that_a_controller_panics_at_stops_no_other() {
     assert_eq!(seen, [("bad", ""), ("good", "yes")]);
     term.over.cancel();
     driver.await.expect("it ends in order");
+    cluster.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_many_pods_become_one() {
+    let cluster = Cluster::start().await;
+    cluster.leadership.send_replace(leading(Some(1)));
+    cluster.create_json(deployment("web", 12)).await;
+    cluster.rest().await;
+    let events = cluster.list("events", "default");
+    let created = events.iter().filter(|event| event.text(&["reason"]) == "SuccessfulCreate");
+    let (many, single): (Vec<&Object>, Vec<&Object>) =
+        created.partition(|event| event.text(&["message"]).starts_with("(combined from similar events): "));
+    assert_eq!((many.len(), single.len()), (1, 9));
     cluster.end().await;
 }
