@@ -51,7 +51,8 @@ impl Slices<'_> {
             let name = |index: usize| self.name(family, &text, index);
             let held = |index: usize| Some((index, identities(stored.get(&name(index))?)));
             let held = (0..=stored.len()).filter_map(held).collect();
-            for (index, endpoints) in parted(endpoints, &held) {
+            // What comes to another slice is there before it is gone from a fuller one.
+            for (index, endpoints) in parted(endpoints, &held).into_iter().rev() {
                 let name = name(index);
                 let old = stored.remove(&name);
                 let mut new = self.slice(old.as_ref(), &name);
