@@ -1,8 +1,8 @@
-//! Which nodes a pod may run on by its own wish: `spec.nodeSelector` and the required
-//! node affinity, with the rules of
+//! Which nodes a pod may run on by its own wish, `spec.nodeSelector` and the required node
+//! affinity, and which of those it would rather have, with the rules of
 //! <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -15,6 +15,8 @@ pub struct NodeAffinity {
     selector: Vec<(String, String)>,
     /// And one of these terms, if there are any.
     terms: Option<Vec<Term>>,
+    /// And rather where these hold, each by its weight.
+    preferred: Vec<(i64, Term)>,
 }
 
 /// Every requirement of a term must hold; an empty term holds nowhere.
@@ -35,6 +37,9 @@ impl NodeAffinity {
     /// Reads a pod.
     #[must_use]
     pub fn of(pod: &Object) -> Self {
+        let wishes = ["spec", "affinity", "nodeAffinity", "preferredDuringSchedulingIgnoredDuringExecution"];
+        let wishes = pod.get(&wishes).and_then(Value::as_array).into_iter().flatten();
+        let wish = |wish: &Value| Some((wish.get("weight")?.as_i64()?, Term::of(wish.get("preference")?)));
         let path = [
             "spec",
             "affinity",
@@ -47,7 +52,24 @@ impl NodeAffinity {
         Self {
             selector: selector.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
             terms: terms.map(|terms| terms.iter().map(Term::of).collect()),
+            preferred: wishes.filter_map(wish).collect(),
         }
+    }
+
+    /// The nodes that it names: every term does, so that no other node can be meant. `None` when
+    /// one of them leaves that to labels.
+    #[must_use]
+    pub fn names(&self) -> Option<BTreeSet<&str>> {
+        let each: Option<Vec<BTreeSet<&str>>> = self.terms.as_ref()?.iter().map(Term::names).collect();
+        Some(each?.into_iter().flatten().collect())
+    }
+
+    /// How much a node of this name with these labels is preferred: the sum of the weights of the
+    /// preferred terms that hold there.
+    #[must_use]
+    pub fn preference(&self, name: &str, labels: &BTreeMap<String, String>) -> i64 {
+        let held = self.preferred.iter().filter(|(_, term)| term.matches(name, labels));
+        held.map(|(weight, _)| weight).sum()
     }
 
     /// Whether a node of this name with these labels will do.
@@ -73,6 +95,12 @@ impl Term {
             list.into_iter().flatten().map(Requirement::of).collect()
         };
         Self { expressions: list("matchExpressions"), fields: list("matchFields") }
+    }
+
+    fn names(&self) -> Option<BTreeSet<&str>> {
+        let names = self.fields.iter().filter(|field| field.key == "metadata.name" && field.operator == "In");
+        let names = names.map(|field| field.values.iter().map(String::as_str).collect::<BTreeSet<_>>());
+        names.reduce(|a, b| a.intersection(&b).copied().collect())
     }
 
     fn matches(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
@@ -127,6 +155,24 @@ mod tests {
     fn term(term: Value) -> Value {
         let terms = json!({"nodeSelectorTerms": [{}, term]});
         json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}})
+    }
+
+    #[test]
+    fn nodes_are_named_where_every_term_names_some() {
+        let names = |terms: Value| {
+            let mut pod = Object::default();
+            let required = json!({"nodeSelectorTerms": terms});
+            let path = ["spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"];
+            pod.set(&path, required);
+            NodeAffinity::of(&pod).names().map(|names| names.into_iter().collect::<Vec<_>>().join(","))
+        };
+        let field = |values: &[&str]| json!({"key": "metadata.name", "operator": "In", "values": values});
+        let one = json!({"matchFields": [field(&["a", "b"]), field(&["b", "c"])]});
+        let other = json!({"matchFields": [field(&["d"])]});
+        let by_label = json!({"matchExpressions": [{"key": "disk", "operator": "Exists"}]});
+        assert_eq!(names(json!([one, other])).as_deref(), Some("b,d"));
+        assert_eq!(names(json!([one, by_label])), None);
+        assert_eq!(NodeAffinity::of(&Object::default()).names(), None);
     }
 
     #[test]

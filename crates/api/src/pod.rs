@@ -61,7 +61,8 @@ impl Resources {
 }
 
 /// What a pod asks for: its containers and sidecars together, or its hungriest init
-/// container beside the sidecars started before it, whichever is more, plus its overhead.
+/// container beside the sidecars started before it, whichever is more, unless it asks for
+/// itself as a whole; plus its overhead.
 #[must_use]
 pub fn requests(pod: &Object) -> Resources {
     let mut sidecars = Resources::default();
@@ -81,8 +82,32 @@ pub fn requests(pod: &Object) -> Resources {
         total.add(&container_requests(container));
     }
     total.raise_to(&starting);
+    ask_as_a_whole(pod, &mut total);
     total.add(&Resources::of(pod.get(&["spec", "overhead"])));
     total
+}
+
+/// What `spec.resources` asks for goes before what the containers ask for together. Its limits
+/// count as asked for where neither says anything.
+fn ask_as_a_whole(pod: &Object, total: &mut Resources) {
+    let part = |key: &str| pod.get(&["spec", "resources", key]);
+    let (limits, asked) = (Resources::of(part("limits")), Resources::of(part("requests")));
+    let says = |name: &str| part("requests").and_then(|requests| requests.get(name)).is_some();
+    for (name, slot, limit, asked) in [
+        ("cpu", &mut total.cpu_millis, limits.cpu_millis, asked.cpu_millis),
+        ("memory", &mut total.memory_bytes, limits.memory_bytes, asked.memory_bytes),
+    ] {
+        if says(name) {
+            *slot = asked;
+        } else if *slot == 0 {
+            *slot = limit;
+        }
+    }
+    let pages = |(name, _): &(String, i128)| name.starts_with("hugepages-");
+    for (name, limit) in limits.other.into_iter().filter(pages) {
+        total.other.entry(name).or_insert(limit);
+    }
+    total.other.extend(asked.other.into_iter().filter(pages));
 }
 
 /// A container's requests, each falling back to its limit.
@@ -206,6 +231,24 @@ mod tests {
             other: BTreeMap::from([("x.io/gpu".to_owned(), 1)]),
         };
         assert_eq!(requests(&pod), expected);
+    }
+
+    #[test]
+    fn what_is_asked_for_the_whole_pod_goes_before_its_containers() {
+        let asked = |resources: Value| {
+            let container = container(json!({"cpu": "100m", "x.io/gpu": 1}), json!({}));
+            let overhead = json!({"cpu": "1m"});
+            let spec = json!({"containers": [container], "resources": resources, "overhead": overhead});
+            let all = requests(&pod(spec));
+            (all.cpu_millis, all.memory_bytes, all.other.into_iter().collect::<Vec<_>>())
+        };
+        let gpu = || ("x.io/gpu".to_owned(), 1);
+        assert_eq!(asked(json!({})), (101, 0, vec![gpu()]));
+        let limits = json!({"cpu": "2", "memory": "1Ki", "hugepages-2Mi": "4Mi"});
+        let pages = ("hugepages-2Mi".to_owned(), 4 << 20);
+        assert_eq!(asked(json!({"limits": limits})), (101, 1024, vec![pages, gpu()]));
+        let requests = json!({"cpu": "1", "memory": "1Ki", "x.io/gpu": 7});
+        assert_eq!(asked(json!({"requests": requests})), (1001, 1024, vec![gpu()]));
     }
 
     #[test]

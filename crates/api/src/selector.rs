@@ -95,6 +95,14 @@ impl LabelSelector {
         })
     }
 
+    /// The labels that it asks for with one value alone.
+    pub fn exact(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.requirements.iter().filter_map(|Requirement { key, test }| match test {
+            Test::In(values) if values.len() == 1 => Some((key.as_str(), values[0].as_str())),
+            _ => None,
+        })
+    }
+
     /// Whether it has no requirement.
     #[must_use]
     pub fn is_empty(&self) -> bool {

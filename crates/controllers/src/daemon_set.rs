@@ -16,7 +16,8 @@ use jiff::Timestamp;
 use xebec_api::object::Object;
 
 use crate::controller::{Controller, ObjectKey};
-use crate::owner::claim;
+use crate::namespace::is_leaving;
+use crate::owner::{candidates, claim};
 use crate::plan::Plan;
 use crate::replica_set::keys_of_pod;
 use crate::resources::{CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS};
@@ -50,7 +51,7 @@ impl Controller for DaemonSet {
     fn reconcile(&self, view: &dyn View, key: &ObjectKey, now: Timestamp) -> Plan {
         let mut plan = Plan::nothing();
         if let Some(set) = view.get(DAEMON_SETS, &key.namespace, &key.name) {
-            sync(view, &set, now, &mut plan);
+            sync(view, key, &set, now, &mut plan);
         }
         plan
     }
@@ -74,16 +75,20 @@ impl Site {
     }
 }
 
-fn sync(view: &dyn View, set: &Object, now: Timestamp, plan: &mut Plan) {
-    let claimed = claim(set, view.list(PODS, Some(set.namespace())), plan);
+fn sync(view: &dyn View, key: &ObjectKey, set: &Object, now: Timestamp, plan: &mut Plan) {
+    let claimed = claim(set, candidates(view, PODS, set), plan);
     let mut sites: BTreeMap<String, Site> = BTreeMap::new();
     for node in view.list(NODES, None) {
         let placement = place::placement(set, &node);
         sites.insert(node.name().to_owned(), Site { placement, pods: Vec::new() });
     }
+    let mut stranded = Vec::new();
     for pod in claimed {
-        if let Some(site) = place::node_of(&pod).and_then(|node| sites.get_mut(&node)) {
-            site.pods.push(pod);
+        let Some(node) = place::node_of(&pod) else { continue };
+        match sites.get_mut(&node) {
+            Some(site) => site.pods.push(pod),
+            None if pod.text(&["spec", "nodeName"]).is_empty() => stranded.push(pod),
+            None => {}
         }
     }
     let created = |pod: &Object| pod.text(&["metadata", "creationTimestamp"]).to_owned();
@@ -97,6 +102,8 @@ fn sync(view: &dyn View, set: &Object, now: Timestamp, plan: &mut Plan) {
     let Some(hash) = history::keep(view, &mut new, &in_use, plan) else {
         return plan.update_status(set, new);
     };
+    // They wait for a node that was deleted; those that it had are gone with it.
+    stranded.iter().filter(|pod| !pod.is_terminating()).for_each(|pod| remove(set, pod, plan));
     let rollout = Rollout::of(set, hash, now);
     for (node, site) in &mut sites {
         settle(&rollout, node, site, plan);
@@ -105,6 +112,15 @@ fn sync(view: &dyn View, set: &Object, now: Timestamp, plan: &mut Plan) {
     let empty = sites.iter().filter(|(_, site)| is_empty(site)).map(|(node, _)| node.clone());
     let mut nodes: Vec<String> = empty.collect();
     nodes.extend(update::roll(&rollout, &mut sites, plan));
+    if is_leaving(view, set.namespace()) {
+        nodes.clear();
+    }
+    if let Some(why) = view.refusal(key).filter(|_| !nodes.is_empty()) {
+        // Said first, since nothing that follows a refused create is done.
+        plan.warn(COMPONENT, set, "FailedCreate", format!("Error creating: {why}"));
+        report(&rollout, new, &sites, plan);
+        return make(&rollout, &nodes, &mut sites, plan);
+    }
     make(&rollout, &nodes, &mut sites, plan);
     report(&rollout, new, &sites, plan);
 }

@@ -22,7 +22,7 @@ use xebec_api::well_known;
 
 use crate::controller::{Controller, ObjectKey};
 use crate::counts;
-use crate::owner::{claim, controller_named};
+use crate::owner::{candidates, claim, controller_named};
 use crate::plan::Plan;
 use crate::replica_set::keys_of_pod;
 use crate::resources::{DEPLOYMENTS, PODS, REPLICA_SETS};
@@ -118,7 +118,7 @@ impl Bounds {
 }
 
 fn sync(view: &dyn View, deployment: &Object, now: Timestamp, plan: &mut Plan) {
-    let owned = claim(deployment, view.list(REPLICA_SETS, Some(deployment.namespace())), plan);
+    let owned = claim(deployment, candidates(view, REPLICA_SETS, deployment), plan);
     let mut new = deployment.clone();
     let mut sets = Sets::new(deployment, owned);
     if deployment.is_terminating() {

@@ -90,7 +90,7 @@ pub(crate) fn selector(service: &Object) -> Option<LabelSelector> {
 }
 
 fn sync(view: &dyn View, service: &Object, selector: &LabelSelector, plan: &mut Plan) {
-    let pods = view.list(PODS, Some(service.namespace()));
+    let pods = view.may_be_selected(service.namespace(), selector);
     let mut contents = Contents::new();
     for family in families(service) {
         for pod in pods.iter().filter(|pod| selector.matches(pod)) {

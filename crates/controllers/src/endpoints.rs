@@ -61,6 +61,7 @@ fn wanted(view: &dyn View, service: &Object, mut endpoints: Object) -> Object {
     endpoints.set(&["kind"], "Endpoints");
     endpoints.set(&["metadata", "name"], service.name());
     endpoints.set(&["metadata", "namespace"], service.namespace());
+    endpoints.remove(&["metadata", "labels"]);
     for (key, value) in service.labels() {
         endpoints.set(&["metadata", "labels", key], value);
     }
@@ -83,7 +84,7 @@ fn wanted(view: &dyn View, service: &Object, mut endpoints: Object) -> Object {
 /// The pods by the numbers of their ports, and whether there were too many.
 fn subsets(view: &dyn View, service: &Object) -> (Vec<Value>, bool) {
     let Some(selector) = selector(service) else { return (Vec::new(), false) };
-    let mut pods = view.list(PODS, Some(service.namespace()));
+    let mut pods = view.may_be_selected(service.namespace(), &selector);
     pods.retain(|pod| selector.matches(pod));
     let known =
         pods.iter().filter_map(|pod| Some((endpoint_of(service, pod, "IPv4")?, ports_of(service, pod))));

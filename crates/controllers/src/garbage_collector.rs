@@ -3,6 +3,7 @@
 //! Background: an object goes once all its owners are gone. Foreground: an owner with the
 //! finalizer `foregroundDeletion` waits until the dependents that block it are gone.
 //! Orphan: an owner with the finalizer `orphan` first lets its dependents go free.
+//! Owners in a circle would wait for each other for good: the one that closes it is not waited for.
 //!
 //! An owner that has a namespace owns only what lies in the same one. An object without a namespace
 //! that names such an owner is left alone, and told so by an event.
@@ -45,7 +46,7 @@ impl Controller for GarbageCollector {
         if gone || object.is_terminating() {
             keys.extend(view.owned_by(object.uid()).iter().filter_map(key_of));
         }
-        if gone {
+        if gone || references(object).iter().any(|reference| !is_waited_for(reference)) {
             keys.extend(waiting_owners(view, object));
         }
         keys
@@ -94,16 +95,6 @@ fn has_finalizer(object: &Object, finalizer: &str) -> bool {
     list.is_some_and(|list| list.iter().any(|entry| entry.as_str() == Some(finalizer)))
 }
 
-fn with_finalizer(mut object: Object, finalizer: &str) -> Object {
-    if !has_finalizer(&object, finalizer) {
-        let list = object.get(&["metadata", "finalizers"]).and_then(Value::as_array).cloned();
-        let mut list = list.unwrap_or_default();
-        list.push(finalizer.into());
-        object.set(&["metadata", "finalizers"], list);
-    }
-    object
-}
-
 fn without_finalizer(mut object: Object, finalizer: &str) -> Object {
     let list = object.get(&["metadata", "finalizers"]).and_then(Value::as_array).cloned();
     let mut list = list.unwrap_or_default();
@@ -141,8 +132,10 @@ fn collect(view: &dyn View, resource: &str, object: &Object, plan: &mut Plan) {
         plan.update(object, kept);
     } else if states.contains(&OwnerState::WaitsForDependents) && has_dependents(view, object) {
         // Its owner waits in the foreground, so it does the same for its own dependents.
-        plan.update(object, with_finalizer(object.clone(), FOREGROUND));
-        plan.delete(resource, object);
+        if view.owned_by(object.uid()).iter().any(waits) {
+            plan.update(object, not_waited_for(object.clone()));
+        }
+        plan.delete_in_foreground(resource, object);
     } else {
         plan.delete(resource, object);
     }
@@ -171,8 +164,26 @@ fn blocks(dependent: &Object, owner: &Object) -> bool {
     within_reach
         && references(dependent).iter().any(|reference| {
             let ours = reference.get("uid").and_then(Value::as_str) == Some(owner.uid());
-            ours && reference.get("blockOwnerDeletion") == Some(&Value::Bool(true))
+            ours && is_waited_for(reference)
         })
+}
+
+/// Whether the owner that a reference names waits for who has it.
+fn is_waited_for(reference: &Value) -> bool {
+    reference.get("blockOwnerDeletion") == Some(&Value::Bool(true))
+}
+
+/// Whether an object is on its way out and waits for its dependents.
+fn waits(object: &Object) -> bool {
+    object.is_terminating() && has_finalizer(object, FOREGROUND)
+}
+
+/// The object, its owners no longer waiting for it.
+fn not_waited_for(mut object: Object) -> Object {
+    let mut owners = references(&object);
+    owners.iter_mut().for_each(|reference| reference["blockOwnerDeletion"] = Value::Bool(false));
+    object.set(&["metadata", "ownerReferences"], owners);
+    object
 }
 
 /// An object on its way out: sets its dependents free, or waits for those that block it.

@@ -5,6 +5,7 @@ use xebec_api::object::Object;
 use xebec_api::selector::LabelSelector;
 
 use crate::plan::Plan;
+use crate::view::View;
 
 /// A reference for `metadata.ownerReferences` that makes `owner` the controller.
 pub(crate) fn controller_reference(owner: &Object) -> Value {
@@ -44,6 +45,11 @@ pub(crate) fn selector_of(owner: &Object) -> Option<LabelSelector> {
         return None;
     }
     Some(LabelSelector::from_object(selector))
+}
+
+/// What may belong to `owner` of a resource: what names it, and what its selector selects.
+pub(crate) fn candidates(view: &dyn View, resource: &str, owner: &Object) -> Vec<Object> {
+    view.may_belong(resource, owner.namespace(), owner.uid(), selector_of(owner).as_ref())
 }
 
 /// Of the candidates, those that belong to `owner`: what it controls and selects stays,

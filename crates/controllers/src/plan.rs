@@ -38,6 +38,8 @@ pub enum Action {
         uid: String,
         /// `None` for the object's own default.
         grace_seconds: Option<u32>,
+        /// Its dependents go first; otherwise they go afterwards.
+        foreground: bool,
     },
     /// Records an Event; counted up, not repeated, when it was recorded before.
     Record(EventRecord),
@@ -141,18 +143,30 @@ impl Plan {
     /// Deletes an object, unless it is on its way out already.
     pub(crate) fn delete(&mut self, resource: &str, object: &Object) {
         if !object.is_terminating() {
-            self.delete_within(resource, object, None);
+            self.push_delete(resource, object, None, false);
+        }
+    }
+
+    /// As [`Plan::delete`], once the object's dependents are gone.
+    pub(crate) fn delete_in_foreground(&mut self, resource: &str, object: &Object) {
+        if !object.is_terminating() {
+            self.push_delete(resource, object, None, true);
         }
     }
 
     /// Deletes an object with a grace of its own, even one that is on its way out.
     pub(crate) fn delete_within(&mut self, resource: &str, object: &Object, grace_seconds: Option<u32>) {
+        self.push_delete(resource, object, grace_seconds, false);
+    }
+
+    fn push_delete(&mut self, resource: &str, object: &Object, grace_seconds: Option<u32>, foreground: bool) {
         self.actions.push(Action::Delete {
             resource: resource.to_owned(),
             namespace: object.namespace().to_owned(),
             name: object.name().to_owned(),
             uid: object.uid().to_owned(),
             grace_seconds,
+            foreground,
         });
     }
 

@@ -13,7 +13,8 @@ use xebec_api::object::Object;
 
 use crate::conditions::{self, Condition};
 use crate::controller::{Controller, ObjectKey};
-use crate::owner::{claim, controller_named, selector_of};
+use crate::namespace::is_leaving;
+use crate::owner::{candidates, claim, controller_named, selector_of};
 use crate::plan::Plan;
 use crate::resources::{PODS, REPLICA_SETS};
 use crate::view::View;
@@ -78,11 +79,11 @@ pub(crate) fn sync(
     now: Timestamp,
     plan: &mut Plan,
 ) {
-    let mut candidates = view.list(PODS, Some(set.namespace()));
+    let mut candidates = candidates(view, PODS, set);
     candidates.retain(pods::is_active);
     let mut active = claim(set, candidates, plan);
     let wanted = usize::try_from(counts::replicas(set)).unwrap_or_default();
-    if !set.is_terminating() && active.len() < wanted {
+    if !set.is_terminating() && active.len() < wanted && !is_leaving(view, set.namespace()) {
         let missing = (wanted - active.len()).min(BURST);
         if let Some(why) = view.refusal(key) {
             // Said first, since nothing that follows a refused create is done.

@@ -10,9 +10,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 use xebec_api::object::Object;
 use xebec_api::taint::{Taint, Toleration, taints, tolerations};
 
+use crate::conditions::{self, rfc3339};
 use crate::controller::{Controller, ObjectKey};
 use crate::liveness::{Disruption, silence};
 use crate::node_lifecycle::{NOT_READY, UNREACHABLE};
@@ -70,7 +72,12 @@ fn sync(view: &dyn View, node: &Object, now: Timestamp, plan: &mut Plan) {
         return;
     }
     let given_up = give_up_at(view, node, now);
-    for pod in view.pods_on(node.name()).iter().filter(|pod| pods::is_active(pod)) {
+    let mut staying = view.pods_on(node.name());
+    staying.retain(pods::is_active);
+    if staying.iter().any(|pod| counts_from_unknown(pod, &taints)) {
+        plan.update(node, timed(node.clone(), now));
+    }
+    for pod in &staying {
         match deadline(pod, &taints, given_up, now) {
             Deadline::Never => {}
             Deadline::Unknown => plan.requeue(Duration::from_secs(1)),
@@ -84,6 +91,28 @@ fn sync(view: &dyn View, node: &Object, now: Timestamp, plan: &mut Plan) {
             }
         }
     }
+}
+
+/// Whether a pod's time runs from when a taint came that does not say when that was.
+fn counts_from_unknown(pod: &Object, taints: &[Taint]) -> bool {
+    let timeless = |toleration: &Toleration| {
+        taints.iter().any(|taint| taint.time_added.is_none() && toleration.tolerates(taint))
+    };
+    tolerations(pod).iter().any(|toleration| toleration.seconds.is_some() && timeless(toleration))
+}
+
+/// The node with the time now on its taints that have none: as who adds one by hand does not
+/// write it, pods that tolerate it for a while would have that while anew at every look.
+fn timed(mut node: Object, now: Timestamp) -> Object {
+    let mut list = node.get(&["spec", "taints"]).and_then(Value::as_array).cloned().unwrap_or_default();
+    for taint in &mut list {
+        let is_timed = taint.get("timeAdded").is_some_and(Value::is_string);
+        if taint.get("effect").and_then(Value::as_str) == Some("NoExecute") && !is_timed {
+            taint["timeAdded"] = rfc3339(now).into();
+        }
+    }
+    node.set(&["spec", "taints"], list);
+    node
 }
 
 /// When a pod leaves.
@@ -113,11 +142,13 @@ fn deadline(pod: &Object, taints: &[Taint], given_up: Option<Timestamp>, now: Ti
         let answers: Vec<&Toleration> =
             tolerations.iter().filter(|toleration| toleration.tolerates(taint)).collect();
         let added = taint.time_added.as_deref().and_then(|text| text.parse().ok()).unwrap_or(now);
+        // One that came later has its whole time, or its successors would go as soon as they came.
+        let start = bound_at(pod).map_or(added, |bound| bound.max(added));
         if answers.is_empty() {
-            return untolerated(pod, taint, added, given_up, now);
+            return untolerated(pod, taint, start, given_up, now);
         }
         match answers.iter().filter_map(|toleration| toleration.seconds).min() {
-            Some(seconds) => after(added, Duration::from_secs(u64::try_from(seconds).unwrap_or_default())),
+            Some(seconds) => after(start, Duration::from_secs(u64::try_from(seconds).unwrap_or_default())),
             None => Deadline::Never,
         }
     };
@@ -127,16 +158,25 @@ fn deadline(pod: &Object, taints: &[Taint], given_up: Option<Timestamp>, now: Ti
 fn untolerated(
     pod: &Object,
     taint: &Taint,
-    added: Timestamp,
+    start: Timestamp,
     given_up: Option<Timestamp>,
     now: Timestamp,
 ) -> Deadline {
     match taint.key.as_str() {
         UNREACHABLE | NOT_READY if !may_overlap(pod) => Deadline::Never,
         UNREACHABLE => given_up.map_or(Deadline::Unknown, Deadline::At),
-        NOT_READY => after(added, NOT_READY_TOLERANCE),
+        NOT_READY => after(start, NOT_READY_TOLERANCE),
         _ => Deadline::At(now),
     }
+}
+
+/// Since when a pod is on its node.
+fn bound_at(pod: &Object) -> Option<Timestamp> {
+    let scheduled = match conditions::status(pod, "PodScheduled") {
+        Some("True") => conditions::text(pod, "PodScheduled", "lastTransitionTime"),
+        _ => pod.text(&["metadata", "creationTimestamp"]),
+    };
+    scheduled.parse().ok()
 }
 
 fn after(start: Timestamp, delay: Duration) -> Deadline {

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use xebec_api::object::Object;
+use xebec_api::selector::LabelSelector;
 
 use crate::controller::ObjectKey;
+use crate::resources::PODS;
 
 /// What a controller may see. `resource` is a storage name such as `pods` or
 /// `apps/deployments`; objects come with `metadata.resourceVersion` set.
@@ -22,6 +24,12 @@ pub trait View {
     /// Every pod that is bound to a node, whether that node exists or not.
     fn pods_on(&self, node: &str) -> Vec<Object>;
 
+    /// How many pods there are that have ended.
+    fn count_ended_pods(&self) -> usize;
+
+    /// Every pod that has ended.
+    fn ended_pods(&self) -> Vec<Object>;
+
     /// Every EndpointSlice, of any namespace, that names a pod by its uid.
     fn slices_naming(&self, uid: &str) -> Vec<Object>;
 
@@ -30,6 +38,22 @@ pub trait View {
 
     /// Services of a pod's namespace, all among them that select the pod.
     fn may_select(&self, pod: &Object) -> Vec<Object>;
+
+    /// Objects of a resource in a namespace, all among them that name this uid as an owner or that
+    /// the selector selects: of pods, ReplicaSets and ControllerRevisions without a look at the others.
+    fn may_belong(
+        &self,
+        resource: &str,
+        namespace: &str,
+        uid: &str,
+        selector: Option<&LabelSelector>,
+    ) -> Vec<Object>;
+
+    /// Pods of a namespace, all among them that the selector selects, as far as that can be had
+    /// without a look at the others.
+    fn may_be_selected(&self, namespace: &str, selector: &LabelSelector) -> Vec<Object> {
+        self.may_belong(PODS, namespace, "", Some(selector))
+    }
 
     /// When a node's agent was last heard of by this leader; `None` when it was not.
     fn last_seen(&self, node: &str) -> Option<Timestamp>;

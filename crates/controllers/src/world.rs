@@ -5,12 +5,14 @@
 mod api;
 mod kubelet;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use xebec_api::object::Object;
+use xebec_api::selector::LabelSelector;
 use xebec_api::table;
 use xebec_api::time::rfc3339;
 use xebec_api::well_known::SERVICE_NAME;
@@ -36,6 +38,8 @@ pub(crate) struct World {
     pub(super) refused: BTreeMap<ObjectKey, String>,
     /// Every write and event since it was last taken, one line each.
     log: Vec<String>,
+    /// The resources that were listed as a whole since this was last emptied.
+    pub(crate) listed: RefCell<Vec<String>>,
     /// Every object that changed since it was last taken: as it is, or as it last was.
     changes: Vec<(String, Object)>,
 }
@@ -54,6 +58,7 @@ impl World {
             refuses: None,
             refused: BTreeMap::new(),
             log: Vec::new(),
+            listed: RefCell::default(),
             changes: Vec::new(),
         }
     }
@@ -229,6 +234,7 @@ impl View for World {
     }
 
     fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Object> {
+        self.listed.borrow_mut().push(resource.to_owned());
         let matches = |key: &Name| key.0 == resource && namespace.is_none_or(|namespace| key.1 == namespace);
         self.objects.iter().filter(|(key, _)| matches(key)).map(|(_, object)| object.clone()).collect()
     }
@@ -241,7 +247,17 @@ impl View for World {
     }
 
     fn pods_on(&self, node: &str) -> Vec<Object> {
-        self.list(PODS, None).into_iter().filter(|pod| pod.text(&["spec", "nodeName"]) == node).collect()
+        let pods = self.objects.iter().filter(|(key, _)| key.0 == PODS).map(|(_, pod)| pod);
+        pods.filter(|pod| pod.text(&["spec", "nodeName"]) == node).cloned().collect()
+    }
+
+    fn count_ended_pods(&self) -> usize {
+        self.ended_pods().len()
+    }
+
+    fn ended_pods(&self) -> Vec<Object> {
+        let pods = self.objects.iter().filter(|(key, _)| key.0 == PODS).map(|(_, pod)| pod);
+        pods.filter(|pod| crate::pods::has_ended(pod)).cloned().collect()
     }
 
     fn slices_naming(&self, uid: &str) -> Vec<Object> {
@@ -259,6 +275,22 @@ impl View for World {
 
     fn may_select(&self, pod: &Object) -> Vec<Object> {
         self.list(SERVICES, Some(pod.namespace()))
+    }
+
+    fn may_belong(
+        &self,
+        resource: &str,
+        namespace: &str,
+        uid: &str,
+        selector: Option<&LabelSelector>,
+    ) -> Vec<Object> {
+        let of_owner = |object: &Object| {
+            crate::owner::references(object).iter().any(|reference| reference.get("uid") == Some(&uid.into()))
+        };
+        let selected = |object: &Object| selector.is_some_and(|selector| selector.matches(object));
+        let here = self.objects.iter().filter(|(key, _)| key.0 == resource && key.1 == namespace);
+        let ours = here.filter(|(_, object)| of_owner(object) || selected(object));
+        ours.map(|(_, object)| object.clone()).collect()
     }
 
     fn last_seen(&self, node: &str) -> Option<Timestamp> {

@@ -4,19 +4,23 @@
 //!
 //! Filters (one file each under `filter/`) say which nodes can take a pod and, as data
 //! that prints in Kubernetes' words, why the others cannot; scores (under `score/`) choose
-//! among them. [`refusals`] answers for one pod and one node, for whoever has to explain.
+//! among them. [`refusals`] answers for one pod, node by node, for whoever has to explain.
 
 mod decision;
 mod filter;
+mod namespaces;
 mod node;
 mod pod;
+mod pod_term;
 mod ports;
 mod refusal;
 mod schedule;
 mod score;
+mod spread_constraint;
 
 pub use decision::{Decision, Outcome};
 pub use filter::refusals;
+pub use namespaces::Namespaces;
 pub use node::NodeInfo;
 pub use pod::{PodInfo, is_pending};
 pub use refusal::Refusal;

@@ -1,6 +1,7 @@
 //! What the scheduler knows of a node.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 use xebec_api::object::Object;
@@ -27,6 +28,8 @@ pub struct NodeInfo {
     pub(crate) ports: Vec<HostPort>,
     /// Pods by the uid of their controller.
     pub(crate) owners: BTreeMap<String, i128>,
+    /// The pods that are here.
+    pub(crate) residents: Vec<Arc<PodInfo>>,
 }
 
 /// What a pod that asks for nothing is counted as, as in Kubernetes.
@@ -37,7 +40,17 @@ impl NodeInfo {
     /// A node and the pods that are bound to it (those that have ended take nothing).
     #[must_use]
     pub fn from_objects(node: &Object, pods: &[Object]) -> Self {
-        let mut info = Self {
+        let mut info = Self::of(node);
+        for pod in pods.iter().filter(|pod| !is_terminal(pod)) {
+            info.add(&Arc::new(PodInfo::from_object(pod)));
+        }
+        info
+    }
+
+    /// A node without pods.
+    #[must_use]
+    pub fn of(node: &Object) -> Self {
+        Self {
             name: node.name().to_owned(),
             labels: node.labels().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
             taints: taints(node),
@@ -48,15 +61,12 @@ impl NodeInfo {
             pods: 0,
             ports: Vec::new(),
             owners: BTreeMap::new(),
-        };
-        for pod in pods.iter().filter(|pod| !is_terminal(pod)) {
-            info.add(&PodInfo::from_object(pod));
+            residents: Vec::new(),
         }
-        info
     }
 
     /// Counts a pod as being here.
-    pub(crate) fn add(&mut self, pod: &PodInfo) {
+    pub fn add(&mut self, pod: &Arc<PodInfo>) {
         self.requested.add(&pod.requests);
         let (cpu, memory) = estimate(pod);
         self.estimated = (self.estimated.0 + cpu, self.estimated.1 + memory);
@@ -65,6 +75,7 @@ impl NodeInfo {
         if !pod.owner.is_empty() {
             *self.owners.entry(pod.owner.clone()).or_default() += 1;
         }
+        self.residents.push(pod.clone());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use xebec_api::object::Object;
-use xebec_api::pod::is_host_network;
+use xebec_api::pod::{is_host_network, is_sidecar};
 
 use crate::Refusal;
 
@@ -28,10 +28,12 @@ impl HostPort {
     }
 }
 
-/// Every host port of a pod; with the host's network every container port is one.
+/// Every host port of a pod, of its sidecars too; with the host's network every container port is one.
 pub(crate) fn host_ports(pod: &Object) -> Vec<HostPort> {
     let host_network = is_host_network(pod);
-    let containers = pod.get(&["spec", "containers"]).and_then(Value::as_array).into_iter().flatten();
+    let list = |key| pod.get(&["spec", key]).and_then(Value::as_array).into_iter().flatten();
+    let sidecars = list("initContainers").filter(|container| is_sidecar(container));
+    let containers = list("containers").chain(sidecars);
     let ports = containers.filter_map(|container| container.get("ports")?.as_array()).flatten();
     ports
         .filter_map(|port| {

@@ -14,8 +14,20 @@ pub enum Refusal {
     OtherNode,
     /// The first taint that the pod does not tolerate.
     Untolerated(Taint),
+    /// The pod's node affinity names other nodes, as that of a daemon pod does.
+    NotNamed,
     /// The node's labels are not those that the pod asks for.
     Affinity,
+    /// The pods that its pod affinity asks for are not near.
+    PodAffinity,
+    /// Pods are near that its pod anti-affinity forbids.
+    PodAntiAffinity,
+    /// Pods are near whose anti-affinity forbids it.
+    ExistingAntiAffinity,
+    /// Its like would be spread too unevenly.
+    TopologySpread,
+    /// The node lacks a label that its spread goes by.
+    TopologyLabel,
     /// Another pod has the port on the node already.
     PortTaken {
         /// The host's port.
@@ -46,8 +58,18 @@ impl fmt::Display for Refusal {
         match self {
             Self::Unschedulable => f.write_str("node(s) were unschedulable"),
             Self::OtherNode => f.write_str("node(s) didn't match the requested node name"),
+            Self::NotNamed => f.write_str("node(s) didn't satisfy plugin(s) [NodeAffinity]"),
             Self::Untolerated(_) => f.write_str("node(s) had untolerated taint(s)"),
             Self::Affinity => f.write_str("node(s) didn't match Pod's node affinity/selector"),
+            Self::PodAffinity => f.write_str("node(s) didn't match pod affinity rules"),
+            Self::PodAntiAffinity => f.write_str("node(s) didn't match pod anti-affinity rules"),
+            Self::ExistingAntiAffinity => {
+                f.write_str("node(s) didn't satisfy existing pods anti-affinity rules")
+            }
+            Self::TopologySpread => f.write_str("node(s) didn't match pod topology spread constraints"),
+            Self::TopologyLabel => {
+                f.write_str("node(s) didn't match pod topology spread constraints (missing required label)")
+            }
             Self::PortTaken { .. } => {
                 f.write_str("node(s) didn't have free ports for the requested pod ports")
             }

@@ -2,18 +2,19 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::decision::{Decision, Outcome};
 use crate::filter::refusals;
 use crate::score::best;
-use crate::{NodeInfo, PodInfo};
+use crate::{Namespaces, NodeInfo, PodInfo};
 
 /// Decides for every pod: the highest priority first, then the oldest. A pod that is
 /// placed counts on its node for those after it.
 #[must_use]
-pub fn schedule(nodes: &[NodeInfo], pods: &[PodInfo]) -> Vec<Decision> {
+pub fn schedule(nodes: &[NodeInfo], pods: &[Arc<PodInfo>], namespaces: &Namespaces) -> Vec<Decision> {
     let mut nodes = nodes.to_vec();
-    let mut queue: Vec<&PodInfo> = pods.iter().collect();
+    let mut queue: Vec<&Arc<PodInfo>> = pods.iter().collect();
     queue.sort_by_key(|pod| (Reverse(pod.priority), &pod.created, &pod.namespace, &pod.name));
     queue
         .into_iter()
@@ -21,16 +22,15 @@ pub fn schedule(nodes: &[NodeInfo], pods: &[PodInfo]) -> Vec<Decision> {
             namespace: pod.namespace.clone(),
             name: pod.name.clone(),
             uid: pod.uid.clone(),
-            outcome: place(pod, &mut nodes),
+            outcome: place(pod, &mut nodes, namespaces),
         })
         .collect()
 }
 
-fn place(pod: &PodInfo, nodes: &mut [NodeInfo]) -> Outcome {
+fn place(pod: &Arc<PodInfo>, nodes: &mut [NodeInfo], namespaces: &Namespaces) -> Outcome {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     let mut candidates = Vec::new();
-    for (index, node) in nodes.iter().enumerate() {
-        let refusals = refusals(pod, node);
+    for (index, refusals) in refusals(pod, nodes, namespaces).into_iter().enumerate() {
         if refusals.is_empty() {
             candidates.push(index);
         }
@@ -38,7 +38,7 @@ fn place(pod: &PodInfo, nodes: &mut [NodeInfo]) -> Outcome {
             *reasons.entry(reason.to_string()).or_default() += 1;
         }
     }
-    match best(pod, nodes, &candidates) {
+    match best(pod, nodes, &candidates, namespaces) {
         Some(index) => {
             nodes[index].add(pod);
             Outcome::Bind { node: nodes[index].name.clone() }

@@ -10,7 +10,7 @@ use super::pod_spec::{self, Workload};
 use crate::at::At;
 use crate::error::FieldError;
 use crate::object::Object;
-use crate::pod::qos_class;
+use crate::pod::{list, qos_class};
 use crate::resource::{Column, Strategy};
 
 /// The strategy of Pods.
@@ -20,6 +20,16 @@ impl Strategy for Pod {
     fn prepare_create(&self, object: &mut Object) {
         // QoS counts limits as requests, so it does not wait for the defaults.
         object.set(&["status"], json!({"phase": "Pending", "qosClass": qos_class(object)}));
+        if list(object, &["spec", "schedulingGates"]).next().is_some() {
+            // Nobody looks at it before they are gone, so nobody else says why.
+            object.set(
+                &["status", "conditions"],
+                json!([{
+                    "type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
+                    "message": "Scheduling is blocked due to non-empty scheduling gates",
+                }]),
+            );
+        }
     }
 
     fn prepare_update(&self, new: &mut Object, old: &Object) {

@@ -9,7 +9,7 @@ use xebec_api::well_known::CHANGE_CAUSE;
 
 use super::update::{HASH, hash, hash_of};
 use crate::counts;
-use crate::owner::{claim, controller_reference};
+use crate::owner::{candidates, claim, controller_reference};
 use crate::plan::Plan;
 use crate::resources::CONTROLLER_REVISIONS;
 use crate::view::View;
@@ -24,8 +24,7 @@ pub(super) fn keep(
     in_use: &BTreeSet<String>,
     plan: &mut Plan,
 ) -> Option<String> {
-    let candidates = view.list(CONTROLLER_REVISIONS, Some(new.namespace()));
-    let mut revisions = claim(new, candidates, plan);
+    let mut revisions = claim(new, candidates(view, CONTROLLER_REVISIONS, new), plan);
     revisions.sort_by_key(number);
     let newest = revisions.last().map(number).unwrap_or_default();
     let data = data(new);

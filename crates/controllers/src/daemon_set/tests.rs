@@ -54,6 +54,20 @@ fn every_node_gets_one_pod() {
 }
 
 #[test]
+fn a_pod_that_waits_for_a_node_which_was_deleted_goes() {
+    let mut world = world();
+    world.put(set("v1"));
+    world.writes(&[&DaemonSet]);
+    world.delete(NODES, "", "n3", None);
+    expect![[r#"
+        delete Pod log-
+          Normal DaemonSet/log: SuccessfulDelete
+        status DaemonSet log
+    "#]]
+    .assert_eq(&world.writes(&[&DaemonSet]));
+}
+
+#[test]
 fn taints_keep_pods_away_or_drive_them_out() {
     let mut world = world();
     taint(&mut world, "n1", "role", "NoSchedule");
@@ -121,6 +135,30 @@ fn a_failed_pod_is_replaced_after_a_pause() {
         status DaemonSet log
     "#]]
     .assert_eq(&world.writes(&[&DaemonSet]));
+}
+
+#[test]
+fn a_pod_that_is_refused_is_told() {
+    let mut world = world();
+    world.put(set("v1"));
+    world.settle(&[&DaemonSet]);
+    let name = world.pods_on("n1")[0].name().to_owned();
+    world.delete(PODS, "default", &name, Some(0));
+    world.refuses = Some("pods \"log-x\" is forbidden: exceeded quota".to_owned());
+    world.take_log();
+    let key = ObjectKey::new(DAEMON_SETS, "default", "log");
+    (0..2).for_each(|_| drop(world.reconcile(&DaemonSet, &key)));
+    expect![[r#"
+          Warning DaemonSet/log: FailedCreate
+        status DaemonSet log
+    "#]]
+    .assert_eq(&world.take_log());
+    let stored = world.get(DAEMON_SETS, "default", "log").expect("it exists");
+    assert_eq!(counts::status(&stored, "currentNumberScheduled"), 2);
+    world.refuses = None;
+    world.settle(&[&DaemonSet]);
+    let stored = world.get(DAEMON_SETS, "default", "log").expect("it exists");
+    assert_eq!(counts::status(&stored, "currentNumberScheduled"), 3);
 }
 
 fn set_image(world: &mut World, image: &str) {

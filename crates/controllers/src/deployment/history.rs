@@ -22,7 +22,9 @@ pub(super) fn clean_up(deployment: &Object, new: &Object, sets: &Sets, plan: &mu
         settled && unused && !set.is_terminating()
     });
     empty.sort_by_key(|set| template::revision(set));
-    let surplus = sets.old.len().saturating_sub(limit).min(empty.len());
+    // One that leaves already, and is only waited for, takes nobody's place.
+    let kept = sets.old.iter().filter(|set| !set.object.is_terminating()).count();
+    let surplus = kept.saturating_sub(limit).min(empty.len());
     for set in &empty[..surplus] {
         plan.delete(REPLICA_SETS, set);
     }

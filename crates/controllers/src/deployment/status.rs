@@ -26,7 +26,10 @@ pub(super) fn report(new: &mut Object, sets: &Sets, now: Timestamp) {
     count(new, sets);
     note_available(new, now);
     note_failure(new, sets, now);
-    if deadline(new).is_some() && !is_paused(new) {
+    if deadline(new).is_none() {
+        // Nobody watches over it any longer.
+        conditions::remove(new, PROGRESSING);
+    } else if !is_paused(new) {
         note_progress(new, &old, sets, now);
     }
 }

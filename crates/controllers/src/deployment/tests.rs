@@ -203,6 +203,38 @@ fn history_is_kept_to_its_limit() {
 }
 
 #[test]
+fn a_set_that_leaves_already_costs_no_other_its_place_in_the_history() {
+    let mut world = world(deployment(1, json!({})));
+    edit(&mut world, &["spec", "revisionHistoryLimit"], json!(2));
+    for version in 1..=3 {
+        set_image(&mut world, &format!("v{version}"));
+        world.settle(&BOTH);
+    }
+    let sets_now = world.list(REPLICA_SETS, None);
+    let oldest = sets_now.iter().find(|set| template::revision(set) == 1).expect("it is kept");
+    world.delete_by(REPLICA_SETS, "default", oldest.name(), None, Some("foregroundDeletion"));
+    set_image(&mut world, "v4");
+    world.settle(&BOTH);
+    expect![[r#"
+        "v1" 0 revision 1
+        "v2" 0 revision 2
+        "v3" 0 revision 3
+        "v4" 1 revision 4
+    "#]]
+    .assert_eq(&sets(&world));
+}
+
+#[test]
+fn without_a_deadline_there_is_no_word_of_progress() {
+    let mut world = world(deployment(1, json!({})));
+    world.settle(&BOTH);
+    edit(&mut world, &["spec", "progressDeadlineSeconds"], json!(i32::MAX));
+    world.settle(&BOTH);
+    assert_eq!(condition(&world, "Progressing"), " ");
+    assert_eq!(condition(&world, "Available"), "True MinimumReplicasAvailable");
+}
+
+#[test]
 fn what_others_wrote_into_the_status_stays() {
     let mut world = world(deployment(1, json!({})));
     world.poke(DEPLOYMENTS, "default", "web", |deployment| {

@@ -64,6 +64,11 @@ fn ready_pods_stand_behind_their_service() {
         ]
     "#]]
     .assert_debug_eq(&labels);
+    world.edit(SERVICES, "default", "web", |service| service.set(&["metadata", "labels"], json!({"a": "b"})));
+    world.writes(&[&EndpointSlice]);
+    let slice = world.list(ENDPOINT_SLICES, None).remove(0);
+    let of_service = |(key, _): &(&str, &str)| !key.contains('/');
+    assert_eq!(slice.labels().filter(of_service).collect::<Vec<_>>(), [("a", "b")], "what it lost goes");
     world.delete(PODS, "default", "a", None);
     world.poke(PODS, "default", "b", |pod| pod.set(&["status", "conditions"], json!([])));
     world.writes(&[&EndpointSlice]);
@@ -130,4 +135,25 @@ fn a_pod_touches_the_services_that_select_it_and_those_that_did() {
     world.edit(PODS, "default", "a", |pod| pod.set(&["metadata", "labels", "app"], "other"));
     world.settle(&[&EndpointSlice]);
     assert_eq!(EndpointSlice.keys(&world, PODS, &pod), []);
+}
+
+/// An earlier version filled slices with a thousand.
+#[test]
+fn endpoints_that_move_to_another_slice_are_never_in_none() {
+    let mut world = world(json!(8080));
+    for number in 0..150 {
+        world.put(pod(&format!("p{number}"), 8080));
+    }
+    world.settle(&[&EndpointSlice]);
+    let held =
+        |slice: &Object| slice.get(&["endpoints"]).and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut slices = world.list(ENDPOINT_SLICES, None);
+    slices.sort_by_key(|slice| held(slice).len());
+    assert_eq!(slices.iter().map(|slice| held(slice).len()).collect::<Vec<_>>(), [52, 100]);
+    let all: Vec<Value> = slices.iter().flat_map(held).collect();
+    world.delete(ENDPOINT_SLICES, "default", slices[0].name(), None);
+    world.poke(ENDPOINT_SLICES, "default", slices[1].name(), |slice| slice.set(&["endpoints"], all));
+    let log = world.writes(&[&EndpointSlice]);
+    let verbs: Vec<&str> = log.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(verbs, ["create", "update"]);
 }

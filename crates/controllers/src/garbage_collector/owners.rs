@@ -4,7 +4,7 @@ use serde_json::Value;
 use xebec_api::object::Object;
 use xebec_api::table;
 
-use super::{FOREGROUND, has_finalizer};
+use super::waits;
 use crate::view::View;
 
 /// What became of an owner.
@@ -31,9 +31,7 @@ pub(super) fn state(view: &dyn View, dependent: &Object, reference: &Value) -> O
     let namespace = if namespaced { dependent.namespace() } else { "" };
     match view.get(&resource, namespace, text("name")) {
         Some(owner) if owner.uid() != text("uid") => OwnerState::Gone,
-        Some(owner) if owner.is_terminating() && has_finalizer(&owner, FOREGROUND) => {
-            OwnerState::WaitsForDependents
-        }
+        Some(owner) if waits(&owner) => OwnerState::WaitsForDependents,
         Some(_) => OwnerState::Lives,
         None => OwnerState::Gone,
     }

@@ -26,10 +26,7 @@ fn world() -> World {
 }
 
 fn delete_with(world: &mut World, finalizer: &str) {
-    world.poke(DEPLOYMENTS, "default", "d", |object| {
-        object.set(&["metadata", "finalizers"], json!([finalizer]))
-    });
-    world.delete(DEPLOYMENTS, "default", "d", None);
+    world.delete_by(DEPLOYMENTS, "default", "d", None, Some(finalizer));
 }
 
 #[test]
@@ -49,8 +46,7 @@ fn in_the_foreground_the_owner_goes_last() {
     let mut world = world();
     delete_with(&mut world, FOREGROUND);
     expect![[r#"
-        update ReplicaSet s to 1
-        delete ReplicaSet s to 1
+        delete ReplicaSet s to 1 after its dependents
         delete Pod p
         update ReplicaSet s to 1
         update Deployment d
@@ -117,10 +113,7 @@ fn an_object_without_a_namespace_outlives_an_owner_that_has_one() {
     assert_eq!(world.reconcile(&GarbageCollector, &key), Plan::nothing(), "told once");
     assert_eq!(references(&role).len(), 2);
 
-    world.poke("configmaps", "default", "lives", |object| {
-        object.set(&["metadata", "finalizers"], json!([FOREGROUND]));
-    });
-    world.delete("configmaps", "default", "lives", None);
+    world.delete_by("configmaps", "default", "lives", None, Some(FOREGROUND));
     assert_eq!(
         world.writes(&[&GarbageCollector]),
         "update ConfigMap lives\n",
@@ -135,4 +128,22 @@ fn a_deleted_owner_points_at_its_dependents() {
     world.delete(DEPLOYMENTS, "default", "d", None);
     let keys = GarbageCollector.keys(&world, DEPLOYMENTS, &deployment);
     assert_eq!(keys, [ObjectKey::new(REPLICA_SETS, "default", "s")]);
+}
+
+#[test]
+fn a_circle_of_owners_goes() {
+    let mut world = World::new();
+    let names = ["a", "b", "c"];
+    let objects = names.map(|name| put(&mut world, "v1", "ConfigMap", name, &[]));
+    for (index, name) in names.iter().enumerate() {
+        let owner = owned_by(&[&objects[(index + 2) % 3]]);
+        world.poke("configmaps", "default", name, |object| {
+            object.set(&["metadata", "ownerReferences"], owner);
+        });
+    }
+    let controllers: Vec<Box<dyn Controller>> = vec![Box::new(GarbageCollector)];
+    world.drive(&controllers);
+    world.delete_by("configmaps", "default", "a", None, Some(FOREGROUND));
+    world.drive(&controllers);
+    assert_eq!(world.objects.len(), 0);
 }

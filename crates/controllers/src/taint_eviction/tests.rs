@@ -107,3 +107,23 @@ fn a_taint_of_a_users_own_acts_at_once() {
     "#]]
     .assert_eq(&world.writes(&[&TaintEviction]));
 }
+
+#[test]
+fn a_toleration_of_a_while_counts_from_when_the_taint_is_seen_or_the_pod_came() {
+    let mut world = world(3);
+    let twenty = json!([{"key": "maintenance", "operator": "Exists", "tolerationSeconds": 20}]);
+    pod(&mut world, "patient", "n2", "ReplicaSet", twenty.clone());
+    world.edit(NODES, "", "n2", |node| {
+        node.set(&["spec", "taints"], json!([{"key": "maintenance", "effect": "NoExecute"}]));
+    });
+    expect![[r#"
+        1 s: delete Pod web2
+        21 s: delete Pod patient
+    "#]]
+    .assert_eq(&evictions(&mut world, &[], 30));
+    pod(&mut world, "successor", "n2", "ReplicaSet", twenty);
+    expect![[r#"
+        20 s: delete Pod successor
+    "#]]
+    .assert_eq(&evictions(&mut world, &[], 30));
+}

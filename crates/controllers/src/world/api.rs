@@ -32,12 +32,14 @@ impl World {
                     self.check_version(object);
                     self.replace_part(part, object);
                 }
-                Action::Delete { resource, namespace, name, uid, grace_seconds } => {
+                Action::Delete { resource, namespace, name, uid, grace_seconds, foreground } => {
                     let stored = self.get(resource, namespace, name).expect("it exists");
                     assert_eq!(stored.uid(), uid);
                     let grace = grace_seconds.map(|grace| format!(" within {grace}")).unwrap_or_default();
-                    self.note("delete", &stored, &grace);
-                    self.delete(resource, namespace, name, *grace_seconds);
+                    let order = if *foreground { " after its dependents" } else { "" };
+                    self.note("delete", &stored, &format!("{grace}{order}"));
+                    let finalizer = foreground.then_some("foregroundDeletion");
+                    self.delete_by(resource, namespace, name, *grace_seconds, finalizer);
                 }
                 Action::Record(event) => {
                     let kind = event.kind.as_str();
@@ -117,7 +119,22 @@ impl World {
     }
 
     pub(crate) fn delete(&mut self, resource: &str, namespace: &str, name: &str, grace: Option<u32>) {
+        self.delete_by(resource, namespace, name, grace, None);
+    }
+
+    /// Deletes by a propagation: by the finalizer that it leaves, and that alone.
+    pub(crate) fn delete_by(
+        &mut self,
+        resource: &str,
+        namespace: &str,
+        name: &str,
+        grace: Option<u32>,
+        finalizer: Option<&str>,
+    ) {
         let mut object = self.get(resource, namespace, name).expect("it exists");
+        if finalizer.is_some() || !object.is_terminating() {
+            propagate(&mut object, finalizer);
+        }
         let runs = object.kind() == "Pod" && !object.text(&["spec", "nodeName"]).is_empty();
         let waits = is_kept(&object) || (runs && !pods::has_ended(&object) && grace != Some(0));
         let key = (resource.to_owned(), namespace.to_owned(), name.to_owned());
@@ -128,6 +145,18 @@ impl World {
             object.set(&["metadata", "deletionTimestamp"], rfc3339(self.now));
             self.store(key, object);
         }
+    }
+}
+
+fn propagate(object: &mut Object, finalizer: Option<&str>) {
+    let list = object.get(&["metadata", "finalizers"]).and_then(Value::as_array).cloned();
+    let mut list = list.unwrap_or_default();
+    list.retain(|entry| !matches!(entry.as_str(), Some("foregroundDeletion" | "orphan")));
+    list.extend(finalizer.map(Value::from));
+    if list.is_empty() {
+        object.remove(&["metadata", "finalizers"]);
+    } else {
+        object.set(&["metadata", "finalizers"], list);
     }
 }
 

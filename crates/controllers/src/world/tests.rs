@@ -179,3 +179,23 @@ fn a_deleted_node_takes_its_pods_along() {
     "#]]
     .assert_eq(&state(&world, "book"));
 }
+
+/// What a change of one pod costs does not grow with the pods of others.
+#[test]
+fn a_change_of_a_pod_has_nobody_read_every_pod() {
+    let mut world = cluster();
+    guestbook(&mut world, "book", 3);
+    let pod = world.list(PODS, Some("book")).remove(0);
+    let controllers = all();
+    let mut reconciled = Vec::new();
+    for controller in &controllers {
+        for key in controller.keys(&world, PODS, &pod) {
+            world.listed.borrow_mut().clear();
+            controller.reconcile(&world, &key, world.now);
+            let listed = world.listed.borrow();
+            assert!(!listed.iter().any(|resource| resource == PODS), "{}: {listed:?}", controller.name());
+            reconciled.push(controller.name());
+        }
+    }
+    assert_eq!(reconciled, ["replicaset", "endpointslice", "endpoints", "garbage-collector"]);
+}

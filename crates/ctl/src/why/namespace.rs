@@ -49,7 +49,9 @@ pub(super) fn explain(facts: &Facts, namespace: &Object) -> Explanation {
     match held {
         Some(held) => explained.follow(super::terminating::any(facts, held)),
         None => {
-            let first = left.values().flatten().next().expect("something is left");
+            // Nothing else goes before the pods have.
+            let pods = left.get("pods").into_iter().flatten();
+            let first = pods.chain(left.values().flatten()).next().expect("something is left");
             let word = first.kind().to_ascii_lowercase();
             explained.fix(format!("See `xctl why {word}/{} -n {}`.", first.name(), namespace.name()))
         }

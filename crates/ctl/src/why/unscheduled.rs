@@ -5,7 +5,7 @@ use serde_json::Value;
 use xebec_api::object::Object;
 use xebec_api::pod::{Resources, is_ready, requests};
 use xebec_api::taint::Taint;
-use xebec_scheduler::{NodeInfo, PodInfo, Refusal, is_pending, refusals};
+use xebec_scheduler::{Namespaces, NodeInfo, PodInfo, Refusal, is_pending, refusals};
 
 use super::explanation::Explanation;
 use super::facts::Facts;
@@ -21,7 +21,7 @@ pub(super) fn explain(facts: &Facts, pod: &Object) -> Explanation {
     if !facts.knows("Node") {
         return by_condition(pod, &lead);
     }
-    let mut nodes: Vec<Judged> = facts.all("Node").map(|node| Judged::of(facts, node, pod)).collect();
+    let mut nodes = Judged::all(facts, pod);
     if nodes.is_empty() {
         let fix = "Add one: `xctl token create` gives the token that `xebec node` joins with.";
         return Explanation::ill(pod, format!("{lead}the cluster has no node at all.")).fix(fix);
@@ -49,6 +49,7 @@ fn told(facts: &Facts, pod: &Object, nodes: &[Judged], mut explained: Explanatio
     explained = full(nodes, explained);
     explained = ports(nodes, explained);
     explained = affinity(pod, nodes, explained);
+    explained = neighbours(nodes, explained);
     explained = cordoned(nodes, explained);
     tainted(facts, nodes, explained)
 }
@@ -60,9 +61,13 @@ struct Judged {
 }
 
 impl Judged {
-    fn of(facts: &Facts, node: &Object, pod: &Object) -> Self {
-        let info = NodeInfo::from_objects(node, &facts.pods_on(node.name()));
-        Self { name: info.name.clone(), refusals: refusals(&PodInfo::from_object(pod), &info) }
+    fn all(facts: &Facts, pod: &Object) -> Vec<Self> {
+        let nodes = facts.all("Node").map(|node| NodeInfo::from_objects(node, &facts.pods_on(node.name())));
+        let nodes: Vec<NodeInfo> = nodes.collect();
+        let namespaces = Namespaces::of(facts.all("Namespace"));
+        let refusals = refusals(&PodInfo::from_object(pod), &nodes, &namespaces);
+        let judged = nodes.into_iter().zip(refusals);
+        judged.map(|(node, refusals)| Self { name: node.name, refusals }).collect()
     }
 }
 
@@ -216,7 +221,8 @@ fn ports(nodes: &[Judged], explained: Explanation) -> Explanation {
 }
 
 fn affinity(pod: &Object, nodes: &[Judged], explained: Explanation) -> Explanation {
-    let found = grouped(nodes, |refusal| matches!(refusal, Refusal::Affinity).then_some(()));
+    let found =
+        grouped(nodes, |refusal| matches!(refusal, Refusal::Affinity | Refusal::NotNamed).then_some(()));
     let Some((_, names)) = found.into_iter().next() else { return explained };
     let pairs: Vec<String> =
         pod.text_map(&["spec", "nodeSelector"]).map(|(key, value)| format!("{key}={value}")).collect();
@@ -237,6 +243,44 @@ fn affinity(pod: &Object, nodes: &[Judged], explained: Explanation) -> Explanati
             names[0],
             pairs.replace(',', " ")
         ))
+}
+
+/// What other pods have to do with it, each with what to do.
+const NEIGHBOURS: [(Refusal, &str, &str); 5] = [
+    (
+        Refusal::PodAffinity,
+        "The pods that its pod affinity asks for are not near NODES.",
+        "Start those pods first, or change its podAffinity.",
+    ),
+    (
+        Refusal::PodAntiAffinity,
+        "Pods near NODES are such as its pod anti-affinity forbids.",
+        "Add a node, or change its podAntiAffinity.",
+    ),
+    (
+        Refusal::ExistingAntiAffinity,
+        "The anti-affinity of pods near NODES forbids it.",
+        "Add a node, or change the podAntiAffinity of those pods.",
+    ),
+    (
+        Refusal::TopologySpread,
+        "On NODES it would break its topology spread constraints.",
+        "Add a node where there are fewest of its like, or raise maxSkew.",
+    ),
+    (
+        Refusal::TopologyLabel,
+        "A label that its topology spread constraints go by is not on NODES.",
+        "Label the nodes, or change the topologyKey.",
+    ),
+];
+
+fn neighbours(nodes: &[Judged], explained: Explanation) -> Explanation {
+    NEIGHBOURS.iter().fold(explained, |explained, (meant, said, fix)| {
+        let found = grouped(nodes, |refusal| (refusal == meant).then_some(()));
+        found.into_iter().fold(explained, |explained, ((), names)| {
+            explained.because(said.replace("NODES", &list(&names))).fix(*fix)
+        })
+    })
 }
 
 fn cordoned(nodes: &[Judged], explained: Explanation) -> Explanation {

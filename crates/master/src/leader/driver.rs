@@ -3,6 +3,7 @@
 //! different keys go on side by side.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -43,7 +44,7 @@ pub(crate) async fn run(term: Term, controllers: Vec<Box<dyn Controller>>) {
     let store = term.around.api.store().clone();
     let mut revisions = store.revisions();
     let state = store.state();
-    let view = StateView { refusals: BTreeMap::new(), index: Index::of(&state), state, term };
+    let view = StateView { turn: 0, refusals: BTreeMap::new(), index: Index::of(&state), state, term };
     let mut driver = Driver { controllers, view, queue: WorkQueue::default(), plans: JoinSet::new() };
     driver.add_all();
     loop {
@@ -120,16 +121,39 @@ impl Driver {
                 return false;
             }
             let Some(work) = self.queue.pop(now) else { return false };
-            let (controller, key) = (&self.controllers[work.0], &work.1);
-            let plan = controller.reconcile(&self.view, key, self.view.term.around.clock.now());
+            self.view.turn = work.0;
+            let controller = &self.controllers[work.0];
+            let Some(plan) = self.reconcile(controller.as_ref(), &work.1) else {
+                self.queue.finish(work, Ended::Failed, now);
+                continue;
+            };
             if plan.actions.is_empty() {
-                self.view.refusals.remove(&work.1);
+                self.view.refusals.remove(&work);
                 self.queue.finish(work, Ended::Done(plan.requeue_after), now);
             } else {
                 self.carry_out(work, controller.name(), plan);
             }
         }
         true
+    }
+
+    /// What a controller would do about a key; `None` when it panicked, which is a defect of it
+    /// and no reason to leave every other object, of every controller, alone.
+    fn reconcile(&self, controller: &dyn Controller, key: &ObjectKey) -> Option<Plan> {
+        let now = self.view.term.around.clock.now();
+        let plan = catch_unwind(AssertUnwindSafe(|| controller.reconcile(&self.view, key, now)));
+        if plan.is_err() {
+            let (resource, namespace, name) = (&key.resource, &key.namespace, &key.name);
+            let controller = controller.name();
+            tracing::error!(
+                controller,
+                resource,
+                namespace,
+                name,
+                "a controller panicked: tried again later"
+            );
+        }
+        plan.ok()
     }
 
     fn carry_out(&mut self, work: Work, controller: &'static str, plan: Plan) {
@@ -147,12 +171,12 @@ impl Driver {
     fn finish(&mut self, ended: Result<(Work, Outcome), tokio::task::JoinError>) {
         match ended {
             Ok((work, Ok(again))) => {
-                self.view.refusals.remove(&work.1);
+                self.view.refusals.remove(&work);
                 self.queue.finish(work, Ended::Done(again), Instant::now());
             }
             Ok((work, Err(error))) => {
                 if is_refusal(&error) {
-                    self.view.refusals.insert(work.1.clone(), error.message);
+                    self.view.refusals.insert(work.clone(), error.message);
                 }
                 self.queue.finish(work, Ended::Failed, Instant::now());
             }

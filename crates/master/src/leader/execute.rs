@@ -1,10 +1,10 @@
 //! Carries a plan out through the API server, as any client's writes, fenced by the term.
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
 use xebec_api::table;
-use xebec_apiserver::{ApiServer, DeleteOptions, RequestContext, Target};
+use xebec_apiserver::{ApiServer, DeleteOptions, Propagation, RequestContext, Target};
 use xebec_controllers::Action;
 
 use crate::leader::{Term, events};
@@ -32,13 +32,15 @@ pub(crate) async fn execute(term: &Term, component: &str, actions: Vec<Action>) 
     create_all(api, &context, &mut creates).await
 }
 
+/// All of them are carried through, whichever is refused: one that was given up on its way could
+/// still happen, after its key was looked at again without it.
 async fn create_all(
     api: &ApiServer,
     context: &RequestContext,
     objects: &mut Vec<Object>,
 ) -> Result<(), ApiError> {
     let creates = objects.drain(..).map(|object| Box::pin(create(api, context, object)));
-    try_join_all(creates).await.map(drop)
+    join_all(creates).await.into_iter().collect()
 }
 
 async fn create(api: &ApiServer, context: &RequestContext, object: Object) -> Result<(), ApiError> {
@@ -58,11 +60,12 @@ async fn perform(term: &Term, context: &RequestContext, action: Action) -> Resul
             let target = target(&object)?.subresource(part);
             api.update(context, &target, object).await.map(drop)
         }
-        Action::Delete { resource, namespace, name, uid, grace_seconds } => {
+        Action::Delete { resource, namespace, name, uid, grace_seconds, foreground } => {
             let row = table::by_storage_name(&resource).ok_or_else(|| unknown(&resource))?;
             let options = DeleteOptions {
                 grace_seconds: grace_seconds.map(u64::from),
                 uid: Some(uid),
+                propagation: if foreground { Propagation::Foreground } else { Propagation::Background },
                 ..DeleteOptions::default()
             };
             match api.delete(context, &Target::object(row, &namespace, &name), &options).await {

@@ -1,11 +1,14 @@
 //! What a scan of the whole state would find, kept from events instead: which objects an
-//! owner has, which pods a node has, which slices name a pod, and which Services may select it.
+//! owner has or may select, which pods a node has, which slices name a pod, and which Services
+//! may select it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 use xebec_api::object::Object;
+use xebec_api::pod::is_terminal;
+use xebec_api::selector::LabelSelector;
 use xebec_api::well_known::SERVICE_NAME;
 use xebec_state::{Key, State};
 
@@ -18,10 +21,14 @@ enum Trait {
     Owner(String),
     /// The node that a pod is bound to.
     Node(String),
+    /// A pod that has ended.
+    Ended,
     /// The uid of a pod that a slice names.
     Target(String),
     /// The namespace and the name of the Service that a slice belongs to.
     Behind([String; 2]),
+    /// A label of what owners select: see [`labelled`].
+    Labelled(String),
     /// The namespace of a Service, and the first label that it selects.
     Selects([String; 3]),
 }
@@ -68,6 +75,11 @@ impl Index {
         self.found(&Trait::Node(node.to_owned()))
     }
 
+    /// The keys of the pods that have ended.
+    pub(crate) fn ended_pods(&self) -> impl Iterator<Item = &Key> {
+        self.found(&Trait::Ended)
+    }
+
     /// The keys of the EndpointSlices that name a pod by its uid.
     pub(crate) fn slices_naming(&self, uid: &str) -> impl Iterator<Item = &Key> {
         self.found(&Trait::Target(uid.to_owned()))
@@ -83,6 +95,26 @@ impl Index {
         let labels = pod.labels().map(|(key, value)| [pod.namespace(), key, value].map(str::to_owned));
         let labels: Vec<Trait> = labels.map(Trait::Selects).collect();
         labels.into_iter().flat_map(|label| self.found(&label))
+    }
+
+    /// The keys of the objects of a resource that have one of the labels which a selector asks
+    /// for, the rarest: all that it selects are among them. `None` when it asks for no label with
+    /// one value, or labels of the resource are not kept.
+    pub(crate) fn selected<'a>(
+        &'a self,
+        resource: &str,
+        namespace: &str,
+        selector: &LabelSelector,
+    ) -> Option<impl Iterator<Item = &'a Key> + use<'a>> {
+        if !LABELLED.contains(&resource) {
+            return None;
+        }
+        let found = selector.exact().map(|(label, value)| {
+            let keys = self.found.get(&labelled(resource, namespace, label, value));
+            (keys.map_or(0, BTreeSet::len), keys)
+        });
+        let (_, rarest) = found.min_by_key(|(count, _)| *count)?;
+        Some(rarest.into_iter().flatten())
     }
 
     fn found(&self, by: &Trait) -> impl Iterator<Item = &Key> + use<'_> {
@@ -116,16 +148,29 @@ impl Index {
     }
 }
 
+/// The resources whose labels are kept: what owners claim by a selector.
+const LABELLED: [&str; 3] = ["pods", "apps/replicasets", "apps/controllerrevisions"];
+
+/// One label of an object of a resource in a namespace. None of the parts can have a NUL.
+fn labelled(resource: &str, namespace: &str, label: &str, value: &str) -> Trait {
+    Trait::Labelled([resource, namespace, label, value].join("\0"))
+}
+
 /// By what an object is found.
 fn traits(resource: &str, object: &Object) -> Vec<Trait> {
     let list = |path: &[&str]| object.get(path).and_then(Value::as_array).into_iter().flatten();
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let owners = list(&["metadata", "ownerReferences"]).filter_map(|owner| text(owner.get("uid")));
     let mut traits: Vec<Trait> = owners.map(Trait::Owner).collect();
+    if LABELLED.contains(&resource) {
+        let labels = object.labels();
+        traits.extend(labels.map(|(label, value)| labelled(resource, object.namespace(), label, value)));
+    }
     match resource {
         "pods" => {
             let node = object.text(&["spec", "nodeName"]);
             traits.extend((!node.is_empty()).then(|| Trait::Node(node.to_owned())));
+            traits.extend(is_terminal(object).then_some(Trait::Ended));
         }
         "discovery.k8s.io/endpointslices" => {
             let uids = list(&["endpoints"]).filter_map(|endpoint| text(endpoint.pointer("/targetRef/uid")));
@@ -175,6 +220,27 @@ mod tests {
         assert_eq!(shown(&index), r#"Owner("u2"): 1, Node("n1"): 1 of 1"#);
         index.follow(&pod("u2", "n1", true));
         assert_eq!(shown(&index), " of 0");
+    }
+
+    #[test]
+    fn what_a_selector_selects_is_found_by_its_rarest_label() {
+        let mut index = Index::default();
+        for (name, namespace, hash) in [("a", "x", "1"), ("b", "x", "1"), ("c", "x", "2"), ("d", "y", "2")] {
+            let labels = json!({"app": "web", "hash": hash});
+            let pod = json!({"metadata": {"namespace": namespace, "name": name, "labels": labels}});
+            let object = Object::from_json(pod.to_string().as_bytes()).expect("an object");
+            index.follow(&Change { resource: "pods".into(), gone: false, object });
+        }
+        let names = |selector: &str| {
+            let selector = LabelSelector::parse(selector).expect("a selector");
+            let selected = index.selected("pods", "x", &selector)?;
+            Some(selected.map(|key| key.name.to_string()).collect::<Vec<_>>().concat())
+        };
+        assert_eq!(names("app=web").as_deref(), Some("abc"));
+        assert_eq!(names("app=web,hash=2").as_deref(), Some("c"));
+        assert_eq!(names("app=web,hash=3").as_deref(), Some(""));
+        assert_eq!(names("app,hash in (1,2)"), None);
+        assert!(index.selected("services", "x", &LabelSelector::default()).is_none());
     }
 
     #[test]

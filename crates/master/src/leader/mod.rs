@@ -15,7 +15,9 @@ mod execute;
 mod feed;
 mod hash_check;
 mod index;
+mod occupancy;
 mod scheduling;
+mod similar_events;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -34,6 +36,7 @@ use xebec_apiserver::clock::{Clock, SystemClock};
 use xebec_controllers::ClusterSettings;
 use xebec_raft::Leadership;
 
+use crate::leader::similar_events::Similar;
 use crate::master::Shared;
 
 /// How long after a loop failed the loops start again.
@@ -67,6 +70,7 @@ pub(crate) struct Term {
     /// By a clock that nobody sets, as are the nodes' signs of life.
     pub(crate) since: Instant,
     pub(crate) around: Arc<Surroundings>,
+    pub(crate) similar: Arc<Similar>,
     pub(crate) over: CancellationToken,
 }
 
@@ -126,8 +130,13 @@ pub(crate) async fn lead(
             },
         };
         let over = stop.child_token();
-        let mut loops =
-            start(&Term { number: term, since: Instant::now(), around: around.clone(), over: over.clone() });
+        let mut loops = start(&Term {
+            number: term,
+            since: Instant::now(),
+            around: around.clone(),
+            similar: Arc::default(),
+            over: over.clone(),
+        });
         tracing::info!(term, "this master leads: its loops run");
         // In this order: loops that were told to stop have not failed.
         let failed = tokio::select! {

@@ -1,6 +1,5 @@
 //! The scheduler's loop: all pending pods in one pass over one state, their bindings in
-//! one entry. It looks again when pods or nodes change, or where a binding could not be
-//! written, and writes nothing twice.
+//! one entry. It looks again when pods or nodes change, and writes nothing twice.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,24 +7,29 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
+use tokio::time::Instant;
+use xebec_api::error::Reason;
 use xebec_api::object::Object;
 use xebec_api::table;
 use xebec_api::time::rfc3339;
 use xebec_apiserver::{Binding, RequestContext, Target};
 use xebec_controllers::{EventKind, EventRecord, Involved};
-use xebec_scheduler::{Decision, NodeInfo, Outcome, PodInfo, is_pending, schedule};
+use xebec_scheduler::{Decision, Namespaces, Outcome, PodInfo, is_pending, schedule};
 use xebec_state::{Key, State};
 
 use crate::leader::Term;
 use crate::leader::events;
 use crate::leader::feed::{self, News};
+use crate::leader::occupancy::Occupancy;
 
 const COMPONENT: &str = "default-scheduler";
 /// How long pods that fit nowhere wait at least before they are looked at again.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long pods whose binding was not written wait at most: a store without a leader for a
-/// moment changes nothing, so nothing would wake them up.
-const AGAIN: Duration = Duration::from_millis(500);
+/// How long after that what could not be written is tried again, even if nothing changes.
+const RETRY: Duration = Duration::from_secs(1);
+/// So often a pod that waits says why in an event, though nothing changed: events do not last,
+/// and whoever describes the pod looks for one.
+const REMIND: Duration = Duration::from_secs(300);
 /// Events that are written at the same time.
 const TOGETHER: usize = 32;
 
@@ -35,6 +39,11 @@ struct Scheduler {
     state: Arc<State>,
     /// Keys of pods that wait for a node.
     pending: BTreeSet<Key>,
+    /// The nodes with those that have one.
+    occupancy: Occupancy,
+    namespaces: Namespaces,
+    /// Pods that wait say so again in this pass.
+    reminds: bool,
 }
 
 /// Schedules until the term is over.
@@ -48,49 +57,64 @@ async fn run_until_stopped(term: Term) {
     let mut revisions = store.revisions();
     let state = store.state();
     let context = RequestContext::system("scheduler", term.number);
-    let mut scheduler = Scheduler { pending: pending(&state), state, context, term };
+    let (pending, occupancy, namespaces) = (pending(&state), Occupancy::of(&state), namespaces(&state));
+    let mut scheduler = Scheduler { pending, occupancy, namespaces, reminds: false, state, context, term };
     let mut look = true;
+    let mut told = Instant::now();
     loop {
-        let mut again = None;
+        let mut pass = Pass::Placed;
         if look && !scheduler.pending.is_empty() {
-            let pass = scheduler.pass().await;
-            if pass != Pass::Placed {
-                tokio::time::sleep(PAUSE).await;
-            }
-            again = (pass == Pass::Failed).then_some(AGAIN);
+            pass = scheduler.pass().await;
         }
-        let changed = match again {
-            Some(most) => tokio::time::timeout(most, revisions.changed()).await.unwrap_or(Ok(())),
-            None => revisions.changed().await,
+        if pass != Pass::Placed {
+            tokio::time::sleep(PAUSE).await;
+        }
+        let failed = pass == Pass::Failed;
+        let wait = match (failed, scheduler.pending.is_empty()) {
+            (true, _) => RETRY,
+            (false, true) => Duration::MAX,
+            (false, false) => REMIND.saturating_sub(told.elapsed()),
         };
-        if changed.is_err() {
+        if let Ok(Err(_)) = tokio::time::timeout(wait, revisions.changed()).await {
             return;
         }
         revisions.borrow_and_update();
-        look = scheduler.refresh(store.state()) || again.is_some();
+        scheduler.reminds = told.elapsed() >= REMIND;
+        if scheduler.reminds {
+            told = Instant::now();
+        }
+        look = scheduler.refresh(store.state()) || failed || scheduler.reminds;
     }
 }
 
-/// What became of the pods of one pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What became of a pass.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Pass {
-    /// All of them were placed.
+    /// Every pod has a node.
     Placed,
-    /// Some fit nowhere: pods or nodes must change.
-    Refused,
-    /// The binding of some was not written.
+    /// Some fit nowhere, and say so.
+    Waiting,
+    /// Something could not be written.
     Failed,
 }
 
 impl Scheduler {
-    /// Goes on to a newer state; true when pods or nodes changed on the way.
+    /// Goes on to a newer state; true when pods, nodes or namespaces changed on the way.
     fn refresh(&mut self, state: Arc<State>) -> bool {
         let seen = self.state.revision();
-        let changed = ["pods", "nodes"].iter().any(|resource| state.changed_at(resource) > seen);
+        let is_new = |resource: &&str| state.changed_at(resource) > seen;
+        let changed = ["pods", "nodes", "namespaces"].iter().any(is_new);
+        if is_new(&"namespaces") {
+            self.namespaces = namespaces(&state);
+        }
         if changed {
             match feed::since(&state, seen) {
-                News::Everything => self.pending = pending(&state),
+                News::Everything => {
+                    self.pending = pending(&state);
+                    self.occupancy = Occupancy::of(&state);
+                }
                 News::Changes(changes) => {
+                    changes.iter().for_each(|change| self.occupancy.follow(change));
                     for change in changes.iter().filter(|change| &*change.resource == "pods") {
                         let key = Key::new("pods", change.object.namespace(), change.object.name());
                         if !change.gone && is_pending(&change.object) {
@@ -107,11 +131,11 @@ impl Scheduler {
     }
 
     /// Decides for every pending pod and writes what was decided.
-    async fn pass(&self) -> Pass {
+    async fn pass(&mut self) -> Pass {
         let pods: Vec<Object> =
             self.pending.iter().filter_map(|key| self.state.get(key).and_then(feed::of_entry)).collect();
-        let infos: Vec<PodInfo> = pods.iter().map(PodInfo::from_object).collect();
-        let decisions = schedule(&nodes(&self.state), &infos);
+        let infos: Vec<Arc<PodInfo>> = pods.iter().map(|pod| Arc::new(PodInfo::from_object(pod))).collect();
+        let decisions = schedule(&self.occupancy.nodes(), &infos, &self.namespaces);
         let bound = self.bind(&pods, &decisions).await;
         let refused: Vec<(&Object, &str)> = decisions
             .iter()
@@ -120,17 +144,18 @@ impl Scheduler {
                 Outcome::Bind { .. } => None,
             })
             .collect();
+        let mut explained = true;
         for chunk in refused.chunks(TOGETHER) {
-            join_all(chunk.iter().map(|(pod, message)| self.explain(pod, message))).await;
+            let said = join_all(chunk.iter().map(|(pod, message)| self.explain(pod, message))).await;
+            explained &= said.into_iter().all(|said| said);
         }
-        match (bound, refused.is_empty()) {
+        match (bound && explained, refused.is_empty()) {
             (false, _) => Pass::Failed,
-            (true, false) => Pass::Refused,
             (true, true) => Pass::Placed,
+            (true, false) => Pass::Waiting,
         }
     }
 
-    /// True when every decided binding was written.
     async fn bind(&self, pods: &[Object], decisions: &[Decision]) -> bool {
         let bindings: Vec<Binding> = decisions.iter().filter_map(binding).collect();
         if bindings.is_empty() {
@@ -155,21 +180,26 @@ impl Scheduler {
         outcomes.iter().all(Result::is_ok)
     }
 
-    /// Says on a pod why it waits, unless it says so already.
-    async fn explain(&self, pod: &Object, message: &str) {
+    /// Says on a pod why it waits, unless it says so already; false when that is to be tried again.
+    async fn explain(&self, pod: &Object, message: &str) -> bool {
         let said = xebec_api::pod::condition(pod, "PodScheduled");
-        if said.is_some_and(|said| said["status"] == "False" && said["message"] == message) {
-            return;
+        let said = said.is_some_and(|said| said["status"] == "False" && said["message"] == message);
+        if said && !self.reminds {
+            return true;
         }
         let api = &self.term.around.api;
         let failed = event(pod, EventKind::Warning, "FailedScheduling", message.to_owned());
         events::record(&self.term, &self.context, &failed).await;
+        if said {
+            return true;
+        }
         let row = table::find("", "pods").expect("pods are in the table");
         let target = Target::object(row, pod.namespace(), pod.name()).subresource("status");
         let waiting = unschedulable(pod, message, &rfc3339(self.term.around.clock.now()));
-        if let Err(error) = api.update(&self.context, &target, waiting).await {
-            tracing::debug!(pod = pod.name(), "its condition was not written: {error}");
-        }
+        let Err(error) = api.update(&self.context, &target, waiting).await else { return true };
+        tracing::debug!(pod = pod.name(), "its condition was not written: {error}");
+        // Whatever else went wrong, the pod or the term has changed, or will.
+        !matches!(error.reason, Reason::ServiceUnavailable | Reason::Timeout | Reason::TooManyRequests)
     }
 }
 
@@ -178,18 +208,9 @@ fn pending(state: &State) -> BTreeSet<Key> {
     pods.filter(is_pending).map(|pod| Key::new("pods", pod.namespace(), pod.name())).collect()
 }
 
-/// Every node with the pods that are bound to it.
-fn nodes(state: &State) -> Vec<NodeInfo> {
-    let mut bound: std::collections::BTreeMap<String, Vec<Object>> = std::collections::BTreeMap::new();
-    for pod in state.list("pods", None).filter_map(|(_, _, entry)| feed::of_entry(entry)) {
-        if let Some(node) = xebec_api::pod::node_name(&pod).map(str::to_owned) {
-            bound.entry(node).or_default().push(pod);
-        }
-    }
-    let nodes = state.list("nodes", None).filter_map(|(_, _, entry)| feed::of_entry(entry));
-    nodes
-        .map(|node| NodeInfo::from_objects(&node, bound.get(node.name()).map_or(&[], Vec::as_slice)))
-        .collect()
+fn namespaces(state: &State) -> Namespaces {
+    let all = state.list("namespaces", None).filter_map(|(_, _, entry)| feed::of_entry(entry));
+    Namespaces::of(&all.collect::<Vec<Object>>())
 }
 
 fn pod_of<'a>(pods: &'a [Object], decision: &Decision) -> Option<&'a Object> {

@@ -9,19 +9,21 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use xebec_api::error::Reason;
 use xebec_api::object::Object;
 use xebec_api::table;
 use xebec_apiserver::clock::SystemClock;
 use xebec_apiserver::testing::{Fault, MemoryStore};
-use xebec_apiserver::{ApiServer, RequestContext, Settings, Target, system_objects};
-use xebec_controllers::ClusterSettings;
+use xebec_apiserver::{ApiServer, DeleteOptions, RequestContext, Settings, Target, system_objects};
+use xebec_controllers::{Action, ClusterSettings, Controller, ObjectKey, Plan, View};
 use xebec_raft::Leadership;
 
-use super::{Surroundings, feed, lead};
+use super::execute::execute;
+use super::{Surroundings, Term, driver, feed, lead};
 
 struct Cluster {
-    api: Arc<ApiServer>,
     store: Arc<MemoryStore>,
+    api: Arc<ApiServer>,
     leadership: watch::Sender<Leadership>,
     stop: CancellationToken,
     loops: JoinHandle<()>,
@@ -31,22 +33,30 @@ fn leading(term: Option<u64>) -> Leadership {
     Leadership { leading: term, ..Leadership::default() }
 }
 
+fn term(api: &Arc<ApiServer>) -> Term {
+    let over = CancellationToken::new();
+    Term { number: 1, since: Instant::now(), around: surroundings(api), similar: Arc::default(), over }
+}
+
+fn surroundings(api: &Arc<ApiServer>) -> Arc<Surroundings> {
+    Arc::new(Surroundings {
+        api: api.clone(),
+        settings: ClusterSettings { ca_pem: "ca".to_owned(), ..ClusterSettings::default() },
+        clock: Arc::new(SystemClock),
+        last_seen: Arc::new(|_| Some(SystemNow::now())),
+        masters: Arc::new(|| vec!["10.99.0.11:6443".to_owned()]),
+        returned: Arc::new(Notify::new()),
+    })
+}
+
 impl Cluster {
     async fn start() -> Self {
         let store = Arc::new(MemoryStore::default());
         let api = Arc::new(ApiServer::new(store.clone(), Settings::default()));
         let (leadership, receiver) = watch::channel(leading(None));
         let stop = CancellationToken::new();
-        let around = Surroundings {
-            api: api.clone(),
-            settings: ClusterSettings { ca_pem: "ca".to_owned(), ..ClusterSettings::default() },
-            clock: Arc::new(SystemClock),
-            last_seen: Arc::new(|_| Some(SystemNow::now())),
-            masters: Arc::new(|| vec!["10.99.0.11:6443".to_owned()]),
-            returned: Arc::new(Notify::new()),
-        };
-        let loops = tokio::spawn(lead(Arc::new(around), receiver, stop.clone()));
-        let cluster = Self { api, store, leadership, stop, loops };
+        let loops = tokio::spawn(lead(surroundings(&api), receiver, stop.clone()));
+        let cluster = Self { store, api, leadership, stop, loops };
         for object in system_objects::all() {
             cluster.create(object).await;
         }
@@ -110,6 +120,10 @@ impl Cluster {
     }
 }
 
+fn config_map(namespace: &str, name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": namespace, "name": name}})
+}
+
 struct SystemNow;
 
 impl SystemNow {
@@ -165,6 +179,27 @@ async fn pods_wait_for_a_node_and_say_why_then_are_bound() {
     cluster.end().await;
 }
 
+/// Events end after an hour, and somebody may describe the pod after two.
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_waits_says_why_again_and_again() {
+    let cluster = Cluster::start().await;
+    cluster.leadership.send_replace(leading(Some(1)));
+    cluster.create_json(deployment("web", 1)).await;
+    cluster.rest().await;
+    assert_eq!(cluster.events(), ["Warning FailedScheduling"]);
+    let row = table::find("", "events").expect("events are in the table");
+    for event in cluster.list("events", "default") {
+        let target = Target::object(row, "default", event.name());
+        let context = RequestContext::system("test", 1);
+        cluster.api.delete(&context, &target, &DeleteOptions::default()).await.expect("it is gone");
+    }
+    cluster.rest().await;
+    assert_eq!(cluster.events(), Vec::<String>::new());
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(cluster.events(), ["Warning FailedScheduling"]);
+    cluster.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_leader_of_an_hour_works_as_one_of_a_second() {
     let cluster = Cluster::start().await;
@@ -217,5 +252,92 @@ async fn nothing_is_made_without_leadership_or_in_another_term() {
     cluster.leadership.send_replace(leading(Some(1)));
     cluster.rest().await;
     assert_eq!(cluster.pods().len(), 2);
+    cluster.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_binding_that_failed_is_tried_again_though_nothing_changes() {
+    let cluster = Cluster::start().await;
+    cluster.leadership.send_replace(leading(Some(1)));
+    cluster.join_node("n1", "4").await;
+    cluster.rest().await;
+    let spec = json!({"containers": [{"name": "main", "image": "busybox"}]});
+    let metadata = json!({"namespace": "default", "name": "lone"});
+    cluster.create_json(json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})).await;
+    cluster.store.inject(Fault::NoLeader);
+    cluster.rest().await;
+    assert_eq!(cluster.pods(), ["on \"n1\""]);
+    cluster.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_made_beside_something_refused_is_made_before_the_plan_ends() {
+    let cluster = Cluster::start().await;
+    let maps = [config_map("nowhere", "a"), config_map("default", "b"), config_map("default", "c")];
+    let creates = maps.iter().map(|map| Action::Create(Object::from_typed(map))).collect();
+    let refused = execute(&term(&cluster.api), "test", creates).await;
+    assert_eq!(refused.expect_err("there is no such namespace").reason, Reason::NotFound);
+    let maps = cluster.list("configmaps", "default");
+    assert_eq!(maps.iter().map(Object::name).collect::<Vec<_>>(), ["b", "c"]);
+    cluster.end().await;
+}
+
+/// Marks what it sees, but for what a defect of it lies in.
+struct Brittle;
+
+impl Controller for Brittle {
+    fn name(&self) -> &'static str {
+        "brittle"
+    }
+
+    fn keys(&self, _view: &dyn View, resource: &str, object: &Object) -> Vec<ObjectKey> {
+        let concerns = resource == "configmaps";
+        concerns.then(|| ObjectKey::of(resource, object)).into_iter().collect()
+    }
+
+    fn reconcile(&self, view: &dyn View, key: &ObjectKey, _now: jiff::Timestamp) -> Plan {
+        assert_ne!(key.name, "bad", "a defect, as this test wants one");
+        let mut plan = Plan::nothing();
+        let seen = view.get(&key.resource, &key.namespace, &key.name);
+        if let Some(mut map) = seen.filter(|map| map.get(&["data"]).is_none()) {
+            map.set(&["data", "seen"], "yes");
+            plan.actions.push(Action::Update(map));
+        }
+        plan
+    }
+
+    fn initial(&self, _view: &dyn View) -> Vec<ObjectKey> {
+        Vec::new()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_a_controller_panics_at_stops_no_other() {
+    let cluster = Cluster::start().await;
+    let term = term(&cluster.api);
+    let driver = tokio::spawn(driver::run(term.clone(), vec![Box::new(Brittle)]));
+    cluster.rest().await;
+    cluster.create_json(config_map("default", "bad")).await;
+    cluster.create_json(config_map("default", "good")).await;
+    cluster.rest().await;
+    let maps = cluster.list("configmaps", "default");
+    let seen: Vec<(&str, &str)> = maps.iter().map(|map| (map.name(), map.text(&["data", "seen"]))).collect();
+    assert_eq!(seen, [("bad", ""), ("good", "yes")]);
+    term.over.cancel();
+    driver.await.expect("it ends in order");
+    cluster.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_many_pods_become_one() {
+    let cluster = Cluster::start().await;
+    cluster.leadership.send_replace(leading(Some(1)));
+    cluster.create_json(deployment("web", 12)).await;
+    cluster.rest().await;
+    let events = cluster.list("events", "default");
+    let created = events.iter().filter(|event| event.text(&["reason"]) == "SuccessfulCreate");
+    let (many, single): (Vec<&Object>, Vec<&Object>) =
+        created.partition(|event| event.text(&["message"]).starts_with("(combined from similar events): "));
+    assert_eq!((many.len(), single.len()), (1, 9));
     cluster.end().await;
 }

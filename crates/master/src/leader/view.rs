@@ -1,10 +1,11 @@
 //! The applied state as controllers see it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use xebec_api::object::Object;
+use xebec_api::selector::LabelSelector;
 use xebec_controllers::{ClusterSettings, ObjectKey, View};
 use xebec_state::{Key, State};
 
@@ -14,8 +15,11 @@ use crate::leader::{Term, ago};
 
 /// One state, with the index that belongs to it.
 pub(crate) struct StateView {
-    /// Keys whose last plan was refused, and why; one that is carried out takes its own out.
-    pub(crate) refusals: BTreeMap<ObjectKey, String>,
+    /// Whose turn it is: a controller, by its place.
+    pub(crate) turn: usize,
+    /// A controller's keys whose last plan was refused, and why; one that is carried out takes its
+    /// own out, and leaves what others were refused about the same object.
+    pub(crate) refusals: BTreeMap<(usize, ObjectKey), String>,
     pub(crate) term: Term,
     pub(crate) state: Arc<State>,
     pub(crate) index: Index,
@@ -44,6 +48,14 @@ impl View for StateView {
         self.index.pods_on(node).filter_map(|key| self.read(key)).collect()
     }
 
+    fn count_ended_pods(&self) -> usize {
+        self.index.ended_pods().count()
+    }
+
+    fn ended_pods(&self) -> Vec<Object> {
+        self.index.ended_pods().filter_map(|key| self.read(key)).collect()
+    }
+
     fn slices_naming(&self, uid: &str) -> Vec<Object> {
         self.index.slices_naming(uid).filter_map(|key| self.read(key)).collect()
     }
@@ -56,6 +68,25 @@ impl View for StateView {
         self.index.may_select(pod).filter_map(|key| self.read(key)).collect()
     }
 
+    fn may_belong(
+        &self,
+        resource: &str,
+        namespace: &str,
+        uid: &str,
+        selector: Option<&LabelSelector>,
+    ) -> Vec<Object> {
+        let owned = self.index.owned_by(uid);
+        let owned = owned.filter(|key| *key.resource == *resource && *key.namespace == *namespace);
+        let mut keys: BTreeSet<&Key> = owned.collect();
+        if let Some(selector) = selector {
+            match self.index.selected(resource, namespace, selector) {
+                Some(selected) => keys.extend(selected),
+                None => return self.list(resource, Some(namespace)),
+            }
+        }
+        keys.into_iter().filter_map(|key| self.read(key)).collect()
+    }
+
     fn last_seen(&self, node: &str) -> Option<Timestamp> {
         (self.term.around.last_seen)(node)
     }
@@ -65,7 +96,7 @@ impl View for StateView {
     }
 
     fn refusal(&self, key: &ObjectKey) -> Option<String> {
-        self.refusals.get(key).cloned()
+        self.refusals.get(&(self.turn, key.clone())).cloned()
     }
 
     fn settings(&self) -> &ClusterSettings {

@@ -261,3 +261,15 @@ fn jobs_and_namespaces_get_what_kubernetes_gives_them() {
     let namespace = admitted(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}));
     expect![[r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"labels":{"kubernetes.io/metadata.name":"a"},"name":"a"},"spec":{"finalizers":["kubernetes"]},"status":{"phase":"Active"}}"#]].assert_eq(&String::from_utf8_lossy(&namespace.to_json()));
 }
+
+#[test]
+fn a_gated_pod_says_so_from_the_start() {
+    let pod = |gates: serde_json::Value| {
+        admitted(&json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "b"},
+            "spec": {"schedulingGates": gates, "containers": [{"name": "a", "image": "web"}]}}))
+    };
+    let gated = json!([{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
+        "message": "Scheduling is blocked due to non-empty scheduling gates"}]);
+    assert_eq!(pod(json!([{"name": "example.com/quota"}])).get(&["status", "conditions"]), Some(&gated));
+    assert_eq!(pod(json!([])).get(&["status", "conditions"]), None);
+}

@@ -86,3 +86,13 @@ fn what_the_scheduler_is_not_to_blame_for() {
         .with(pending(&json!({}), &json!({"schedulingGates": [{"name": "example.com/quota"}]})))
         .check("Pod/big", &expect!["Pod big has been Pending for 10m: it is held back by its scheduling gate example.com/quota. Whoever set a gate takes it out of spec.schedulingGates when it is time."]);
 }
+
+#[test]
+fn pods_that_it_wants_beside_it_are_nowhere() {
+    let term =
+        json!({"labelSelector": {"matchLabels": {"app": "db"}}, "topologyKey": "kubernetes.io/hostname"});
+    let affinity = json!({"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}});
+    two_nodes()
+        .with(pending(&json!({}), &json!({"affinity": affinity})))
+        .check("Pod/big", &expect!["Pod big has been Pending for 10m: none of the 2 nodes takes it. The pods that its pod affinity asks for are not near n1 and n2. Start those pods first, or change its podAffinity."]);
+}
