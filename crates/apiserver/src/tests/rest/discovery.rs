@@ -92,6 +92,10 @@ async fn a_resource_is_described_as_clients_need_it() {
             "kind": "Deployment", "shortNames": ["deploy"], "categories": ["all"],
             "verbs": ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]}))
     );
+    let core = rest.get("/api/v1").await.json();
+    let mut core = core["resources"].as_array().expect("resources").iter();
+    let namespaces = core.find(|resource| resource["name"] == "namespaces").expect("namespaces");
+    assert_eq!(namespaces["verbs"], json!(["create", "delete", "get", "list", "patch", "update", "watch"]));
     let scale = resources.iter().find(|resource| resource["name"] == "deployments/scale");
     assert_eq!(
         scale,
