@@ -11,6 +11,7 @@ mod flow_control;
 mod mutating_admission;
 mod propose;
 mod quota;
+mod requestor;
 mod validation;
 
 use std::future::ready;
@@ -57,6 +58,7 @@ impl<'a> Work<'a> {
 /// The stages between decode and propose, on an object whose metadata is complete.
 pub(crate) fn admit(work: &Work<'_>, new: &mut Object, old: Option<&Object>) -> Result<(), ApiError> {
     mutating_admission::run(work, new, old)?;
+    requestor::record(work, new, old);
     defaulting::run(work, new);
     validation::run(work, new, old)?;
     quota::run(work, new, old)

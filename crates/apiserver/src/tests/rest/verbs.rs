@@ -219,6 +219,29 @@ async fn subresources_that_are_created() {
     assert_eq!((finalized.code, rest.get("/api/v1/namespaces/a").await.code), (200, 404));
 }
 
+/// A signer goes by it.
+#[tokio::test]
+async fn a_certificate_is_asked_for_by_whoever_asks() {
+    let rest = Rest::new().await;
+    let path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+    let asked =
+        json!({"request": "LS0tLS1CRUdJTg==", "usages": ["client auth"], "signerName": "example.com/s"});
+    let mut claimed = asked.clone();
+    claimed["username"] = "system:node:n1".into();
+    claimed["groups"] = json!(["system:nodes"]);
+    claimed["uid"] = "7".into();
+    let request = json!({"metadata": {"name": "a"}, "spec": claimed});
+    let made = rest.ask(Ask::new("POST", path).by("jane", "system:masters").json(&request)).await.json();
+    let mut wanted = asked;
+    wanted["username"] = "jane".into();
+    wanted["groups"] = json!(["system:masters", "system:authenticated"]);
+    assert_eq!(made["spec"], wanted);
+    let patch = r#"{"metadata": {"labels": {"a": "b"}}, "spec": {"username": "eve", "request": "AAAA"}}"#;
+    let patch = Ask::new("PATCH", &format!("{path}/a")).body("application/merge-patch+json", patch);
+    let patched = rest.ask(patch).await.json();
+    assert_eq!((&patched["spec"], &patched["metadata"]["labels"]["a"]), (&wanted, &json!("b")));
+}
+
 #[tokio::test]
 async fn methods_and_forms_that_there_are_not() {
     let rest = Rest::new().await;
