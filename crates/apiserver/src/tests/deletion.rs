@@ -164,10 +164,13 @@ async fn scale_is_the_replicas_and_nothing_else() {
     let template =
         json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
     let spec = json!({"replicas": 2, "selector": {"matchLabels": {"app": "a"}}, "template": template});
-    for kind in ["deployments", "replicasets", "statefulsets"] {
+    for kind in ["deployments", "replicasets", "statefulsets", "replicationcontrollers"] {
         let mut spec = spec.clone();
         if kind == "statefulsets" {
             spec["serviceName"] = "s".into();
+        }
+        if kind == "replicationcontrollers" {
+            spec["selector"] = json!({"app": "a"});
         }
         api.create(kind, object(json!({"metadata": {"name": "web"}, "spec": spec}))).await;
         let scale = target(kind, "web").subresource("scale");
