@@ -181,6 +181,19 @@ static REVIEWS: &[Resource] = &[
     row!(authorization::v1::SubjectAccessReview, "subjectaccessreview", [], CLUSTER, []),
 ];
 
+/// What is sent to a subresource to be created, by the subresource's name.
+static BODIES: &[(&str, Resource)] = &[
+    ("binding", row!(core::v1::Binding, "binding", [], NAMESPACED, [])),
+    ("eviction", row!(policy::v1::Eviction, "eviction", [], NAMESPACED, [])),
+    ("token", row!(authentication::v1::TokenRequest, "tokenrequest", [], NAMESPACED, [])),
+];
+
+/// The row of the kind that a subresource takes to create something, where it is not the object's own.
+#[must_use]
+pub fn body_of(subresource: &str) -> Option<&'static Resource> {
+    BODIES.iter().find(|(name, _)| *name == subresource).map(|(_, row)| row)
+}
+
 /// Every row of kinds that are never stored: a create is a question.
 #[must_use]
 pub fn reviews() -> &'static [Resource] {

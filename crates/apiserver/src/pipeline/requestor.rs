@@ -24,4 +24,10 @@ pub(super) fn record(work: &Work<'_>, new: &mut Object, old: Option<&Object>) {
     let user = &work.ctx.user;
     new.set(&["spec", "username"], user.name.as_str());
     new.set(&["spec", "groups"], json!(user.groups));
+    if !user.uid.is_empty() {
+        new.set(&["spec", "uid"], user.uid.as_str());
+    }
+    if !user.extra.is_empty() {
+        new.set(&["spec", "extra"], json!(user.extra));
+    }
 }

@@ -14,14 +14,6 @@ impl ApiServer {
         target: &Target,
         eviction: &Object,
     ) -> Result<Object, ApiError> {
-        if !eviction.name().is_empty() && eviction.name() != target.name {
-            let message = format!(
-                "name in URL ({}) does not match name in Eviction object ({})",
-                target.name,
-                eviction.name()
-            );
-            return Err(ApiError::new(Reason::BadRequest, message));
-        }
         let (options, tried) = deletion(eviction)?;
         let ctx = RequestContext { dry_run: ctx.dry_run || tried, ..ctx.clone() };
         let mut pod = target.clone();
