@@ -6,6 +6,7 @@
 pub mod address;
 mod at;
 pub mod check;
+pub mod disruption;
 pub mod error;
 pub mod facts;
 pub mod field_selector;

@@ -13,6 +13,7 @@ mod controller;
 mod counts;
 mod daemon_set;
 mod deployment;
+mod disruption_budget;
 mod endpoint_slice;
 mod endpoints;
 mod garbage_collector;
@@ -59,6 +60,7 @@ pub fn all() -> Vec<Box<dyn Controller>> {
         Box::new(endpoint_slice::mirroring::EndpointSliceMirroring),
         Box::new(endpoints::Endpoints),
         Box::new(ingress::Ingress),
+        Box::new(disruption_budget::DisruptionBudget),
         Box::new(garbage_collector::GarbageCollector),
         Box::new(namespace::Namespace),
     ]

@@ -60,15 +60,6 @@ columns_only!(
 );
 
 columns_only!(
-    /// The strategy of PodDisruptionBudgets.
-    PodDisruptionBudget {
-        "MIN AVAILABLE": ["spec", "minAvailable"],
-        "MAX UNAVAILABLE": ["spec", "maxUnavailable"],
-        "ALLOWED DISRUPTIONS": ["status", "disruptionsAllowed"],
-    }
-);
-
-columns_only!(
     /// The strategy of Leases.
     Lease { "HOLDER": ["spec", "holderIdentity"] }
 );

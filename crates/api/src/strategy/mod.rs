@@ -21,6 +21,7 @@ mod namespace;
 mod network_policy;
 mod node;
 mod pod;
+mod pod_disruption_budget;
 mod pod_spec;
 mod pod_template;
 mod replica_set;
@@ -35,7 +36,7 @@ mod stateful_set;
 pub(crate) use certificate_signing_request::CertificateSigningRequest;
 pub(crate) use columns_only::{
     ApiService, ControllerRevision, CsiDriver, IpAddress, Lease, PersistentVolume, PersistentVolumeClaim,
-    PodDisruptionBudget, PriorityClass, RuntimeClass, ServiceCidr, StorageClass, VolumeAttachment,
+    PriorityClass, RuntimeClass, ServiceCidr, StorageClass, VolumeAttachment,
 };
 pub(crate) use config_map::ConfigMap;
 pub(crate) use cron_job::CronJob;
@@ -53,6 +54,7 @@ pub(crate) use namespace::Namespace;
 pub(crate) use network_policy::NetworkPolicy;
 pub(crate) use node::Node;
 pub(crate) use pod::Pod;
+pub(crate) use pod_disruption_budget::PodDisruptionBudget;
 pub(crate) use replica_set::ReplicaSet;
 pub(crate) use replication_controller::ReplicationController;
 pub(crate) use role::{ClusterRole, Role};

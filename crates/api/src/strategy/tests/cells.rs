@@ -324,6 +324,11 @@ fn the_rest() {
         NAME | POD-SELECTOR | AGE
         a | a=b | 2d2h"#]]
     .assert_eq(&table(&[policy], false));
+    let budget = named("policy/v1", "PodDisruptionBudget", json!({"spec": {"maxUnavailable": "25%"}}));
+    expect![[r#"
+        NAME | MIN AVAILABLE | MAX UNAVAILABLE | ALLOWED DISRUPTIONS | AGE
+        a | N/A | 25% | 0 | 2d2h"#]]
+    .assert_eq(&table(&[budget], false));
     let claim = named(
         "v1",
         "PersistentVolumeClaim",

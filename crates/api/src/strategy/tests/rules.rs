@@ -10,6 +10,7 @@ mod ingress_class;
 mod network_policy;
 mod node;
 mod pod;
+mod pod_disruption_budget;
 mod pod_network;
 mod pod_volumes;
 mod rbac;
