@@ -10,6 +10,7 @@ pub mod disruption;
 pub mod error;
 pub mod facts;
 pub mod field_selector;
+pub mod limit_range;
 pub mod metadata;
 pub mod name;
 pub mod node_affinity;

@@ -94,6 +94,16 @@ impl Quantity {
     }
 }
 
+impl std::ops::Add for Quantity {
+    type Output = Self;
+
+    /// Printed like the first of them that is not zero.
+    fn add(self, more: Self) -> Self {
+        let format = if self.is_zero() { more.format } else { self.format };
+        Self { nanos: self.nanos + more.nanos, format }
+    }
+}
+
 impl PartialOrd for Quantity {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.nanos.cmp(&other.nanos))

@@ -42,7 +42,7 @@ static TABLE: &[Resource] = &[
     row!(core::v1::ConfigMap, "configmap", ["cm"], NAMESPACED, [], ConfigMap),
     row!(core::v1::Endpoints, "endpoints", ["ep"], NAMESPACED, [], Endpoints),
     row!(core::v1::Event, "event", ["ev"], NAMESPACED, [], Event),
-    row!(core::v1::LimitRange, "limitrange", ["limits"], NAMESPACED, []),
+    row!(core::v1::LimitRange, "limitrange", ["limits"], NAMESPACED, [], LimitRange),
     row!(core::v1::Namespace, "namespace", ["ns"], CLUSTER, ["status", "finalize"], Namespace),
     row!(core::v1::Node, "node", ["no"], CLUSTER, ["status"], Node),
     row!(core::v1::PersistentVolume, "persistentvolume", ["pv"], CLUSTER, ["status"], PersistentVolume),

@@ -8,6 +8,7 @@ mod authorization;
 pub(crate) mod decode;
 mod defaulting;
 mod flow_control;
+mod limits;
 mod mutating_admission;
 mod propose;
 mod quota;
@@ -60,7 +61,9 @@ pub(crate) fn admit(work: &Work<'_>, new: &mut Object, old: Option<&Object>) -> 
     mutating_admission::run(work, new, old)?;
     requestor::record(work, new, old);
     defaulting::run(work, new);
+    limits::give_defaults(work, new, old)?;
     validation::run(work, new, old)?;
+    limits::check(work, new, old)?;
     quota::run(work, new, old)
 }
 

@@ -41,6 +41,26 @@ async fn a_pod_names_a_service_account_that_is_there() {
 }
 
 #[tokio::test]
+async fn pods_get_and_keep_to_the_limits_of_their_namespace() {
+    let api = api().await;
+    let limits = json!([{"type": "Container", "default": {"cpu": "500m"}, "max": {"cpu": "1"}}]);
+    api.create("limitranges", object(json!({"metadata": {"name": "l"}, "spec": {"limits": limits}}))).await;
+    let made = api.create("pods", pod("web")).await;
+    let resources = json!({"limits": {"cpu": "500m"}, "requests": {"cpu": "500m"}});
+    assert_eq!(made.get(&["spec", "containers"]).expect("containers")[0]["resources"], resources);
+    assert_eq!(made.text(&["status", "qosClass"]), "Burstable", "of what it was given");
+    let told = made.annotation("kubernetes.io/limit-ranger");
+    assert_eq!(told, Some("LimitRanger plugin set: cpu request for container a; cpu limit for container a"));
+    let mut greedy = pod("greedy");
+    let asked = json!([{"name": "a", "image": "b", "resources": {"limits": {"cpu": "2"}}}]);
+    greedy.set(&["spec", "containers"], asked);
+    let refused = api.0.create(&admin(), &target("pods", ""), greedy).await.expect_err("too much");
+    let why = "pods \"greedy\" is forbidden: maximum cpu usage per Container is 1, but limit is 2".to_owned();
+    assert_eq!((refused.reason, refused.message), (Reason::Forbidden, why));
+    api.patch(&target("pods", "web"), json!({"metadata": {"labels": {"a": "b"}}})).await;
+}
+
+#[tokio::test]
 async fn status_and_spec_are_written_apart() {
     let api = api().await;
     let mut with_status = pod("web");

@@ -7,6 +7,7 @@ mod event;
 mod horizontal_pod_autoscaler;
 mod ingress;
 mod ingress_class;
+mod limit_range;
 mod network_policy;
 mod node;
 mod pod;
