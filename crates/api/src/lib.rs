@@ -20,6 +20,7 @@ pub mod pem;
 pub mod pod;
 pub mod protobuf;
 pub mod quantity;
+pub mod quota;
 pub mod resource;
 pub mod selector;
 pub mod strategic_merge;

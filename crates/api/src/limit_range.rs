@@ -118,7 +118,7 @@ fn of(container: &Value, field: &str) -> Amounts {
 }
 
 /// Those of a whole pod: of all that runs at once, or of what starts it, whichever is more.
-fn total(pod: &Object, field: &str) -> Amounts {
+pub(crate) fn total(pod: &Object, field: &str) -> Amounts {
     let (mut running, mut starting) = (Amounts::new(), Amounts::new());
     for container in list(pod, &["spec", "initContainers"]) {
         let mut peak = running.clone();

@@ -104,6 +104,15 @@ impl std::ops::Add for Quantity {
     }
 }
 
+impl std::ops::Sub for Quantity {
+    type Output = Self;
+
+    /// Printed like the first.
+    fn sub(self, less: Self) -> Self {
+        Self { nanos: self.nanos - less.nanos, format: self.format }
+    }
+}
+
 impl PartialOrd for Quantity {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.nanos.cmp(&other.nanos))

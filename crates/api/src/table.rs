@@ -71,7 +71,7 @@ static TABLE: &[Resource] = &[
         ["status", "scale"],
         ReplicationController
     ),
-    row!(core::v1::ResourceQuota, "resourcequota", ["quota"], NAMESPACED, ["status"]),
+    row!(core::v1::ResourceQuota, "resourcequota", ["quota"], NAMESPACED, ["status"], ResourceQuota),
     row!(core::v1::Secret, "secret", [], NAMESPACED, [], Secret),
     row!(core::v1::Service, "service", ["svc"], NAMESPACED, ["status"], Service),
     row!(core::v1::ServiceAccount, "serviceaccount", ["sa"], NAMESPACED, ["token"], ServiceAccount),

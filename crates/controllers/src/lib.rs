@@ -29,6 +29,7 @@ mod pod_gc;
 mod pods;
 mod replica_set;
 mod replication_controller;
+mod resource_quota;
 mod resources;
 mod service_accounts;
 mod system_components;
@@ -61,6 +62,7 @@ pub fn all() -> Vec<Box<dyn Controller>> {
         Box::new(endpoints::Endpoints),
         Box::new(ingress::Ingress),
         Box::new(disruption_budget::DisruptionBudget),
+        Box::new(resource_quota::ResourceQuota),
         Box::new(garbage_collector::GarbageCollector),
         Box::new(namespace::Namespace),
     ]

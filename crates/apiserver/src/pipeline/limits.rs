@@ -1,11 +1,11 @@
 //! LimitRanges, between defaulting and validation for what they give, and behind validation for what they forbid.
 
-use xebec_api::error::{ApiError, Reason};
+use xebec_api::error::ApiError;
 use xebec_api::limit_range;
 use xebec_api::object::Object;
 use xebec_api::pod::qos_class;
 
-use super::Work;
+use super::{Work, forbidden};
 use crate::stored;
 
 const RANGES: &str = "limitranges";
@@ -34,11 +34,7 @@ pub(super) fn check(work: &Work<'_>, new: &Object, old: Option<&Object>) -> Resu
         [one] => one.clone(),
         many => format!("[{}]", many.join(", ")),
     };
-    let (plural, name) = (row.plural, new.name());
-    let mut error = ApiError::new(Reason::Forbidden, format!("{plural} {name:?} is forbidden: {why}"));
-    error.details.insert("name".into(), name.into());
-    error.details.insert("kind".into(), plural.into());
-    Err(error)
+    Err(forbidden(row, new.name(), &why))
 }
 
 /// Every LimitRange of the namespace.

@@ -11,7 +11,7 @@ mod flow_control;
 mod limits;
 mod mutating_admission;
 mod propose;
-mod quota;
+pub(crate) mod quota;
 mod requestor;
 mod validation;
 
@@ -21,6 +21,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
+use xebec_api::resource::Resource;
 use xebec_api::table;
 use xebec_state::State;
 
@@ -63,8 +64,20 @@ pub(crate) fn admit(work: &Work<'_>, new: &mut Object, old: Option<&Object>) -> 
     defaulting::run(work, new);
     limits::give_defaults(work, new, old)?;
     validation::run(work, new, old)?;
-    limits::check(work, new, old)?;
-    quota::run(work, new, old)
+    limits::check(work, new, old)
+}
+
+/// What admission refuses, in Kubernetes' words.
+fn forbidden(row: &Resource, name: &str, why: &str) -> ApiError {
+    let dot = if row.group.is_empty() { "" } else { "." };
+    let message = format!("{}{dot}{} {name:?} is forbidden: {why}", row.plural, row.group);
+    let mut error = ApiError::new(Reason::Forbidden, message);
+    for (key, value) in [("name", name), ("group", row.group), ("kind", row.plural)] {
+        if !value.is_empty() {
+            error.details.insert(key.into(), value.into());
+        }
+    }
+    error
 }
 
 impl ApiServer {

@@ -61,6 +61,46 @@ async fn pods_get_and_keep_to_the_limits_of_their_namespace() {
 }
 
 #[tokio::test]
+async fn a_quota_is_kept_also_by_writes_at_once() {
+    let api = api().await;
+    let hard = json!({"pods": "2", "limits.cpu": "1", "count/deployments.apps": "0"});
+    api.create("resourcequotas", object(json!({"metadata": {"name": "q"}, "spec": {"hard": hard}}))).await;
+    let create = async |name: &str| {
+        let mut asked = pod(name);
+        let container = json!([{"name": "a", "image": "b", "resources": {"limits": {"cpu": "300m"}}}]);
+        asked.set(&["spec", "containers"], container);
+        api.0.create(&admin(), &target("pods", ""), asked).await
+    };
+    create("first").await.expect("there is room");
+    let (second, third) = tokio::join!(create("second"), create("third"));
+    second.expect("there is room for one");
+    let refused = third.expect_err("and not for two");
+    let why =
+        "pods \"third\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2";
+    assert_eq!((refused.reason, refused.message.as_str()), (Reason::Forbidden, why));
+    let told = api.0.get(&admin(), &target("resourcequotas", "q")).await.expect("a quota");
+    let used = json!({"pods": "2", "limits.cpu": "600m", "count/deployments.apps": "0"});
+    assert_eq!(told.get(&["status"]), Some(&json!({"hard": hard, "used": used})));
+    api.0.delete(&admin(), &target("pods", "second"), &DeleteOptions::default()).await.expect("gone");
+    let silent =
+        api.0.create(&admin(), &target("pods", ""), pod("silent")).await.expect_err("it says nothing");
+    let why = "pods \"silent\" is forbidden: failed quota: q: must specify limits.cpu for: a";
+    assert_eq!((silent.reason, silent.message.as_str()), (Reason::Forbidden, why));
+    create("fourth").await.expect("there is room again");
+    api.patch(&target("pods", "fourth"), json!({"metadata": {"labels": {"a": "b"}}})).await;
+
+    let template =
+        json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    let spec = json!({"selector": {"matchLabels": {"a": "b"}}, "template": template});
+    let deployment = object(json!({"metadata": {"name": "web"}, "spec": spec}));
+    let refused =
+        api.0.create(&admin(), &target("deployments", ""), deployment).await.expect_err("none may be");
+    let why = "deployments.apps \"web\" is forbidden: exceeded quota: q, requested: count/deployments.apps=1, \
+               used: count/deployments.apps=0, limited: count/deployments.apps=0";
+    assert_eq!(refused.message, why);
+}
+
+#[tokio::test]
 async fn status_and_spec_are_written_apart() {
     let api = api().await;
     let mut with_status = pod("web");

@@ -25,7 +25,7 @@ use xebec_state::{Key, Precondition, State, Transaction};
 
 use crate::allocation::{self, Allocation};
 use crate::managed_fields::{self, Writer};
-use crate::pipeline::{Decision, Work};
+use crate::pipeline::{Decision, Work, quota};
 use crate::{Target, stored};
 
 /// The stored object of a target.
@@ -47,13 +47,24 @@ fn record_fields(work: &Work<'_>, new: &mut Object, old: Option<&Object>) {
     managed_fields::record(new, old, writer);
 }
 
-/// Allocations of a Service; nothing for other kinds.
-fn allocate(work: &Work<'_>, old: Option<&Object>, new: Option<&mut Object>) -> Result<Allocation, ApiError> {
-    if work.target.row.storage_name() != "services" {
-        return Ok(Allocation::default());
+/// What is taken and given back beside the write of an object: the addresses and ports of a Service, and what the
+/// namespace's quotas have left.
+fn allocate(
+    work: &Work<'_>,
+    old: Option<&Object>,
+    mut new: Option<&mut Object>,
+) -> Result<Allocation, ApiError> {
+    let mut allocation = Allocation::default();
+    if work.target.row.storage_name() == "services" {
+        let seed = work.settings().ids.random();
+        allocation = allocation::plan(work.state, work.settings(), old, new.as_deref_mut(), seed)?;
     }
-    let seed = work.settings().ids.random();
-    allocation::plan(work.state, work.settings(), old, new, seed)
+    if let Some(new) = new {
+        let charged = quota::charge(work, new, old)?;
+        allocation.preconditions.extend(charged.preconditions);
+        allocation.operations.extend(charged.operations);
+    }
+    Ok(allocation)
 }
 
 /// A transaction that stores `new`, and its answer.

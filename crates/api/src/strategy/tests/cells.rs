@@ -324,6 +324,15 @@ fn the_rest() {
         NAME | POD-SELECTOR | AGE
         a | a=b | 2d2h"#]]
     .assert_eq(&table(&[policy], false));
+    let quota = named(
+        "v1",
+        "ResourceQuota",
+        json!({"status": {"hard": {"limits.cpu": "4", "pods": "5", "cpu": "2"}, "used": {"pods": "3", "cpu": "500m"}}}),
+    );
+    expect![[r#"
+        NAME | REQUEST | LIMIT | AGE
+        a | cpu: 500m/2, pods: 3/5 | limits.cpu: 0/4 | 2d2h"#]]
+    .assert_eq(&table(&[quota], false));
     let budget = named("policy/v1", "PodDisruptionBudget", json!({"spec": {"maxUnavailable": "25%"}}));
     expect![[r#"
         NAME | MIN AVAILABLE | MAX UNAVAILABLE | ALLOWED DISRUPTIONS | AGE

@@ -15,6 +15,7 @@ mod pod_disruption_budget;
 mod pod_network;
 mod pod_volumes;
 mod rbac;
+mod resource_quota;
 mod service;
 mod workloads;
 
