@@ -18,6 +18,7 @@ pub mod object;
 pub mod openapi;
 pub mod pem;
 pub mod pod;
+pub mod pod_security;
 pub mod protobuf;
 pub mod quantity;
 pub mod quota;

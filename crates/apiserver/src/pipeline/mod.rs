@@ -10,6 +10,7 @@ mod defaulting;
 mod flow_control;
 mod limits;
 mod mutating_admission;
+mod pod_security;
 mod propose;
 pub(crate) mod quota;
 mod requestor;
@@ -64,6 +65,7 @@ pub(crate) fn admit(work: &Work<'_>, new: &mut Object, old: Option<&Object>) -> 
     defaulting::run(work, new);
     limits::give_defaults(work, new, old)?;
     validation::run(work, new, old)?;
+    pod_security::check(work, new, old)?;
     limits::check(work, new, old)
 }
 

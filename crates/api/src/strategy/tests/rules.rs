@@ -8,6 +8,7 @@ mod horizontal_pod_autoscaler;
 mod ingress;
 mod ingress_class;
 mod limit_range;
+mod namespace;
 mod network_policy;
 mod node;
 mod pod;

@@ -243,6 +243,39 @@ async fn a_certificate_is_asked_for_by_whoever_asks() {
 }
 
 #[tokio::test]
+async fn a_namespace_keeps_its_pods_to_a_level_of_security() {
+    let rest = Rest::new().await;
+    let labels = json!({"pod-security.kubernetes.io/enforce": "baseline", "pod-security.kubernetes.io/warn": "restricted"});
+    let patch = json!({"metadata": {"labels": labels}}).to_string();
+    let patch = Ask::new("PATCH", "/api/v1/namespaces/default").body("application/merge-patch+json", patch);
+    assert_eq!(rest.ask(patch).await.code, 200);
+    let mut wrong = pod("a");
+    wrong["spec"]["hostNetwork"] = true.into();
+    wrong["spec"]["containers"][0]["securityContext"] = json!({"privileged": true});
+    expect![[
+        r#"403 Forbidden: pods "a" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true), privileged (container "a" must not set securityContext.privileged=true)"#
+    ]]
+    .assert_eq(&rest.send("POST", PODS, &wrong).await.failure());
+    let template = json!({"metadata": {"labels": {"a": "b"}}, "spec": wrong["spec"]});
+    let spec = json!({"selector": {"matchLabels": {"a": "b"}}, "template": template});
+    let deployments = "/apis/apps/v1/namespaces/default/deployments";
+    let made = rest.send("POST", deployments, &json!({"metadata": {"name": "web"}, "spec": spec})).await;
+    let warning = made.header("warning");
+    assert_eq!(made.code, 201, "what makes pods is only warned of");
+    assert!(
+        warning.starts_with(r#"299 - "would violate PodSecurity \"restricted:latest\": host namespaces"#),
+        "{warning}"
+    );
+    let fine = rest.send("POST", PODS, &pod("b")).await;
+    assert_eq!(fine.code, 201);
+    assert!(fine.header("warning").contains("runAsNonRoot != true"), "{}", fine.header("warning"));
+    let label = Ask::new("PATCH", &format!("{PODS}/b"))
+        .body("application/merge-patch+json", r#"{"metadata": {"labels": {"a": "b"}}}"#);
+    let label = rest.ask(label).await;
+    assert_eq!((label.code, label.header("warning")), (200, ""), "nothing changed that it is about");
+}
+
+#[tokio::test]
 async fn methods_and_forms_that_there_are_not() {
     let rest = Rest::new().await;
     let told = |answer: &super::Answer| answer.failure();
