@@ -208,6 +208,9 @@ async fn a_namespace_closes_before_it_goes() {
             "configmaps \"b\" is forbidden: unable to create new content in namespace team because it is being terminated"
         )
     );
+    let cause =
+        FieldError::new("NamespaceTerminating", "metadata.namespace", "namespace team is being terminated");
+    assert_eq!(error.causes, [cause], "controllers of clients look for it");
     let mut open = closing.clone();
     open.set(&["spec", "finalizers"], json!([]));
     let kept = api.0.update(&admin(), &namespace, open.clone()).await.expect("a main write");

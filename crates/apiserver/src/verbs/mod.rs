@@ -18,7 +18,7 @@ mod watch_events;
 
 use std::sync::Arc;
 
-use xebec_api::error::{ApiError, Reason};
+use xebec_api::error::{ApiError, FieldError, Reason};
 use xebec_api::object::Object;
 use xebec_api::time::rfc3339;
 use xebec_state::{Key, Precondition, State, Transaction};
@@ -99,7 +99,11 @@ fn open_namespace(state: &Arc<State>, target: &Target) -> Result<Option<Precondi
             target.name,
             target.namespace
         );
-        return Err(ApiError::new(Reason::Forbidden, message));
+        let mut error = ApiError::new(Reason::Forbidden, message);
+        // By this clients know that it is of no use to try again.
+        let why = format!("namespace {} is being terminated", target.namespace);
+        error.causes.push(FieldError::new("NamespaceTerminating", "metadata.namespace", why));
+        return Err(error);
     }
     Ok(Some(Precondition::AtRevision(key, entry.revision)))
 }
