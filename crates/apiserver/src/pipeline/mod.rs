@@ -8,6 +8,7 @@ mod authorization;
 pub(crate) mod decode;
 mod defaulting;
 mod flow_control;
+mod ingress_class;
 mod limits;
 mod mutating_admission;
 mod pod_security;
@@ -62,6 +63,7 @@ impl<'a> Work<'a> {
 pub(crate) fn admit(work: &Work<'_>, new: &mut Object, old: Option<&Object>) -> Result<(), ApiError> {
     mutating_admission::run(work, new, old)?;
     requestor::record(work, new, old);
+    ingress_class::give_default(work, new, old)?;
     defaulting::run(work, new);
     limits::give_defaults(work, new, old)?;
     validation::run(work, new, old)?;

@@ -101,6 +101,33 @@ async fn a_quota_is_kept_also_by_writes_at_once() {
 }
 
 #[tokio::test]
+async fn an_ingress_without_a_class_gets_the_default_one_for_good() {
+    let api = api().await;
+    let class = async |name: &str, default: &str| {
+        let annotations = json!({"ingressclass.kubernetes.io/is-default-class": default});
+        let class =
+            json!({"metadata": {"name": name, "annotations": annotations}, "spec": {"controller": "x.io/c"}});
+        api.create("ingressclasses", object(class)).await
+    };
+    let made = async |name: &str, metadata: &str| {
+        let mut ingress = object(json!({"metadata": {"name": name}}));
+        let backend = json!({"service": {"name": "web", "port": {"number": 80}}});
+        ingress.set(&["spec", "defaultBackend"], backend);
+        if !metadata.is_empty() {
+            ingress.set(&["metadata", "annotations", "kubernetes.io/ingress.class"], metadata);
+        }
+        api.create("ingresses", ingress).await.text(&["spec", "ingressClassName"]).to_owned()
+    };
+    class("other", "false").await;
+    assert_eq!(made("none", "").await, "");
+    class("b", "true").await;
+    class("a", "true").await;
+    assert_eq!([made("one", "").await, made("old", "b").await], ["a", ""]);
+    let whole = api.patch(&target("ingresses", "none"), json!({"metadata": {"labels": {"a": "b"}}})).await;
+    assert_eq!(whole.get(&["spec", "ingressClassName"]), None, "what is there stays as it is");
+}
+
+#[tokio::test]
 async fn status_and_spec_are_written_apart() {
     let api = api().await;
     let mut with_status = pod("web");
