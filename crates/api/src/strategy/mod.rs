@@ -21,10 +21,12 @@ mod limit_range;
 mod namespace;
 mod network_policy;
 mod node;
+mod persistent_volume_claim;
 mod pod;
 mod pod_disruption_budget;
 mod pod_spec;
 mod pod_template;
+mod priority_class;
 mod replica_set;
 mod replication_controller;
 mod resource_quota;
@@ -34,11 +36,12 @@ mod secret;
 mod service;
 mod service_account;
 mod stateful_set;
+mod storage_class;
 
 pub(crate) use certificate_signing_request::CertificateSigningRequest;
 pub(crate) use columns_only::{
-    ApiService, ControllerRevision, CsiDriver, IpAddress, Lease, PersistentVolume, PersistentVolumeClaim,
-    PriorityClass, RuntimeClass, ServiceCidr, StorageClass, VolumeAttachment,
+    ApiService, ControllerRevision, CsiDriver, IpAddress, Lease, PersistentVolume, RuntimeClass, ServiceCidr,
+    VolumeAttachment,
 };
 pub(crate) use config_map::ConfigMap;
 pub(crate) use cron_job::CronJob;
@@ -56,8 +59,10 @@ pub(crate) use limit_range::LimitRange;
 pub(crate) use namespace::Namespace;
 pub(crate) use network_policy::NetworkPolicy;
 pub(crate) use node::Node;
+pub(crate) use persistent_volume_claim::PersistentVolumeClaim;
 pub(crate) use pod::Pod;
 pub(crate) use pod_disruption_budget::PodDisruptionBudget;
+pub(crate) use priority_class::PriorityClass;
 pub(crate) use replica_set::ReplicaSet;
 pub(crate) use replication_controller::ReplicationController;
 pub(crate) use resource_quota::ResourceQuota;
@@ -67,6 +72,7 @@ pub(crate) use secret::Secret;
 pub(crate) use service::Service;
 pub(crate) use service_account::ServiceAccount;
 pub(crate) use stateful_set::StatefulSet;
+pub(crate) use storage_class::StorageClass;
 
 #[cfg(test)]
 mod tests;

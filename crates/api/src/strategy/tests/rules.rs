@@ -18,6 +18,7 @@ mod pod_volumes;
 mod rbac;
 mod resource_quota;
 mod service;
+mod storage;
 mod workloads;
 
 use serde_json::{Value, json};
