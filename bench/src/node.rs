@@ -18,6 +18,8 @@ use crate::sandbox::ADDRESS;
 
 /// What the pods of the bench run.
 const IMAGE: &str = "xebec.local/bench:1";
+/// A bench measures on whatever is left of the disk.
+const DISKS: &str = "[eviction.hard]\n\"nodefs.available\" = \"0%\"\n\"nodefs.inodesFree\" = \"0%\"\n";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running agent; dropping it ends it.
@@ -37,7 +39,7 @@ impl Node {
         let path = |name: &str| folder.path().join(name);
         fs::write(path("token"), masters.token(false).await?)?;
         let config = format!(
-            "name = \"n1\"\ndata_dir = \"{}\"\naddress = \"{ADDRESS}\"\nmasters = [\"{}\"]\ntoken_file = \"{}\"\nimages_dir = \"{}\"\n",
+            "name = \"n1\"\ndata_dir = \"{}\"\naddress = \"{ADDRESS}\"\nmasters = [\"{}\"]\ntoken_file = \"{}\"\nimages_dir = \"{}\"\n{DISKS}",
             path("data").display(),
             client_address(0),
             path("token").display(),

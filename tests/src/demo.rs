@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -124,6 +124,29 @@ impl Demo {
         let pid = self.pid(host).expect("the host runs");
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
             .expect("a live process can be killed");
+    }
+
+    /// Starts the agent of a host, whose component was killed, by another configuration than the demo's.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_node(&self, host: &str, config: &Path) {
+        let dir = self.dir.join(host);
+        let log = || fs::File::options().append(true).open(dir.join("log")).expect("the host has run");
+        // As up.sh starts it, and with the mark that down.sh finds it by.
+        let script = format!("echo $$ >'{}'; exec \"$@\"", dir.join("pid").display());
+        let started = Command::new("setsid")
+            .args(["--fork", "ip", "netns", "exec", &format!("xeb-{host}"), "sh", "-c", &script, "sh"])
+            .arg(programs::xebec())
+            .args(["node", "--config"])
+            .arg(config)
+            .env("XEBEC_DEMO_HOST", host)
+            .env("XEBEC_DEMO_DIR", &self.dir)
+            .stdin(Stdio::null())
+            .stdout(log())
+            .stderr(log())
+            .status();
+        assert!(started.expect("setsid starts").success(), "{host} was not started");
     }
 
     /// The pid of a host's component.

@@ -301,7 +301,7 @@ fn a_configuration_that_cannot_be_used_is_refused_with_the_line_and_the_fix() {
         error: client_address = "TAKEN": Address already in use (os error 98): choose a free port of this host, or stop what listens there
         error: client_address = "192.0.2.1:6443": Cannot assign requested address (os error 99): choose a free port of this host, or stop what listens there
         error: this master has no data yet: set bootstrap = true on the one that makes the cluster, or join = ["host:port"] and token_file on every other
-        error: DIR/config.toml: line 5 (lables = {}): unknown field `lables`, expected one of `name`, `data_dir`, `address`, `masters`, `token_file`, `images_dir`, `labels`
+        error: DIR/config.toml: line 5 (lables = {}): unknown field `lables`, expected one of `name`, `data_dir`, `address`, `masters`, `token_file`, `images_dir`, `labels`, `eviction`
         error: DIR/config.toml: masters: name at least one, such as ["10.0.0.1:6443"]
         error: DIR/config.toml: line 3 (address = "here"): invalid IP address syntax
         error: join: token_file: name a file with a node token (`xctl token create`)

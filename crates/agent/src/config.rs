@@ -8,6 +8,7 @@ use serde::Deserialize;
 use xebec_api::name;
 
 use crate::error::AgentError;
+use crate::eviction::Eviction;
 
 /// One node.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -30,6 +31,9 @@ pub struct Config {
     /// Labels that the node gives itself.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// When the node is short of something, and its pods must go.
+    #[serde(default)]
+    pub eviction: Eviction,
 }
 
 impl Config {
@@ -55,6 +59,7 @@ impl Config {
             name::qualified(key).map_err(|why| format!("labels: {key:?} is no key of a label: {why}"))?;
             name::label_value(value).map_err(|why| format!("labels: {key:?} = {value:?}: {why}"))?;
         }
+        config.eviction.check()?;
         Ok(config)
     }
 }
@@ -106,10 +111,27 @@ mod tests {
             (good.replace("n1", "N 1"), "name = \"N 1\""),
             (format!("{good}labels = {{ \"my zone\" = \"a\" }}\n"), "\"my zone\" is no key of a label"),
             (format!("{good}labels = {{ zone = \"a b\" }}\n"), "\"zone\" = \"a b\": a valid label must"),
+            (
+                format!("{good}[eviction.hard]\n\"memory.available\" = \"much\"\n"),
+                "line 6 (\"memory.available\" = \"much\"): \"much\" is no quantity",
+            ),
+            (
+                format!("{good}[eviction.hard]\n\"memory.available\" = \"0\"\n"),
+                "eviction.hard: an amount must",
+            ),
         ] {
             let error = Config::parse(&text, &|_| None).expect_err(wanted);
             assert!(error.contains(wanted), "{error}");
         }
+    }
+
+    #[test]
+    fn the_thresholds_that_the_example_shows_are_the_defaults() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cluster-configs/single/n1.toml");
+        let text = std::fs::read_to_string(file).expect("text");
+        let config = Config::parse(&text, &|_| Some("10.0.0.1".to_owned())).expect("a good one");
+        let (shown, own) = (&config.eviction, Eviction::default());
+        assert_eq!((shown.thresholds(), shown.transition()), (own.thresholds(), own.transition()));
     }
 
     #[test]

@@ -23,10 +23,9 @@ pub(crate) async fn resolve(
     pod_ip: &str,
 ) -> Result<Vec<(String, String)>, String> {
     let (object, mut env) = (&bound.object, Vec::new());
-    if bound.pod.spec.as_ref().and_then(|spec| spec.enable_service_links) != Some(false) {
-        let services = agent.services.list();
-        env.extend(of_services(object.namespace(), services.iter().map(AsRef::as_ref)));
-    }
+    let links = bound.pod.spec.as_ref().and_then(|spec| spec.enable_service_links) != Some(false);
+    let services = agent.services.list();
+    env.extend(of_services(object.namespace(), links, services.iter().map(AsRef::as_ref)));
     for source in container.env_from.iter().flatten() {
         env.extend(all_of(agent, object, source).await?);
     }
@@ -87,7 +86,8 @@ async fn from_source(
     } else if let Some(field) = &source.field_ref {
         return field_value(agent, &bound.object, &field.field_path, pod_ip).map(Some);
     } else if let Some(field) = &source.resource_field_ref {
-        return downward::resource(&bound.pod, &container.name, field, node_object::capacity()).map(Some);
+        return downward::resource(&bound.pod, &container.name, field, node_object::allocatable(agent))
+            .map(Some);
     } else {
         return Err(format!("env of {}: valueFrom names no source", container.name));
     };
@@ -121,11 +121,16 @@ fn unknown(path: &str) -> String {
     format!("fieldRef {path:?} is none that a container can have")
 }
 
-/// What Kubernetes tells of a namespace's Services, and of the API's own.
-fn of_services<'a>(namespace: &str, services: impl Iterator<Item = &'a Object>) -> Vec<(String, String)> {
+/// What Kubernetes tells of a namespace's Services, unless the pod wants no such `links`, and
+/// always of the API's own: clients find it by that.
+fn of_services<'a>(
+    namespace: &str,
+    links: bool,
+    services: impl Iterator<Item = &'a Object>,
+) -> Vec<(String, String)> {
     let mut env = Vec::new();
     for service in services {
-        let own = service.namespace() == namespace;
+        let own = links && service.namespace() == namespace;
         let api = service.namespace() == "default" && service.name() == "kubernetes";
         let address = service.text(&["spec", "clusterIP"]);
         if !(own || api) || matches!(address, "" | "None") {
@@ -199,11 +204,28 @@ mod tests {
             "spec": {"clusterIP": "10.43.0.20", "ports": [{"name": "main", "port": 6379}]}});
         let service = Object::from_json(service.to_string().as_bytes()).expect("an object");
         let told: BTreeMap<String, String> =
-            of_services("default", [&service].into_iter()).into_iter().collect();
+            of_services("default", true, [&service].into_iter()).into_iter().collect();
         let value = |name: &str| told.get(name).map(String::as_str);
         assert_eq!(value("MY_REDIS_SERVICE_HOST"), Some("10.43.0.20"));
         assert_eq!(value("MY_REDIS_SERVICE_PORT_MAIN"), Some("6379"));
         assert_eq!(value("MY_REDIS_PORT_6379_TCP"), Some("tcp://10.43.0.20:6379"));
-        assert_eq!(of_services("other", [&service].into_iter()), []);
+        assert_eq!(of_services("other", true, [&service].into_iter()), []);
+    }
+
+    #[test]
+    fn a_pod_that_wants_no_links_is_told_of_the_api_alone() {
+        let service = |namespace: &str, name: &str| {
+            let service = json!({"metadata": {"name": name, "namespace": namespace},
+                "spec": {"clusterIP": "10.43.0.1", "ports": [{"name": "https", "port": 443}]}});
+            Object::from_json(service.to_string().as_bytes()).expect("an object")
+        };
+        let all = [service("default", "kubernetes"), service("shop", "redis"), service("shop", "kubernetes")];
+        let hosts = |links| {
+            let env = of_services("shop", links, all.iter()).into_iter();
+            env.map(|(name, _)| name).filter(|name| name.ends_with("_SERVICE_HOST")).collect::<Vec<_>>()
+        };
+        assert_eq!(hosts(false), ["KUBERNETES_SERVICE_HOST"]);
+        let wanted = ["KUBERNETES_SERVICE_HOST", "REDIS_SERVICE_HOST", "KUBERNETES_SERVICE_HOST"];
+        assert_eq!(hosts(true), wanted, "of two of one name, the pod's own is the later");
     }
 }

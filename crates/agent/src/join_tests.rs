@@ -138,6 +138,7 @@ impl World {
             token_file: None,
             images_dir: None,
             labels: Default::default(),
+            eviction: Default::default(),
         };
         let pki = Pki::open(&config.data_dir).expect("a folder");
         let (key, csr) = key_and_csr().expect("a key");

@@ -92,12 +92,14 @@ struct Log {
     file: BufReader<File>,
     /// A line whose end is not written yet.
     partial: Vec<u8>,
+    /// What was shown last goes on: it was a part of a long line.
+    goes_on: bool,
 }
 
 impl Log {
     fn open(path: &Path) -> io::Result<Self> {
         let file = BufReader::new(File::open(path)?);
-        Ok(Self { path: path.to_owned(), file, partial: Vec::new() })
+        Ok(Self { path: path.to_owned(), file, partial: Vec::new(), goes_on: false })
     }
 
     /// Goes to the first line that is wanted.
@@ -126,7 +128,11 @@ impl Log {
         let mut text = Vec::new();
         while text.len() < BATCH_BYTES {
             match self.line()? {
-                Some(line) => text.extend(shown(&line, timestamps)),
+                Some(line) => {
+                    // The time of a line stands at its beginning alone.
+                    text.extend(shown(&line, timestamps && !self.goes_on));
+                    self.goes_on = is_part(&line);
+                }
                 None if text.is_empty() && self.reopen()? => {}
                 None => break,
             }
@@ -150,7 +156,7 @@ impl Log {
         if newest.ino() == self.file.get_ref().metadata()?.ino() || !self.file.fill_buf()?.is_empty() {
             return Ok(false);
         }
-        *self = Self::open(&self.path)?;
+        *self = Self { goes_on: self.goes_on, ..Self::open(&self.path)? };
         Ok(true)
     }
 }
@@ -180,6 +186,11 @@ fn is_since(line: &[u8], since: Option<Timestamp>) -> bool {
     let Some(since) = since else { return true };
     let time = line.split(|byte| *byte == b' ').next().and_then(|time| std::str::from_utf8(time).ok());
     time.and_then(|time| time.parse::<Timestamp>().ok()).is_none_or(|time| time >= since)
+}
+
+/// Whether a record is the part of a line that another one goes on with.
+fn is_part(line: &[u8]) -> bool {
+    line.splitn(4, |byte| *byte == b' ').nth(2).is_some_and(|tag| tag.starts_with(b"P"))
 }
 
 /// A line as the user sees it; a partial one goes on without a line's end.
@@ -240,6 +251,9 @@ mod tests {
         assert_eq!(read_all(Wanted { limit_bytes: Some(5), ..Wanted::default() }).await, "one\nt");
         let stamped = read_all(Wanted { timestamps: true, tail: Some(1), ..Wanted::default() }).await;
         assert_eq!(stamped, "2026-01-01T00:00:03.0Z three\n");
+        let stamped = read_all(Wanted { timestamps: true, ..Wanted::default() }).await;
+        let wanted = "2026-01-01T00:00:01.0Z one\n2026-01-01T00:00:02.0Z two\n2026-01-01T00:00:03.0Z three\n";
+        assert_eq!(stamped, wanted, "a line that was cut has one time");
         assert_eq!(read_all(Wanted { follow: true, ..Wanted::default() }).await, "one\ntwo\nthree\n");
     }
 

@@ -14,11 +14,11 @@ use xebec_client::{Patch, Reason};
 use xebec_runtime::NodeNetwork;
 
 use crate::downward::Capacity;
+use crate::eviction::Signal;
 use crate::node_pressure::Pressure;
+use crate::node_resources::Resources;
 use crate::run::Agent;
 
-/// Pods that a node takes.
-const PODS: u32 = 110;
 /// Between two looks at a status that nothing changes.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Between two tries while no master takes it.
@@ -26,7 +26,9 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// Registers the node and keeps its status; ends with the agent.
 pub(crate) async fn keep(agent: Arc<Agent>) {
+    let mut pressure = agent.pressure.subscribe();
     loop {
+        pressure.mark_unchanged();
         let wait = match report(&agent).await {
             Ok(()) => LOOK_EVERY,
             Err(error) => {
@@ -36,6 +38,8 @@ pub(crate) async fn keep(agent: Arc<Agent>) {
         };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
+            // What the node is short of is told at once: a scheduler may be about to send it more.
+            Ok(()) = pressure.changed() => {}
             () = agent.stop.cancelled() => return,
         }
     }
@@ -99,18 +103,16 @@ fn fresh(agent: &Agent) -> Object {
 }
 
 fn status(agent: &Agent, present: &Object, now: Timestamp) -> Value {
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-    let memory = format!("{}Ki", memory_kib());
-    let resources = json!({"cpu": cpus.to_string(), "memory": memory, "pods": PODS.to_string()});
+    let resources = resources(agent);
     json!({
-        "capacity": resources,
-        "allocatable": resources,
+        "capacity": resources.told(),
+        "allocatable": resources.allocatable(&agent.config.eviction).told(),
         "addresses": [
             {"type": "InternalIP", "address": agent.config.address},
             {"type": "Hostname", "address": agent.config.name},
         ],
         "nodeInfo": node_info(agent),
-        "conditions": conditions(present, &Pressure::of(&agent.config.data_dir), &rfc3339(now)),
+        "conditions": conditions(present, *agent.pressure.borrow(), &rfc3339(now)),
     })
 }
 
@@ -130,7 +132,7 @@ fn node_info(agent: &Agent) -> Value {
 }
 
 /// The agent's conditions, with the others' kept. A time moves only with its status.
-fn conditions(present: &Object, pressure: &Pressure, now: &str) -> Vec<Value> {
+fn conditions(present: &Object, pressure: Pressure, now: &str) -> Vec<Value> {
     let mine = pressure.conditions();
     let old = present.get(&["status", "conditions"]).and_then(Value::as_array).cloned().unwrap_or_default();
     let mut all: Vec<Value> =
@@ -155,17 +157,26 @@ fn is_current(present: &Object, wanted: &Value) -> bool {
     merged == before
 }
 
-/// What containers without a limit may use.
-pub(crate) fn capacity() -> Capacity {
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-    let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    Capacity { cpu_millis: signed(cpus as u64 * 1000), memory_bytes: signed(memory_kib() * 1024) }
+fn resources(agent: &Agent) -> Resources {
+    Resources {
+        cpus: std::thread::available_parallelism().map_or(1, usize::from),
+        memory_bytes: memory_bytes(),
+        disk_bytes: agent.host.figures().get(&Signal::NodeFs).map(|disk| disk.capacity),
+    }
 }
 
-fn memory_kib() -> u64 {
+/// What containers without a limit may use.
+pub(crate) fn allocatable(agent: &Agent) -> Capacity {
+    let Resources { cpus, memory_bytes, .. } = resources(agent).allocatable(&agent.config.eviction);
+    let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    Capacity { cpu_millis: signed(cpus as u64 * 1000), memory_bytes: signed(memory_bytes) }
+}
+
+/// What the host has.
+pub(crate) fn memory_bytes() -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(1 << 20)
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(1 << 20) << 10
 }
 
 /// What the nodes' objects say of the pod network, from this node's side.

@@ -1,15 +1,14 @@
 //! What a node is short of: memory, disk, process ids. Told as the node's conditions, from
-//! which the leader makes taints that keep new pods away.
+//! which the leader makes taints that keep new pods away. What it is short of says
+//! [`crate::eviction`].
 
-use std::fs;
-use std::path::Path;
-
-use nix::sys::statvfs::statvfs;
-
-/// Less memory than this is too little, as the kubelet has it.
-const LEAST_MEMORY_KIB: u64 = 100 << 10;
-/// A smaller share than this of a disk's bytes or inodes, or of the process ids, is too little.
-const LEAST_PERCENT: u64 = 5;
+/// One kind of shortage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Memory,
+    Disk,
+    Pids,
+}
 
 /// What is short.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,23 +18,32 @@ pub(crate) struct Pressure {
     pids: bool,
 }
 
+impl FromIterator<Kind> for Pressure {
+    fn from_iter<T: IntoIterator<Item = Kind>>(kinds: T) -> Self {
+        let mut pressure = Self::default();
+        for kind in kinds {
+            match kind {
+                Kind::Memory => pressure.memory = true,
+                Kind::Disk => pressure.disk = true,
+                Kind::Pids => pressure.pids = true,
+            }
+        }
+        pressure
+    }
+}
+
 /// A condition: its type, status, reason and message.
 pub(crate) type Condition = (&'static str, &'static str, &'static str, &'static str);
 
 impl Pressure {
-    /// As it is now on this host, with the disk below this folder. What cannot be read is
-    /// no reason to keep pods away.
-    pub(crate) fn of(folder: &Path) -> Self {
-        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        let disk = statvfs(folder).is_ok_and(|found| {
-            is_short(found.blocks_available(), found.blocks())
-                || is_short(found.files_available(), found.files())
-        });
-        Self {
-            memory: memory_is_short(&read("/proc/meminfo")),
-            disk,
-            pids: pids_are_short(&read("/proc/loadavg"), &read("/proc/sys/kernel/pid_max")),
-        }
+    /// The conditions that hold.
+    pub(crate) fn names(self) -> Vec<&'static str> {
+        let all = [("MemoryPressure", self.memory), ("DiskPressure", self.disk), ("PIDPressure", self.pids)];
+        all.into_iter().filter(|(_, holds)| *holds).map(|(name, _)| name).collect()
+    }
+
+    pub(crate) fn is_of_memory_alone(self) -> bool {
+        self == Self::from_iter([Kind::Memory])
     }
 
     /// As the node's status says it.
@@ -77,36 +85,13 @@ impl Pressure {
     }
 }
 
-/// A file system that does not count (0 in all) is never short.
-fn is_short(left: u64, all: u64) -> bool {
-    all > 0 && left < all / 100 * LEAST_PERCENT
-}
-
-fn memory_is_short(meminfo: &str) -> bool {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kib.is_some_and(|kib| kib < LEAST_MEMORY_KIB)
-}
-
-/// The fourth field of `/proc/loadavg` is `RUNNING/ALL`.
-fn pids_are_short(loadavg: &str, pid_max: &str) -> bool {
-    let all =
-        loadavg.split_whitespace().nth(3).and_then(|field| field.split_once('/')?.1.parse::<u64>().ok());
-    let most = pid_max.trim().parse::<u64>().ok();
-    all.zip(most).is_some_and(|(all, most)| is_short(most.saturating_sub(all), most))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_is_short_is_said() {
-        assert!(memory_is_short("MemTotal: 9 kB\nMemAvailable:  102399 kB\n"));
-        assert!(!memory_is_short("MemAvailable:  102400 kB\n") && !memory_is_short(""));
-        assert!(pids_are_short("0.1 0.1 0.1 1/960 77", "1000\n") && !pids_are_short("0 0 0 1/940 7", "1000"));
-        assert!(is_short(4, 100) && !is_short(5, 100) && !is_short(0, 0));
-        let short = Pressure { disk: true, ..Pressure::default() };
+        let short = Pressure::from_iter([Kind::Disk]);
         let told: Vec<String> = short
             .conditions()
             .iter()
@@ -121,5 +106,10 @@ mod tests {
                 "Ready True KubeletReady",
             ]
         );
+        assert_eq!(
+            Pressure::from_iter([Kind::Pids, Kind::Memory]).names(),
+            ["MemoryPressure", "PIDPressure"]
+        );
+        assert!(Pressure::from_iter([Kind::Memory]).is_of_memory_alone() && !short.is_of_memory_alone());
     }
 }

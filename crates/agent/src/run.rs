@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use xebec_api::table;
@@ -14,7 +15,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::AgentError;
 use crate::events::{self, Recorder};
+use crate::eviction::{self, Host};
 use crate::join::{self, Pki};
+use crate::node_pressure::Pressure;
 use crate::sources::Sources;
 use crate::{node_object, pod, session, volumes};
 
@@ -36,6 +39,10 @@ pub(crate) struct Agent {
     pub(crate) events: Recorder,
     pub(crate) sources: Sources,
     pub(crate) volumes: volumes::State,
+    /// What the host has left.
+    pub(crate) host: Host,
+    /// What the node says that it is short of.
+    pub(crate) pressure: watch::Sender<Pressure>,
 }
 
 /// Runs an agent until `stop`.
@@ -61,8 +68,21 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), AgentErr
     let (services, _) = Cache::start(client.clone(), Selection::all(row("", "services")));
     let (events, told) = Recorder::new(clock.clone());
     let (sources, volumes) = Default::default();
-    let agent =
-        Agent { config, client, runtime, stop: stop.clone(), services, clock, events, sources, volumes };
+    let host = Host::of(&config.data_dir);
+    let pressure = watch::Sender::new(eviction::first_look(&config.eviction, &host, clock.now()));
+    let agent = Agent {
+        config,
+        client,
+        runtime,
+        stop: stop.clone(),
+        services,
+        clock,
+        events,
+        sources,
+        volumes,
+        host,
+        pressure,
+    };
     let agent = Arc::new(agent);
     let mut tasks = JoinSet::new();
     tasks.spawn(session::run(agent.clone()));

@@ -7,6 +7,11 @@ use serde_json::Value;
 use crate::object::Object;
 use crate::quantity::Quantity;
 
+/// The PriorityClasses that every cluster has, without an object, and their values: what the
+/// cluster, or its node, cannot do without.
+pub const SYSTEM_PRIORITIES: [(&str, i64); 2] =
+    [("system-node-critical", 2_000_001_000), ("system-cluster-critical", 2_000_000_000)];
+
 /// What a pod asks for, so that a node can be found that has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resources {

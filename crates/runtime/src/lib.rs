@@ -5,6 +5,7 @@
 //! as a [`SandboxSpec`] and some [`ContainerSpec`]s whose references are all resolved.
 
 mod cgroup;
+mod disk;
 mod error;
 mod mount_api;
 mod network;
@@ -19,6 +20,7 @@ pub mod fake;
 pub mod image;
 pub mod runtime;
 
+pub use disk::{DiskUsage, disk_usage};
 pub use error::RuntimeError;
 pub use node::{NodeRuntime, RuntimeConfig};
 pub use resolv_conf::of_host as host_resolv_conf;
@@ -29,4 +31,4 @@ pub use runtime::{
 pub use shim::shim_main;
 pub use spec::{ContainerSpec, HostAlias, Mount, MountSource, Resources, SandboxSpec, Security};
 pub use status::{ContainerPhase, ContainerState, ImageInfo, Sandbox};
-pub use usage::{ContainerUsage, Usage};
+pub use usage::{ContainerUsage, LayerUsage, PodUsage, Usage};

@@ -74,6 +74,23 @@ pub trait Runtime: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// What each pod takes together at this moment. Nothing where a runtime does not count.
+    async fn pod_usage(&self) -> Result<Vec<crate::PodUsage>, RuntimeError> {
+        Ok(Vec::new())
+    }
+
+    /// What each container has written over its image. It reads every folder of theirs: seldom, please. Nothing where
+    /// a runtime does not count.
+    async fn layer_usage(&self) -> Result<Vec<crate::LayerUsage>, RuntimeError> {
+        Ok(Vec::new())
+    }
+
+    /// Removes from the disk what is left of images that have no name any more and that no container uses. Whether
+    /// there was anything. An image with a name stays: nobody could bring it back.
+    async fn reclaim_images(&self) -> Result<bool, RuntimeError> {
+        Ok(false)
+    }
+
     /// Runs a command to its end, its output cut at 64 KiB. After `timeout` it is killed: [`RuntimeError::ExecTimeout`].
     async fn exec_sync(
         &self,

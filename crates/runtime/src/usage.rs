@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::DiskUsage;
 use crate::cgroup::{Hierarchies, field};
 
 /// One look.
@@ -26,7 +27,36 @@ pub struct ContainerUsage {
     pub usage: Usage,
 }
 
+/// One pod's look: all of its containers, and what those that have ended left in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PodUsage {
+    /// The pod's uid.
+    pub pod_uid: String,
+    /// As [`Usage::working_set_bytes`].
+    pub working_set_bytes: u64,
+    /// Its processes and threads.
+    pub processes: u64,
+}
+
+/// What a container has written over its image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerUsage {
+    /// The pod's uid.
+    pub pod_uid: String,
+    /// The container's id, as in [`crate::ContainerSpec`].
+    pub id: String,
+    /// What it takes.
+    pub disk: DiskUsage,
+}
+
 impl Hierarchies {
+    /// How many processes and threads a cgroup and those below it have. `None` where it is gone or the host does not
+    /// count.
+    pub(crate) fn processes(&self, path: &str) -> Option<u64> {
+        let folder = if self.unified() { self.folders(path).pop() } else { self.legacy_folder("pids", path) };
+        number(&folder?.join("pids.current"))
+    }
+
     /// What a cgroup and those below it use. `None` where it is gone or the host does not count.
     pub(crate) fn usage(&self, path: &str) -> Option<Usage> {
         if self.unified() {

@@ -82,7 +82,7 @@ fn main() -> ExitCode {
     }
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|word| word == "shim") {
-        let code = xebec_runtime::shim_main(words);
+        let code = xebec_runtime::shim_main(words, settle::give_back);
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
     match Command::parse() {

@@ -1,6 +1,6 @@
-//! What only the start needed, given back to the kernel: pages of the binary that are not
-//! run any more, and memory that the allocator keeps in case. A component that idles for
-//! weeks would hold both for as long.
+//! What only the start or a busy time needed, given back to the kernel: pages of the binary
+//! that are not run any more, and memory that the allocator keeps in case. A component or a
+//! pod's shim that idles for weeks would hold both for as long.
 
 #![allow(unsafe_code, reason = "the allocator and the mappings of the binary are asked directly")]
 
@@ -36,7 +36,7 @@ pub(crate) async fn now_and_then() {
 }
 
 /// Nothing is lost by it: pages of the file are mapped again when they are touched.
-fn give_back() {
+pub(crate) fn give_back() {
     let start = &raw const __executable_start as usize;
     let end = (&raw const etext as usize) / PAGE * PAGE;
     // SAFETY: only the segments that are never written lie between the two symbols, private

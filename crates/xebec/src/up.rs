@@ -31,6 +31,7 @@ pub(crate) async fn run(data_dir: PathBuf, images: Option<PathBuf>, stop: Cancel
         token_file: Some(data_dir.join("token")),
         images_dir: images,
         labels: Default::default(),
+        eviction: xebec_agent::Eviction::on_a_shared_disk(),
     };
     // The master and the node close their own folders also where they are there already; this
     // one may be a folder that its user shares.

@@ -1,13 +1,14 @@
 //! A container of a pod's spec as the runtime takes it: every reference resolved.
 
 use k8s_openapi::api::core::v1::{Container, Pod};
-use xebec_runtime::{ContainerSpec, RuntimeError, Security};
+use xebec_runtime::{ContainerSpec, Resources, RuntimeError, Security};
 
 use crate::environment::{self, expand};
+use crate::node_object;
 use crate::pod::machine::run_id;
 use crate::pod::sandboxes::log_dir;
 use crate::pod::worker::Bound;
-use crate::pod::{resources, termination};
+use crate::pod::{oom, resources, termination};
 use crate::run::Agent;
 use crate::volumes;
 
@@ -126,7 +127,7 @@ pub(crate) async fn spec(
         args: words(&container.args),
         working_dir: container.working_dir.clone(),
         mounts,
-        resources: resources::of_container(container),
+        resources: limits(bound, container),
         security: security(pod, container),
         log_path: log_dir(agent, object.uid()).join(name).join(format!("{attempt}.log")),
         tty: container.tty.unwrap_or(false),
@@ -134,6 +135,11 @@ pub(crate) async fn spec(
         stdin_once: container.stdin_once.unwrap_or(false),
         env,
     })
+}
+
+fn limits(bound: &Bound, container: &Container) -> Resources {
+    let score = oom::score(&bound.object, &bound.pod, container, node_object::memory_bytes());
+    Resources { oom_score_adj: i32::try_from(score).ok(), ..resources::of_container(container) }
 }
 
 fn security(pod: &Pod, container: &Container) -> Security {

@@ -12,7 +12,7 @@ use xebec_runtime::RuntimeError;
 use crate::pod::containers::{self, NotStarted};
 use crate::pod::hooks::Hooked;
 use crate::pod::leaving;
-use crate::pod::machine::{FailedStart, Step, parse_run, run_id};
+use crate::pod::machine::{FailedStart, PreStop, Step, parse_run, run_id};
 use crate::pod::reporter::Reporter;
 use crate::pod::worker::{Bound, Worker};
 use crate::pod::{sandboxes, termination};
@@ -53,6 +53,13 @@ impl Worker {
                 if self.note_end(bound, id) {
                     self.terminate(bound, id).await?;
                 }
+            }
+            (Step::Insist { id }, _) => {
+                if let Some(hook) = self.pre_stops.remove(id) {
+                    hook.abort();
+                }
+                self.memory.pre_stops.insert(id.clone(), PreStop::Over(self.agent.clock.now()));
+                self.signal(id, libc::SIGTERM).await?;
             }
             (Step::Kill { id }, _) => self.signal(id, libc::SIGKILL).await?,
             (Step::StopSandbox, _) => {
@@ -106,8 +113,8 @@ impl Worker {
             return self.signal(id, libc::SIGTERM).await;
         }
         let (agent, uid, run) = (self.agent.clone(), self.uid.clone(), id.to_owned());
-        let object = bound.map(|bound| bound.object.clone());
-        self.hooks.spawn(async move {
+        let (object, verdicts) = (bound.map(|bound| bound.object.clone()), self.verdicts.clone());
+        let task = self.hooks.spawn(async move {
             let pre_stop = async {
                 if let (Some((hooked, hook)), Some(object)) = (hook, object) {
                     pre_stop(&hooked, &hook, &object).await;
@@ -117,23 +124,32 @@ impl Worker {
             if let Err(error) = signal(&agent, &uid, &run, libc::SIGTERM).await {
                 tracing::warn!(%error, run, "not asked to end; it is killed when its grace is over");
             }
+            // A worker that is gone needs no verdict.
+            let _ = verdicts.send(Verdict::Signalled { run }).await;
         });
+        self.pre_stops.insert(id.to_owned(), task);
+        self.memory.pre_stops.insert(id.to_owned(), PreStop::Runs);
         Ok(())
     }
 
-    /// Runs the `postStart` of a run; when it fails, the run ends.
+    /// Runs the `postStart` of a run, which counts as running once that is over; when it
+    /// fails, the run ends.
     async fn post_start(&mut self, bound: &Bound, id: &str) {
         let hooked = self.hooked(Some(bound), id).await;
         let Some((hooked, hook)) = hooked.and_then(|it| Some((it.clone(), it.post_start()?))) else { return };
         let (object, verdicts) = (bound.object.clone(), self.verdicts.clone());
+        self.memory.opening.insert(id.to_owned());
         self.hooks.spawn(async move {
-            let Err(why) = hooked.call(&hook, LONGEST_HOOK).await else { return };
-            let (name, message) = (&hooked.container.name, format!("PostStartHook failed: {why}"));
-            hooked.agent.events.warning(&object, name, "FailedPostStartHook", message);
-            let condemned =
-                Verdict::Condemned { run: hooked.run, failed: "its postStart hook", grace_seconds: None };
+            let verdict = match hooked.call(&hook, LONGEST_HOOK).await {
+                Ok(()) => Verdict::Opened { run: hooked.run },
+                Err(why) => {
+                    let (name, message) = (&hooked.container.name, format!("PostStartHook failed: {why}"));
+                    hooked.agent.events.warning(&object, name, "FailedPostStartHook", message);
+                    Verdict::Condemned { run: hooked.run, failed: "its postStart hook", grace_seconds: None }
+                }
+            };
             // A worker that is gone needs no verdict.
-            let _ = verdicts.send(condemned).await;
+            let _ = verdicts.send(verdict).await;
         });
     }
 

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use xebec_runtime::{ContainerState, Sandbox};
 
-use crate::pod::machine::{self, Condemned, Failure, is_running, is_sidecar, parse_run};
+use crate::eviction;
+use crate::pod::machine::{self, Condemned, Failure, PreStop, is_running, is_sidecar, parse_run};
 use crate::pod::worker::{Bound, Worker};
 use crate::pod::{status, termination};
 use crate::probe::{self, Verdict};
 use crate::volumes;
 
-/// What is left to a pod that is evicted because it has taken too much already.
+/// What is left to a pod that is evicted: it has taken too much already, or there is too little.
 const EVICTION_GRACE_SECONDS: i64 = 1;
 
 /// What the API has of a run, if it has this one: an agent that was restarted goes on from
@@ -36,10 +37,13 @@ impl Worker {
         self.readiness.retain(|id, _| runs(id));
         self.memory.condemned.retain(|id, _| runs(id));
         self.memory.started.retain(|id| runs(id));
+        self.memory.opening.retain(|id| runs(id));
+        self.memory.pre_stops.retain(|id, _| runs(id));
+        self.pre_stops.retain(|id, _| runs(id));
         self.probes.keep(runs);
         let Some(spec) = bound.and_then(|bound| bound.pod.spec.as_ref()) else { return };
         let ip = self.address(bound, sandbox);
-        for state in running {
+        for state in running.into_iter().filter(|state| !self.memory.opening.contains(&state.id)) {
             let Some((name, _)) = parse_run(&state.id) else { continue };
             // An init container that is no sidecar has no probes, and is never ready.
             let sidecars = spec.init_containers.iter().flatten().filter(|container| is_sidecar(container));
@@ -115,6 +119,25 @@ impl Worker {
         }
     }
 
+    /// A pod that comes while the node is short of something is refused, at once or not at all:
+    /// what was taken in before, also by an earlier agent, stays until it is evicted.
+    pub(super) fn follow_pressure(&mut self, bound: Option<&Bound>, sandbox: Option<&Sandbox>) {
+        if std::mem::replace(&mut self.judged, true) {
+            return;
+        }
+        let Some(bound) = bound.filter(|bound| !bound.object.is_terminating()) else { return };
+        let was_let_in = bound.pod.status.as_ref().is_some_and(|status| status.start_time.is_some());
+        if was_let_in || sandbox.is_some() || status::in_last_phase(&bound.pod) {
+            return;
+        }
+        let pressure = *self.agent.pressure.borrow();
+        let Some(why) = eviction::refusal(&bound.object, pressure) else { return };
+        self.agent.events.warning(&bound.object, "", "Evicted", why.clone());
+        let message = format!("Pod was rejected: {why}");
+        self.memory.failure =
+            Some(Failure { reason: "Evicted", message, grace_seconds: None, is_disruption: false });
+    }
+
     /// A pod that is over its `activeDeadlineSeconds` fails.
     pub(super) fn follow_deadline(&mut self, bound: Option<&Bound>, now: Timestamp) {
         let Some(bound) = bound.filter(|_| self.memory.failure.is_none()) else { return };
@@ -123,7 +146,8 @@ impl Worker {
         }
         let message = "Pod was active on the node longer than the specified deadline".to_owned();
         self.agent.events.normal(&bound.object, "", "DeadlineExceeded", message.clone());
-        self.memory.failure = Some(Failure { reason: "DeadlineExceeded", message, grace_seconds: None });
+        self.memory.failure =
+            Some(Failure { reason: "DeadlineExceeded", message, grace_seconds: None, is_disruption: false });
     }
 
     /// The volumes of a finished pod go once nothing is left that has them mounted, also
@@ -139,6 +163,15 @@ impl Worker {
     pub(super) fn hear(&mut self, bound: Option<&Bound>, verdict: Verdict) {
         let container = |run: &str| parse_run(run).map_or_else(String::new, |(name, _)| name.to_owned());
         match verdict {
+            Verdict::Opened { run } => {
+                self.memory.opening.remove(&run);
+            }
+            Verdict::Signalled { run } => {
+                let now = self.agent.clock.now();
+                if let Some(pre_stop) = self.memory.pre_stops.get_mut(&run) {
+                    *pre_stop = PreStop::Over(now);
+                }
+            }
             Verdict::Started { run } => {
                 if self.readiness.contains_key(&run) {
                     self.memory.started.insert(run);
@@ -155,22 +188,39 @@ impl Worker {
                 }
             }
             Verdict::Condemned { run, failed, grace_seconds } => {
-                // One that ends for another reason already has been asked, and has its grace.
-                let Entry::Vacant(entry) = self.memory.condemned.entry(run) else { return };
-                let name = container(entry.key());
-                entry.insert(Condemned { grace_seconds, asked: None });
-                if let Some(bound) = bound {
-                    let message = format!("Container {name} failed {failed}, will be restarted");
-                    self.agent.events.normal(&bound.object, &name, "Killing", message);
-                }
+                self.condemn(bound, run, failed, grace_seconds);
             }
-            Verdict::Evicted { message } => {
-                if let Some(bound) = bound {
-                    self.agent.events.warning(&bound.object, "", "Evicted", message.clone());
-                }
-                self.memory.failure =
-                    Some(Failure { reason: "Evicted", message, grace_seconds: Some(EVICTION_GRACE_SECONDS) });
-            }
+            Verdict::Evicted { message, is_disruption } => self.evict(bound, message, is_disruption),
         }
+    }
+
+    /// A run that failed something must end, unless its whole pod does.
+    fn condemn(&mut self, bound: Option<&Bound>, run: String, failed: &str, grace_seconds: Option<i64>) {
+        let Some(bound) = bound.filter(|bound| !bound.object.is_terminating()) else { return };
+        if self.memory.failure.is_some() || status::in_last_phase(&bound.pod) {
+            return;
+        }
+        let Some((name, _)) = parse_run(&run) else { return };
+        let name = name.to_owned();
+        // One that ends for another reason already has been asked, and has its grace.
+        let Entry::Vacant(entry) = self.memory.condemned.entry(run) else { return };
+        entry.insert(Condemned { grace_seconds, asked: None });
+        let is_followed = machine::restarts_on_failure(&bound.pod, &name);
+        let next = if is_followed { ", will be restarted" } else { "" };
+        let message = format!("Container {name} failed {failed}{next}");
+        self.agent.events.normal(&bound.object, &name, "Killing", message);
+    }
+
+    fn evict(&mut self, bound: Option<&Bound>, message: String, is_disruption: bool) {
+        // One that has failed already needs no second reason.
+        let is_over = self.memory.failure.is_some() || bound.is_some_and(|it| status::in_last_phase(&it.pod));
+        if is_over {
+            return;
+        }
+        if let Some(bound) = bound {
+            self.agent.events.warning(&bound.object, "", "Evicted", message.clone());
+        }
+        let grace_seconds = Some(EVICTION_GRACE_SECONDS);
+        self.memory.failure = Some(Failure { reason: "Evicted", message, grace_seconds, is_disruption });
     }
 }

@@ -1,6 +1,7 @@
 //! What to do next with a pod: a pure function of what the API wants, what the runtime
 //! has, and the time. The worker executes the steps and asks again.
 
+pub(crate) mod lost;
 mod memory;
 mod stopping;
 
@@ -10,8 +11,9 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
-pub(crate) use self::memory::{Condemned, FailedStart, Failure, Memory};
+pub(crate) use self::memory::{Condemned, FailedStart, Failure, Memory, PreStop};
 use self::stopping::stopping;
+use crate::pod::containers::find;
 use crate::pod::status::{in_last_phase, says_running, statuses};
 
 /// The first pause before a restart, and the longest.
@@ -26,6 +28,8 @@ const GRACE_SECONDS: i64 = 30;
 
 /// A kill that had no effect for so long is sent again.
 const KILL_AGAIN: Duration = Duration::from_secs(1);
+/// What is left after its SIGTERM to a run whose hook has used up its grace.
+const AFTER_A_HOOK: Duration = Duration::from_secs(2);
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub(crate) enum Step {
     Start { container: String, attempt: u32 },
     /// Ask a container to end.
     Terminate { id: String },
+    /// Cut its hook short, and ask now.
+    Insist { id: String },
     /// End a container.
     Kill { id: String },
     /// Give back what the sandbox holds; what is known of its containers stays, and so do their logs.
@@ -74,7 +80,11 @@ pub(crate) fn newest<'a>(sandbox: Option<&'a Sandbox>, container: &str) -> Optio
 /// What to do next.
 pub(crate) fn next(pod: Option<&Pod>, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp) -> Next {
     match pod {
-        Some(it) if it.metadata.deletion_timestamp.is_some() => ending(pod, grace(it), sandbox, memory, now),
+        Some(it) if it.metadata.deletion_timestamp.is_some() => {
+            // One that is evicted while it ends has no longer than any other.
+            let grace = memory.forced_grace().map_or(grace(it), |forced| forced.min(grace(it)));
+            ending(pod, grace, sandbox, memory, now)
+        }
         Some(pod) => running(pod, sandbox, memory, now),
         // Deleted by force: the same, without waiting.
         None => ending(None, 0, sandbox, memory, now),
@@ -106,12 +116,9 @@ fn running(pod: &Pod, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp
         return sandbox.map_or_else(Next::default, |sandbox| over(pod, sandbox, memory, now));
     }
     let Some(sandbox) = sandbox.filter(|sandbox| sandbox.alive) else {
-        return match sandbox {
-            Some(_) => Next { steps: vec![Step::RemoveSandbox, Step::RunSandbox], again: None },
-            None => Next { steps: vec![Step::RunSandbox], again: None },
-        };
+        return without_sandbox(pod, sandbox, memory, now);
     };
-    let ask = Ask { pod, policy: policy(pod), grace: own_grace(pod), sandbox, memory, now };
+    let ask = Ask { pod, policy: policy(pod), grace: own_grace(pod), held: false, sandbox, memory, now };
     let mut out = Next::default();
     if let Some(end) = deadline(pod) {
         out.wait(end);
@@ -124,11 +131,39 @@ fn running(pod: &Pod, sandbox: Option<&Sandbox>, memory: &Memory, now: Timestamp
         // Only sidecars can be left.
         return over(pod, sandbox, memory, now);
     }
+    let mut held = false;
     for container in &spec.containers {
+        let has_run = newest(Some(sandbox), &container.name).is_some();
+        if !has_run && has_ended(container, &ask) {
+            // It succeeded before the last sandbox was lost.
+            continue;
+        }
         let policy = container.restart_policy.as_deref().unwrap_or(ask.policy);
-        one(container, &Ask { policy, ..ask }, &mut out);
+        one(container, &Ask { policy, held, ..ask }, &mut out);
+        held |= is_opening(container, &ask, &out);
     }
     out
+}
+
+/// A pod whose sandbox is not there yet, or was lost.
+fn without_sandbox(pod: &Pod, lost: Option<&Sandbox>, memory: &Memory, now: Timestamp) -> Next {
+    match lost {
+        _ if lost::goes_on(pod, lost) => {
+            let removed = lost.map(|_| Step::RemoveSandbox);
+            Next { steps: removed.into_iter().chain([Step::RunSandbox]).collect(), again: None }
+        }
+        Some(sandbox) => over(pod, sandbox, memory, now),
+        None => Next::default(),
+    }
+}
+
+/// Whether a container's `postStart` runs, or is about to: those after it start once it is over.
+fn is_opening(container: &Container, ask: &Ask<'_>, out: &Next) -> bool {
+    let is_it = |step: &Step| matches!(step, Step::Start { container: it, .. } if *it == container.name);
+    let has_hook = container.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.post_start.is_some());
+    let run = newest(Some(ask.sandbox), &container.name).filter(|(_, state)| is_running(state));
+    let is_open = run.is_none_or(|(_, state)| !ask.memory.opening.contains(&state.id));
+    !is_open || has_hook && out.steps.iter().any(is_it)
 }
 
 /// The steps of the init containers; `false` while one of them holds the others back.
@@ -200,9 +235,20 @@ fn has_ended(container: &Container, ask: &Ask<'_>) -> bool {
     let code = match failed {
         Some(failed) => failed.exit_code,
         None if run.is_some_and(|(_, state)| ask.memory.replaced.contains(&state.id)) => None,
-        None => run.and_then(|(_, state)| exit_code(state)),
+        None => match run {
+            Some((_, state)) => exit_code(state),
+            None => told_code(ask.pod, &container.name),
+        },
     };
     code.is_some_and(|code| !is_repeated(policy, code))
+}
+
+/// What the API was told that a container ended with, in whichever sandbox.
+fn told_code(pod: &Pod, container: &str) -> Option<i32> {
+    match lost::past(pod, None, container) {
+        lost::Past::Ended(code) => Some(code),
+        lost::Past::None | lost::Past::Lost => None,
+    }
 }
 
 /// Whether a run that ended with this code is followed by another.
@@ -210,12 +256,18 @@ pub(crate) fn is_repeated(policy: &str, code: i32) -> bool {
     policy == "Always" || (policy == "OnFailure" && code != 0)
 }
 
+/// Whether another run follows one of a main container or a sidecar that fails.
+pub(crate) fn restarts_on_failure(pod: &Pod, container: &str) -> bool {
+    let own = find(pod, container).and_then(|container| container.restart_policy.as_deref());
+    own.unwrap_or_else(|| policy(pod)) != "Never"
+}
+
 /// A pod in its last phase. Once nothing runs in it and the API knows how everything ended,
 /// it needs nothing of the node but its record and its logs.
 fn over(pod: &Pod, sandbox: &Sandbox, memory: &Memory, now: Timestamp) -> Next {
     if sandbox.alive && sandbox.containers.iter().any(is_running) {
-        let of_failure = memory.failure.as_ref().and_then(|failure| failure.grace_seconds);
-        return stopping(Some(pod), of_failure.unwrap_or_else(|| own_grace(pod)), sandbox, memory, now);
+        let grace = memory.forced_grace().unwrap_or_else(|| own_grace(pod));
+        return stopping(Some(pod), grace, sandbox, memory, now);
     }
     let steps = if is_told(pod) && !sandbox.stopped { vec![Step::StopSandbox] } else { Vec::new() };
     Next { steps, again: None }
@@ -241,6 +293,8 @@ struct Ask<'a> {
     pod: &'a Pod,
     policy: &'a str,
     grace: i64,
+    /// One before it is not through with its `postStart`: nothing starts.
+    held: bool,
     sandbox: &'a Sandbox,
     memory: &'a Memory,
     now: Timestamp,
@@ -249,6 +303,9 @@ struct Ask<'a> {
 /// One container's next step.
 fn one(container: &Container, ask: &Ask<'_>, out: &mut Next) {
     let run = newest(Some(ask.sandbox), &container.name);
+    if ask.held && !run.is_some_and(|(_, state)| is_running(state)) {
+        return;
+    }
     let start = |attempt| Step::Start { container: container.name.clone(), attempt };
     let repeated = |code: i32| is_repeated(ask.policy, code);
     let failed = ask.memory.failed_starts.get(&container.name);
@@ -284,10 +341,7 @@ fn end(id: &str, condemned: &Condemned, ask: &Ask<'_>, out: &mut Next) {
     match condemned.asked {
         None if grace > 0 => out.steps.push(Step::Terminate { id: id.to_owned() }),
         Some(since) if ask.now < until(since) => out.wait(until(since)),
-        _ => {
-            out.steps.push(Step::Kill { id: id.to_owned() });
-            out.wait(after(ask.now, KILL_AGAIN));
-        }
+        _ => out.force(id, ask.memory, ask.now),
     }
 }
 
@@ -298,6 +352,22 @@ impl Next {
             self.wait(at);
         } else {
             self.steps.push(step);
+        }
+    }
+
+    /// Ends a run whose grace is over. One whose hook took all of it is asked first, and has a
+    /// moment for that.
+    fn force(&mut self, id: &str, memory: &Memory, now: Timestamp) {
+        let id = id.to_owned();
+        match memory.pre_stops.get(&id) {
+            Some(PreStop::Runs) => self.steps.push(Step::Insist { id }),
+            Some(PreStop::Over(asked)) if now < after(*asked, AFTER_A_HOOK) => {
+                self.wait(after(*asked, AFTER_A_HOOK));
+            }
+            _ => {
+                self.steps.push(Step::Kill { id });
+                self.wait(after(now, KILL_AGAIN));
+            }
         }
     }
 

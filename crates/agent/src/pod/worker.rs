@@ -10,7 +10,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use xebec_api::object::Object;
 use xebec_runtime::{RuntimeError, Sandbox};
 
@@ -56,16 +56,27 @@ pub(super) struct Worker {
     told_backoffs: BTreeMap<String, u64>,
     /// Hooks that run, and what follows them.
     pub(super) hooks: JoinSet<()>,
+    /// Those before a run's SIGTERM, by its id.
+    pub(super) pre_stops: BTreeMap<String, AbortHandle>,
     /// Its volumes are gone: the pod is over.
     pub(super) cleared: bool,
+    /// It was asked whether the node takes the pod in.
+    pub(super) judged: bool,
     /// Keeps its volumes up to date.
     refresher: JoinHandle<()>,
 }
 
+/// Both ends of what is found about a pod.
+pub(crate) type Verdicts = (mpsc::Sender<Verdict>, mpsc::Receiver<Verdict>);
+
 /// Runs until the pod is gone from here, or the agent stops. Gives the pod's uid.
-pub(crate) async fn run(agent: Arc<Agent>, uid: String, mut wanted: watch::Receiver<Wanted>) -> String {
+pub(crate) async fn run(
+    agent: Arc<Agent>,
+    uid: String,
+    mut wanted: watch::Receiver<Wanted>,
+    (verdicts, mut heard): Verdicts,
+) -> String {
     let mut hints = agent.runtime.events();
-    let (verdicts, mut heard) = mpsc::channel(64);
     let stop = agent.stop.clone();
     let mut worker = Worker {
         uid: uid.clone(),
@@ -75,7 +86,9 @@ pub(crate) async fn run(agent: Arc<Agent>, uid: String, mut wanted: watch::Recei
         reporter: Reporter::start(agent.clone()),
         told_backoffs: BTreeMap::new(),
         hooks: JoinSet::new(),
+        pre_stops: BTreeMap::new(),
         cleared: false,
+        judged: false,
         refresher: tokio::spawn(volumes::keep(agent.clone(), wanted.clone(), verdicts.clone())),
         verdicts,
         agent,
@@ -147,6 +160,7 @@ impl Worker {
             self.follow_ends(bound, sandbox.as_ref());
             self.follow_definition(bound, sandbox.as_ref());
             let now = self.agent.clock.now();
+            self.follow_pressure(bound, sandbox.as_ref());
             self.follow_deadline(bound, now);
             self.follow_volumes(bound, sandbox.as_ref());
             let next = machine::next(bound.map(|b| &*b.pod), sandbox.as_ref(), &self.memory, now);

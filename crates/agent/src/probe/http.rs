@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, HOST, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::HTTPGetAction;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -39,12 +39,15 @@ fn request(action: &HTTPGetAction, host: &str, port: u16) -> Result<Request<Empt
     headers.insert(HOST, authority.map_err(|error| format!("{host:?}: {error}"))?);
     headers.insert(USER_AGENT, HeaderValue::from_static("kube-probe/1.35"));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    // Those of the probe stand in place of ours; one name may stand there several times.
+    let mut own = HeaderMap::new();
     for header in action.http_headers.iter().flatten() {
         let wrong = |why: String| format!("httpHeaders {:?}: {why}", header.name);
         let name: HeaderName = header.name.parse().map_err(|error| wrong(format!("{error}")))?;
         let value = HeaderValue::from_str(&header.value).map_err(|error| wrong(error.to_string()))?;
-        headers.insert(name, value);
+        own.append(name, value);
     }
+    headers.extend(own);
     Ok(request)
 }
 
@@ -120,5 +123,36 @@ impl ServerCertVerifier for Anyone {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_header_may_be_repeated_and_stands_in_place_of_our_own() {
+        let header = |name: &str, value: &str| json!({"name": name, "value": value});
+        let headers = [header("X-Shop", "a"), header("Accept", "text/plain"), header("x-shop", "b")];
+        let action = serde_json::from_value(json!({"port": 80, "httpHeaders": headers})).expect("an action");
+        let request = request(&action, "192.0.2.1", 80).expect("a request");
+        let mut told: Vec<String> = request
+            .headers()
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().expect("text")))
+            .collect();
+        // Names come in any order, the values of one in theirs.
+        told.sort_by_key(|line| line.starts_with("x-shop"));
+        told[..3].sort();
+        let wanted = [
+            "accept: text/plain",
+            "host: 192.0.2.1:80",
+            "user-agent: kube-probe/1.35",
+            "x-shop: a",
+            "x-shop: b",
+        ];
+        assert_eq!(told, wanted);
     }
 }

@@ -22,6 +22,10 @@ pub(crate) use self::attempt::http_get;
 /// What a probe found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
+    /// The run's `postStart` hook has succeeded.
+    Opened { run: String },
+    /// The run was sent its SIGTERM, after its `preStop`.
+    Signalled { run: String },
     /// The run's startup probe has succeeded.
     Started { run: String },
     /// The run is ready, or is not any more.
@@ -30,8 +34,8 @@ pub(crate) enum Verdict {
     Unhealthy { run: String, why: String },
     /// The run must end, because it failed something: its liveness probe, a hook.
     Condemned { run: String, failed: &'static str, grace_seconds: Option<i64> },
-    /// The pod takes more of the node than it may.
-    Evicted { message: String },
+    /// The pod takes more of the node than it may, or than there is: then others did, too.
+    Evicted { message: String, is_disruption: bool },
 }
 
 /// What is probed.

@@ -76,6 +76,7 @@ impl Prober {
         self.initial_delay(probe).await;
         let mut failures = 0;
         loop {
+            let begun = Instant::now();
             match try_once(&self.target, &self.container, probe).await {
                 Ok(()) if until == Until::Success => return true,
                 Ok(()) => failures = 0,
@@ -87,8 +88,14 @@ impl Prober {
                     }
                 }
             }
-            sleep(period(probe)).await;
+            self.next_try(probe, begun).await;
         }
+    }
+
+    /// A period is from one try to the next, however long a try takes: else one that hangs
+    /// until its time is over would be made half as often.
+    async fn next_try(&self, probe: &Probe, begun: Instant) {
+        sleep(period(probe).saturating_sub(begun.elapsed())).await;
     }
 
     async fn readiness(&self, probe: &Probe) {
@@ -97,6 +104,7 @@ impl Prober {
         // What fails while the container comes up is no news before a period is over.
         let mut told = Instant::now();
         loop {
+            let begun = Instant::now();
             let outcome = try_once(&self.target, &self.container, probe).await;
             in_a_row = if outcome.is_ok() == is_ready { 0 } else { in_a_row + 1 };
             if let Err(why) = outcome
@@ -111,8 +119,10 @@ impl Prober {
                 self.tell_ready(is_ready).await;
             }
             // Successes that are counted are a period apart, as failures are.
-            let comes_up = !was_ready && in_a_row == 0;
-            sleep(pause(probe, self.age(), comes_up)).await;
+            match eager_pause(probe, self.age()).filter(|_| !was_ready && in_a_row == 0) {
+                Some(pause) => sleep(pause).await,
+                None => self.next_try(probe, begun).await,
+            }
         }
     }
 
@@ -141,12 +151,12 @@ fn threshold(probe: &Probe, is_ready: bool) -> i32 {
     if is_ready { probe.failure_threshold.unwrap_or(3) } else { probe.success_threshold.unwrap_or(1) }
 }
 
-/// Between two tries. While a container comes up, what a connection or a request costs is
-/// spent soon, and then less and less often, up to the probe's own period; a command costs
-/// more, and has its period from the first try on.
-fn pause(probe: &Probe, age: Duration, comes_up: bool) -> Duration {
-    let period = period(probe);
-    if comes_up && probe.exec.is_none() { (age / 2).clamp(EAGER, period) } else { period }
+/// Between the end of a try and the next one while a container comes up: what a connection or
+/// a request costs is spent soon, and then less and less often, up to the probe's own period.
+/// A command costs more, and has its period from the first try on.
+fn eager_pause(probe: &Probe, age: Duration) -> Option<Duration> {
+    let pause = (age / 2).max(EAGER);
+    Some(pause).filter(|pause| probe.exec.is_none() && *pause < period(probe))
 }
 
 fn period(probe: &Probe) -> Duration {
@@ -164,7 +174,7 @@ mod tests {
         let (mut at, mut tries) = (Duration::ZERO, Vec::new());
         while at <= Duration::from_millis(until_ms) {
             tries.push(u64::try_from(at.as_millis()).expect("not for ever"));
-            at += pause(probe, at, true);
+            at += eager_pause(probe, at).unwrap_or(period(probe));
         }
         tries
     }
@@ -182,7 +192,45 @@ mod tests {
             serde_json::from_value(json!({"exec": {"command": ["x"]}, "periodSeconds": 2})).expect("a probe");
         assert_eq!(tries(&exec, 9_999), [0, 2000, 4000, 6000, 8000]);
         let http: Probe = probe("httpGet");
-        assert_eq!(pause(&http, Duration::ZERO, false), Duration::from_secs(2), "it was ready, or counts");
-        assert_eq!(pause(&http, Duration::from_secs(99), true), Duration::from_secs(2), "it is old");
+        assert_eq!(eager_pause(&http, Duration::from_secs(99)), None, "it is old");
+    }
+
+    /// Somebody takes connections, and never answers.
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_hangs_is_made_once_a_period() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let probe = json!({"httpGet": {"port": port}, "periodSeconds": 10, "timeoutSeconds": 8, "failureThreshold": 3});
+        let container = |kind: &str| {
+            serde_json::from_value::<Container>(json!({"name": "web", kind: probe})).expect("a container")
+        };
+        for (kind, wanted) in [("livenessProbe", "liveness probe"), ("startupProbe", "startup probe")] {
+            let (verdicts, mut heard) = mpsc::channel(16);
+            let target = Target {
+                runtime: std::sync::Arc::new(xebec_runtime::fake::FakeRuntime::new()),
+                pod_uid: "u1".into(),
+                run: "web.0".into(),
+                ip: Some([127, 0, 0, 1].into()),
+            };
+            let begun = Instant::now();
+            let task = tokio::spawn(watch(target, container(kind), Known::default(), verdicts));
+            loop {
+                match heard.recv().await.expect("a verdict") {
+                    Verdict::Condemned { failed, .. } => {
+                        assert_eq!(failed, wanted);
+                        break;
+                    }
+                    Verdict::Unhealthy { .. } => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+            // Tries at 0, 10 and 20 seconds.
+            let passed = begun.elapsed();
+            assert!(
+                (Duration::from_secs(28)..Duration::from_secs(30)).contains(&passed),
+                "{kind}: {passed:?}"
+            );
+            task.abort();
+        }
     }
 }

@@ -87,7 +87,7 @@ impl Filling<'_> {
                     format!("fieldRef {:?} is none that a volume can have", field.field_path)
                 })?
             } else if let Some(field) = &item.resource_field_ref {
-                downward::resource(&self.bound.pod, "", field, node_object::capacity())?
+                downward::resource(&self.bound.pod, "", field, node_object::allocatable(self.agent))?
             } else {
                 return Err(format!("volume {:?}: {:?} names no field", self.volume, item.path));
             };

@@ -129,6 +129,13 @@ fn folder(data_dir: &Path, uid: &str) -> PathBuf {
     data_dir.join("volumes").join(uid)
 }
 
+/// The folders of a pod's volumes that lie on this node's disk; those of the host are not the pod's.
+pub(crate) fn on_disk(agent: &Agent, bound: &Bound) -> Vec<PathBuf> {
+    let is_memory = |volume: &Volume| volume.empty_dir.as_ref().is_some_and(empty_dir::is_memory);
+    let own = volumes(bound).filter(|volume| volume.host_path.is_none() && !is_memory(volume));
+    own.map(|volume| path(agent, bound, &volume.name)).collect()
+}
+
 fn path(agent: &Agent, bound: &Bound, name: &str) -> PathBuf {
     folder(&agent.config.data_dir, bound.object.uid()).join(name)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::{atomic, contents, path, service_account, usage, volumes, write};
+use crate::eviction;
 use crate::pod::status::in_last_phase;
 use crate::pod::worker::{self, Bound, Wanted};
 use crate::probe::Verdict;
@@ -30,9 +31,12 @@ pub(crate) async fn keep(
             return;
         }
         refresh(&agent, &bound).await;
-        if let Some(message) = usage::excess(&agent, &bound).await {
+        // What the cluster cannot do without is never evicted.
+        if !eviction::is_critical(&bound.object)
+            && let Some(message) = usage::excess(&agent, &bound).await
+        {
             // It fails, once; a worker that is gone needs no verdict.
-            let _ = verdicts.send(Verdict::Evicted { message }).await;
+            let _ = verdicts.send(Verdict::Evicted { message, is_disruption: false }).await;
             return;
         }
         tokio::select! {

@@ -4,7 +4,7 @@ use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
 use xebec_state::Key;
 
-use super::Work;
+use super::{Work, memory_toleration, priority};
 
 pub(crate) fn run(work: &Work<'_>, new: &mut Object, old: Option<&Object>) -> Result<(), ApiError> {
     let row = work.target.row;
@@ -12,8 +12,11 @@ pub(crate) fn run(work: &Work<'_>, new: &mut Object, old: Option<&Object>) -> Re
         None => row.strategy.prepare_create(new),
         Some(old) => row.strategy.prepare_update(new, old),
     }
-    if old.is_none() && row.storage_name() == "pods" {
-        admit_pod(work, new)?;
+    if row.storage_name() == "pods" {
+        memory_toleration::add(new, old);
+        if old.is_none() {
+            admit_pod(work, new)?;
+        }
     }
     Ok(())
 }
@@ -46,5 +49,5 @@ fn admit_pod(work: &Work<'_>, pod: &mut Object) -> Result<(), ApiError> {
     let name = pod.text(&["spec", "serviceAccountName"]).to_owned();
     account_exists(work, pod, &name)?;
     pod.set(&["spec", "serviceAccount"], name);
-    Ok(())
+    priority::resolve(work, pod)
 }

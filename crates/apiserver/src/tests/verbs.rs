@@ -128,6 +128,46 @@ async fn an_ingress_without_a_class_gets_the_default_one_for_good() {
 }
 
 #[tokio::test]
+async fn a_pod_has_the_priority_of_its_class_or_of_the_default() {
+    let api = api().await;
+    let of = |name: &str, class: &str| {
+        let mut pod = pod(name);
+        pod.set(&["spec", "priorityClassName"], class);
+        pod
+    };
+    let refused = async |pod| api.0.create(&admin(), &target("pods", ""), pod).await.expect_err("no").message;
+    let class = |name: &str, value: i64, default: bool| {
+        object(json!({"metadata": {"name": name}, "value": value, "globalDefault": default,
+            "preemptionPolicy": "Never"}))
+    };
+    let said = |pod: &xebec_api::object::Object| {
+        let field = |name: &str| pod.get(&["spec", name]).cloned().unwrap_or_default();
+        json!([field("priorityClassName"), field("priority"), field("preemptionPolicy")]).to_string()
+    };
+    assert_eq!(said(&api.create("pods", pod("plain")).await), "[null,null,null]");
+    let found = api.create("pods", of("dns", "system-cluster-critical")).await;
+    assert_eq!(said(&found), r#"["system-cluster-critical",2000000000,null]"#);
+    let why = "pods \"web\" is forbidden: no PriorityClass with name high was found";
+    assert_eq!(refused(of("web", "high")).await, why);
+    api.create("priorityclasses", class("high", 1000, false)).await;
+    let made = api.create("pods", of("web", "high")).await;
+    assert_eq!(said(&made), r#"["high",1000,"Never"]"#);
+    // Its manifest says nothing of the number.
+    let again =
+        api.0.update(&admin(), &target("pods", "web"), of("web", "high")).await.expect("nothing changed");
+    assert_eq!(said(&again), said(&made));
+    let mut own = of("own", "high");
+    own.set(&["spec", "priority"], 7);
+    let why = "pods \"own\" is forbidden: the integer value of priority (7) must not be provided in pod spec; \
+               priority admission controller computed 1000 from the given PriorityClass name";
+    assert_eq!(refused(own).await, why);
+    for (name, value) in [("usual", 5), ("less", 3)] {
+        api.create("priorityclasses", class(name, value, true)).await;
+    }
+    assert_eq!(said(&api.create("pods", pod("other")).await), r#"["less",3,"Never"]"#);
+}
+
+#[tokio::test]
 async fn status_and_spec_are_written_apart() {
     let api = api().await;
     let mut with_status = pod("web");

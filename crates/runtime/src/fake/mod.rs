@@ -17,8 +17,8 @@ use tokio::time::Instant;
 
 use self::state::State;
 use crate::{
-    ContainerPhase, ContainerSpec, ExecEvent, ExecHandle, ExecInput, ExecOptions, ImageInfo, NodeNetwork,
-    Runtime, RuntimeError, RuntimeEvent, Sandbox, SandboxSpec,
+    ContainerPhase, ContainerSpec, ContainerUsage, ExecEvent, ExecHandle, ExecInput, ExecOptions, ImageInfo,
+    NodeNetwork, PodUsage, Runtime, RuntimeError, RuntimeEvent, Sandbox, SandboxSpec,
 };
 
 /// What an image's containers do.
@@ -102,6 +102,11 @@ impl FakeRuntime {
             sandbox.sandbox.alive = false;
         }
         self.hint(pod_uid);
+    }
+
+    /// What a container holds of the memory from now on, for as long as it runs.
+    pub fn set_memory(&self, pod_uid: &str, id: &str, bytes: u64) {
+        self.lock().memory.insert((pod_uid.to_owned(), id.to_owned()), bytes);
     }
 
     /// The spec with which a container was started.
@@ -282,5 +287,24 @@ impl Runtime for FakeRuntime {
 
     async fn list_images(&self) -> Result<Vec<ImageInfo>, RuntimeError> {
         Ok(self.lock().images.keys().map(|name| state::image_info(name)).collect())
+    }
+
+    async fn usage(&self) -> Result<Vec<ContainerUsage>, RuntimeError> {
+        Ok(self.settled().usage())
+    }
+
+    async fn pod_usage(&self) -> Result<Vec<PodUsage>, RuntimeError> {
+        let mut pods: Vec<PodUsage> = Vec::new();
+        for ContainerUsage { pod_uid, usage, .. } in self.settled().usage() {
+            match pods.iter_mut().find(|pod| pod.pod_uid == pod_uid) {
+                Some(pod) => pod.working_set_bytes += usage.working_set_bytes,
+                None => pods.push(PodUsage {
+                    pod_uid,
+                    working_set_bytes: usage.working_set_bytes,
+                    ..PodUsage::default()
+                }),
+            }
+        }
+        Ok(pods)
     }
 }

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use super::Behaviour;
 use crate::{
-    ContainerPhase, ContainerSpec, ContainerState, ImageInfo, NodeNetwork, RuntimeError, Sandbox, SandboxSpec,
+    ContainerPhase, ContainerSpec, ContainerState, ContainerUsage, ImageInfo, NodeNetwork, RuntimeError,
+    Sandbox, SandboxSpec, Usage,
 };
 
 /// A digest that is as good as any.
@@ -22,6 +23,8 @@ pub(super) struct State {
     pub(super) sandboxes: BTreeMap<String, Entry>,
     pub(super) calls: Vec<String>,
     pub(super) network: NodeNetwork,
+    /// What containers hold of the memory, by pod and id.
+    pub(super) memory: BTreeMap<(String, String), u64>,
     /// Addresses given so far; never reused.
     addresses: u8,
     /// Process ids given so far.
@@ -143,6 +146,21 @@ impl State {
 
     pub(super) fn container(&self, pod_uid: &str, id: &str) -> Option<&ContainerState> {
         self.sandboxes.get(pod_uid)?.sandbox.containers.iter().find(|container| container.id == id)
+    }
+
+    /// What each running container was said to hold.
+    pub(super) fn usage(&self) -> Vec<ContainerUsage> {
+        let mut all = Vec::new();
+        for (uid, entry) in &self.sandboxes {
+            let running = entry.sandbox.containers.iter().filter(|it| it.phase == ContainerPhase::Running);
+            for (key, bytes) in
+                running.filter_map(|it| self.memory.get_key_value(&(uid.clone(), it.id.clone())))
+            {
+                let usage = Usage { working_set_bytes: *bytes, ..Usage::default() };
+                all.push(ContainerUsage { pod_uid: key.0.clone(), id: key.1.clone(), usage });
+            }
+        }
+        all
     }
 
     /// Ends a running container; does nothing to others.

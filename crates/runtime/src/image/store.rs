@@ -115,6 +115,14 @@ impl Store {
         Ok(true)
     }
 
+    /// Takes away what no name and no running container needs, such as an image that lost its name while it ran.
+    /// Whether there was anything.
+    pub fn reclaim(&self) -> Result<bool, RuntimeError> {
+        let _lock = self.lock()?;
+        self.clear_tmp()?;
+        self.sweep()
+    }
+
     /// Keeps an image's layers while a container uses them, whatever happens to its names. `owner` is a file name.
     /// False where a layer was removed since the image was found.
     pub fn lease(&self, owner: &str, image: &Image) -> Result<bool, RuntimeError> {
@@ -127,7 +135,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Gives up every lease whose name begins so. Layers without a name go at the next [`Store::rm`].
+    /// Gives up every lease whose name begins so. Layers without a name go at the next [`Store::rm`] or
+    /// [`Store::reclaim`].
     pub fn release(&self, owner_prefix: &str) -> Result<(), RuntimeError> {
         for path in self.files("leases")? {
             if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(owner_prefix)) {
@@ -251,8 +260,8 @@ impl Store {
         serde_json::from_slice(&bytes).map(Some).map_err(|error| fail(error.to_string()))
     }
 
-    /// Removes blobs and layers that nothing needs. The caller holds the lock.
-    fn sweep(&self) -> Result<(), RuntimeError> {
+    /// Removes blobs and layers that nothing needs; whether there were any. The caller holds the lock.
+    fn sweep(&self) -> Result<bool, RuntimeError> {
         let mut kept = BTreeSet::new();
         for reference in self.references()? {
             kept.insert(reference.manifest.hex().to_owned());
@@ -272,8 +281,9 @@ impl Store {
         let unneeded = |path: &PathBuf| {
             !path.file_name().is_some_and(|name| kept.contains(name.to_string_lossy().as_ref()))
         };
-        for path in self.files("blobs")?.into_iter().filter(unneeded) {
-            remove_file(&path)?;
+        let blobs: Vec<PathBuf> = self.files("blobs")?.into_iter().filter(unneeded).collect();
+        for path in &blobs {
+            remove_file(path)?;
         }
         let mut doomed = Vec::new();
         for path in self.files("layers")?.into_iter().filter(unneeded) {
@@ -284,7 +294,8 @@ impl Store {
             fs::remove_dir_all(path)
                 .map_err(|error| RuntimeError::io(format!("removing {}", path.display()), error))
         };
-        doomed.iter().try_for_each(remove)
+        doomed.iter().try_for_each(remove)?;
+        Ok(!blobs.is_empty() || !doomed.is_empty())
     }
 
     /// Gives a folder another name, so that nobody sees half of it while it is removed.

@@ -87,6 +87,7 @@ fn what_is_packed_can_be_imported_listed_and_removed() {
 
     assert!(store.lease("pod.c", &image).expect("leases"));
     assert!(store.rm("tool:1").expect("removes") && store.rm("other/name").expect("removes"));
+    assert!(!store.reclaim().expect("sweeps"), "nothing is left to take");
     assert!(image.layers[0].exists(), "a lease keeps the layer");
     store.import(&archive, None).expect("imports once more");
     store.release("pod.").expect("releases");
@@ -95,6 +96,22 @@ fn what_is_packed_can_be_imported_listed_and_removed() {
     assert!(!image.layers[0].exists());
     assert!(!store.lease("pod.c", &image).expect("answers"), "it is too late for a lease");
     assert_eq!(store.ls().expect("lists"), []);
+}
+
+#[test]
+fn what_lost_its_name_while_it_ran_is_reclaimed_and_what_has_one_stays() {
+    let scratch = TempDir::new().expect("tempdir");
+    let (dir, archive) = (scratch.path().join("root"), scratch.path().join("tool.tar"));
+    tree(&dir);
+    pack(&options(&dir), &archive).expect("packs");
+    let store = Store::open(scratch.path()).expect("opens");
+    store.import(&archive, None).expect("imports");
+    let image = store.find("tool:1").expect("reads").expect("is there");
+    assert!(!store.reclaim().expect("sweeps") && image.layers[0].exists(), "nobody could bring it back");
+    assert!(store.lease("pod.c", &image).expect("leases") && store.rm("tool:1").expect("removes"));
+    store.release("pod.").expect("releases");
+    assert!(store.reclaim().expect("sweeps") && !image.layers[0].exists());
+    assert!(!store.reclaim().expect("sweeps"), "once is enough");
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::network::PodNetwork;
 use crate::shim::protocol::{Request, Response};
 use crate::{
     ContainerSpec, ExecHandle, ExecOptions, ImageInfo, NodeNetwork, Runtime, RuntimeError, RuntimeEvent,
-    Sandbox, SandboxSpec,
+    Sandbox, SandboxSpec, disk_usage,
 };
 
 /// Where a node keeps what it runs.
@@ -305,6 +305,41 @@ impl Runtime for NodeRuntime {
             Ok(usage.collect())
         })
         .await
+    }
+
+    async fn pod_usage(&self) -> Result<Vec<crate::PodUsage>, RuntimeError> {
+        let sandboxes = self.list().await?;
+        let (hierarchies, runtime) = (self.inner.hierarchies.clone(), self.clone());
+        blocking(move || {
+            let usage = sandboxes.iter().filter(|sandbox| sandbox.alive).filter_map(|sandbox| {
+                let path = runtime.cgroup(&sandbox.pod_uid);
+                let working_set_bytes = hierarchies.usage(&path)?.working_set_bytes;
+                let processes = hierarchies.processes(&path).unwrap_or_default();
+                Some(crate::PodUsage { pod_uid: sandbox.pod_uid.clone(), working_set_bytes, processes })
+            });
+            Ok(usage.collect())
+        })
+        .await
+    }
+
+    async fn layer_usage(&self) -> Result<Vec<crate::LayerUsage>, RuntimeError> {
+        let sandboxes = self.list().await?;
+        let runtime = self.clone();
+        blocking(move || {
+            let all =
+                sandboxes.iter().flat_map(|sandbox| sandbox.containers.iter().map(move |it| (sandbox, it)));
+            let usage = all.map(|(sandbox, container)| {
+                let disk = disk_usage(&runtime.work_dir(&sandbox.pod_uid).join(&container.id));
+                crate::LayerUsage { pod_uid: sandbox.pod_uid.clone(), id: container.id.clone(), disk }
+            });
+            Ok(usage.collect())
+        })
+        .await
+    }
+
+    async fn reclaim_images(&self) -> Result<bool, RuntimeError> {
+        let store = self.inner.store.clone();
+        blocking(move || store.reclaim()).await
     }
 }
 

@@ -43,19 +43,20 @@ const READY: &str = "ready\n";
 
 /// Runs the hidden command `shim` with the arguments after that word; the process's exit code. Call it before anything
 /// else: before threads, before a tokio runtime, before a logger. It returns in the first process once the sandbox is
-/// there or could not be made, with what went wrong on stderr; the shim itself goes on in a child.
-pub fn shim_main(args: impl Iterator<Item = OsString>) -> i32 {
+/// there or could not be made, with what went wrong on stderr; the shim itself goes on in a child, and calls `when_quiet`
+/// whenever it has had nothing to do for a while.
+pub fn shim_main(args: impl Iterator<Item = OsString>, when_quiet: fn()) -> i32 {
     let args: Vec<OsString> = args.collect();
     let launched = match args.as_slice() {
         [flag, dir] if flag == "--dir" => {
             // It does not return unless it fails.
             let error = seal::run_sealed(dir);
-            launch(
-                Path::new(dir),
-                vec![format!("this executable is not sealed against its containers: {error}")],
-            )
+            let warning = format!("this executable is not sealed against its containers: {error}");
+            launch(Path::new(dir), vec![warning], when_quiet)
         }
-        [flag, dir, sealed] if flag == "--dir" && sealed == seal::FLAG => launch(Path::new(dir), Vec::new()),
+        [flag, dir, sealed] if flag == "--dir" && sealed == seal::FLAG => {
+            launch(Path::new(dir), Vec::new(), when_quiet)
+        }
         _ => Err(io::Error::other("usage: shim --dir FOLDER (started by the node agent only)")),
     };
     let (text, code) = match launched {
@@ -69,7 +70,7 @@ pub fn shim_main(args: impl Iterator<Item = OsString>) -> i32 {
 
 /// Forks the shim off and waits until it serves; returns its warnings, a line each.
 #[allow(unsafe_code, reason = "fork, in a process with one thread")]
-fn launch(dir: &Path, warnings: Vec<String>) -> io::Result<String> {
+fn launch(dir: &Path, warnings: Vec<String>, when_quiet: fn()) -> io::Result<String> {
     let dir = fs::canonicalize(dir)?;
     let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
     // SAFETY: this process has one thread.
@@ -86,16 +87,16 @@ fn launch(dir: &Path, warnings: Vec<String>) -> io::Result<String> {
         }
         ForkResult::Child => {
             drop(read);
-            let code = i32::from(serve(&dir, write, warnings).is_err());
+            let code = i32::from(serve(&dir, write, warnings, when_quiet).is_err());
             std::process::exit(code)
         }
     }
 }
 
 /// Makes the sandbox, says so through `ready`, serves until it is shut down.
-fn serve(dir: &Path, ready: OwnedFd, mut warnings: Vec<String>) -> io::Result<()> {
+fn serve(dir: &Path, ready: OwnedFd, mut warnings: Vec<String>, when_quiet: fn()) -> io::Result<()> {
     let mut ready = File::from(ready);
-    let prepared = prepare(dir);
+    let prepared = prepare(dir, when_quiet);
     match prepared {
         Ok((server, more)) => {
             warnings.extend(more);
@@ -112,7 +113,7 @@ fn serve(dir: &Path, ready: OwnedFd, mut warnings: Vec<String>) -> io::Result<()
     }
 }
 
-fn prepare(dir: &Path) -> io::Result<(server::Server, Vec<String>)> {
+fn prepare(dir: &Path, when_quiet: fn()) -> io::Result<(server::Server, Vec<String>)> {
     let mut warnings = sandbox::become_parent()?;
     detach_stdio()?;
     let config: ShimConfig = serde_json::from_slice(&fs::read(dir.join(CONFIG))?)?;
@@ -127,7 +128,7 @@ fn prepare(dir: &Path) -> io::Result<(server::Server, Vec<String>)> {
         version: VERSION,
     };
     write_whole(&dir.join(IDENTITY), &serde_json::to_vec(&identity)?)?;
-    Ok((server::Server::new(config, listener)?, warnings))
+    Ok((server::Server::new(config, listener, when_quiet)?, warnings))
 }
 
 /// The agent's terminal or log must not be held open.

@@ -24,6 +24,8 @@ use crate::cgroup::Hierarchies;
 const CONNECTIONS: usize = 256;
 /// Between two looks at whoever holds a container up.
 const LOOK_EVERY_MS: u16 = 1000;
+/// After so long without anything to do nothing more is expected.
+const QUIET_MS: u16 = 10_000;
 
 pub(super) struct Server {
     pub(super) config: ShimConfig,
@@ -44,6 +46,10 @@ pub(super) struct Server {
     revision: u64,
     /// They changed since they were last told.
     changed: bool,
+    /// What is done once nothing was for a while.
+    when_quiet: fn(),
+    /// It was done, and nothing since.
+    is_settled: bool,
 }
 
 /// A helper and what it does.
@@ -71,7 +77,7 @@ enum Token {
 }
 
 impl Server {
-    pub(super) fn new(config: ShimConfig, listener: UnixListener) -> io::Result<Server> {
+    pub(super) fn new(config: ShimConfig, listener: UnixListener, when_quiet: fn()) -> io::Result<Server> {
         listener.set_nonblocking(true)?;
         let mut mask = SigSet::empty();
         mask.add(Signal::SIGCHLD);
@@ -92,6 +98,8 @@ impl Server {
             stopping: None,
             revision: 0,
             changed: true,
+            when_quiet,
+            is_settled: false,
         })
     }
 
@@ -171,12 +179,28 @@ impl Server {
         command.is_some_and(|it| it.stdin.is_full()) || container.is_some_and(|it| it.stdin.is_full())
     }
 
-    fn wait(&self) -> io::Result<Vec<Token>> {
+    /// Waits until something is ready. Once nothing was for a while, what only the busy time
+    /// before it needed is given back: most shims then wait for weeks.
+    fn wait(&mut self) -> io::Result<Vec<Token>> {
+        let held_up = self.containers.iter().any(|container| self.is_held_up(container));
+        let timeout = match (held_up, self.is_settled) {
+            (true, _) => PollTimeout::from(LOOK_EVERY_MS),
+            (false, false) => PollTimeout::from(QUIET_MS),
+            (false, true) => PollTimeout::NONE,
+        };
+        let ready = self.wait_for(timeout)?;
+        let is_quiet = ready.is_empty() && !held_up;
+        if is_quiet && !self.is_settled {
+            (self.when_quiet)();
+        }
+        self.is_settled = is_quiet;
+        Ok(ready)
+    }
+
+    fn wait_for(&self, timeout: PollTimeout) -> io::Result<Vec<Token>> {
         let interests = self.interests();
         let mut fds: Vec<PollFd<'_>> =
             interests.iter().map(|(_, fd, flags)| PollFd::new(*fd, *flags)).collect();
-        let held_up = self.containers.iter().any(|container| self.is_held_up(container));
-        let timeout = if held_up { PollTimeout::from(LOOK_EVERY_MS) } else { PollTimeout::NONE };
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),

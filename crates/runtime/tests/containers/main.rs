@@ -17,7 +17,7 @@ fn main() {
     args.next();
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.first().map(String::as_str) {
-        Some("shim") => std::process::exit(xebec_runtime::shim_main(args.skip(1))),
+        Some("shim") => std::process::exit(xebec_runtime::shim_main(args.skip(1), || ())),
         Some("agent") => return world::run(cases::agent(words[1].clone().into())),
         Some("greet") => return eprintln!("hello from {}", std::env::args().next().unwrap_or_default()),
         _ => {}

@@ -15,6 +15,8 @@ pub(crate) struct Memory {
     pub(crate) terminating_since: Option<Timestamp>,
     /// Runs that were asked for it; one that was condemned before had its SIGTERM then.
     pub(crate) asked: BTreeSet<String>,
+    /// What keeps the SIGTERM of a run back that was asked to end, by its id.
+    pub(crate) pre_stops: BTreeMap<String, PreStop>,
     /// Runs that a liveness or startup probe condemned, by their id.
     pub(crate) condemned: BTreeMap<String, Condemned>,
     /// Runs that end because their container is another by now: the next follows at once,
@@ -26,6 +28,9 @@ pub(crate) struct Memory {
     pub(crate) newest: BTreeMap<String, u32>,
     /// Runs that are up: they run, and their startup probe has succeeded.
     pub(crate) started: BTreeSet<String>,
+    /// Runs whose `postStart` has not succeeded yet: nobody is told that they run, and what
+    /// comes after them waits.
+    pub(crate) opening: BTreeSet<String>,
     /// By container, how many short runs have ended one after another.
     pub(super) short_runs: BTreeMap<String, ShortRuns>,
     /// What runs that have ended said of their end, by their id.
@@ -66,11 +71,25 @@ impl Memory {
         }
     }
 
+    /// Seconds that are left to a pod that its node ends, where they are not its own.
+    pub(super) fn forced_grace(&self) -> Option<i64> {
+        self.failure.as_ref()?.grace_seconds
+    }
+
     /// How many pauses before the next run have grown from the short runs: the first one
     /// is followed at once.
     pub(crate) fn pauses(&self, container: &str) -> u32 {
         self.short_runs.get(container).map_or(0, |runs| runs.in_a_row.saturating_sub(1))
     }
+}
+
+/// How far a run's way to its SIGTERM is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PreStop {
+    /// Its hook runs.
+    Runs,
+    /// It was sent then.
+    Over(Timestamp),
 }
 
 /// A run that must end.
@@ -89,6 +108,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// Between SIGTERM and SIGKILL; the pod's own where it is absent.
     pub(crate) grace_seconds: Option<i64>,
+    /// Others made it necessary: the pod's owner need not count it as a failure.
+    pub(crate) is_disruption: bool,
 }
 
 /// A start that did not happen.

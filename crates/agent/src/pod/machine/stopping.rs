@@ -1,6 +1,7 @@
 //! How a pod's containers end when the pod does: the main ones are asked first, all at
 //! once; its sidecars, which serve them, follow one by one, the last first. One grace
-//! period is for all of them, and when it is over whatever still runs is killed.
+//! period is for all of them, and when it is over whatever still runs is killed, at most a
+//! moment after it was asked.
 
 use std::time::Duration;
 
@@ -22,8 +23,20 @@ pub(super) fn stopping(
     let grace = Duration::from_secs(grace.max(0).unsigned_abs());
     let end = after(memory.terminating_since.unwrap_or(now), grace);
     if now >= end {
-        let steps = running.iter().map(|state| Step::Kill { id: state.id.clone() }).collect();
-        return Next { steps, again: Some(after(now, KILL_AGAIN)) };
+        let mut out = Next::default();
+        for state in &running {
+            let id = state.id.clone();
+            let was_asked = memory.asked.contains(&id) || memory.pre_stops.contains_key(&id);
+            match pod {
+                // Whoever deletes by force waits for nothing.
+                None => out.steps.push(Step::Kill { id }),
+                // A sidecar whose turn has not come.
+                Some(_) if !was_asked && !grace.is_zero() => out.steps.push(Step::Insist { id }),
+                Some(_) => out.force(&id, memory, now),
+            }
+        }
+        out.wait(after(now, KILL_AGAIN));
+        return out;
     }
     let turn = turn(pod, &running);
     let unasked = turn.into_iter().filter(|state| !memory.asked.contains(&state.id));

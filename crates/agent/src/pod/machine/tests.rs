@@ -56,6 +56,23 @@ fn a_pod_starts_step_by_step() {
 }
 
 #[test]
+fn what_follows_a_hook_at_the_start_waits_for_it() {
+    let hook = json!({"postStart": {"sleep": {"seconds": 9}}});
+    let pod: Pod = serde_json::from_value(json!({"spec": {"restartPolicy": "Always", "containers": [
+        {"name": "web", "image": "x", "lifecycle": hook}, {"name": "next", "image": "x"},
+    ]}}))
+    .expect("a pod");
+    let steps = |sandbox: &Sandbox, memory: &Memory| next(Some(&pod), Some(sandbox), memory, at(110)).steps;
+    let mut memory = Memory::default();
+    assert_eq!(steps(&sandbox(&[]), &memory), start(0), "the other one follows");
+    let up = sandbox(&[(0, ContainerPhase::Running)]);
+    memory.opening.insert(run_id("web", 0));
+    assert_eq!(steps(&up, &memory), []);
+    memory.opening.clear();
+    assert_eq!(steps(&up, &memory), [Step::Start { container: "next".into(), attempt: 0 }]);
+}
+
+#[test]
 fn restarts_follow_the_policy_and_the_pauses() {
     let steps = |policy, runs: &[_], now| {
         let (sandbox, mut memory) = (sandbox(runs), Memory::default());
@@ -136,6 +153,33 @@ fn an_end_asks_first() {
 }
 
 #[test]
+fn a_run_whose_hook_took_all_its_grace_is_asked_before_it_is_killed() {
+    let id = run_id("web", 0);
+    let mut leaving = pod("Always");
+    leaving.metadata.deletion_timestamp =
+        serde_json::from_value(json!("2026-01-01T00:00:00Z")).expect("a time");
+    leaving.metadata.deletion_grace_period_seconds = Some(20);
+    let up = sandbox(&[(0, ContainerPhase::Running)]);
+    let steps = |pod: Option<&Pod>, pre_stop, now| {
+        let pre_stops = BTreeMap::from([(id.clone(), pre_stop)]);
+        let memory = Memory {
+            terminating_since: Some(at(200)),
+            asked: [id.clone()].into(),
+            pre_stops,
+            ..Memory::default()
+        };
+        next(pod, Some(&up), &memory, at(now)).steps
+    };
+    let (insist, kill) = (Step::Insist { id: id.clone() }, Step::Kill { id: id.clone() });
+    assert_eq!(steps(Some(&leaving), PreStop::Runs, 219), []);
+    assert_eq!(steps(Some(&leaving), PreStop::Runs, 220), [insist]);
+    assert_eq!(steps(Some(&leaving), PreStop::Over(at(220)), 221), []);
+    assert_eq!(steps(Some(&leaving), PreStop::Over(at(220)), 222), std::slice::from_ref(&kill));
+    assert_eq!(steps(Some(&leaving), PreStop::Over(at(210)), 220), std::slice::from_ref(&kill));
+    assert_eq!(steps(None, PreStop::Runs, 220), [kill], "by force");
+}
+
+#[test]
 fn a_failed_start_is_tried_again_later() {
     let failed = |exit_code, times| {
         let message = String::new();
@@ -209,16 +253,39 @@ fn a_finished_pod_gives_back_what_it_holds_once_its_end_is_known() {
 #[test]
 fn a_pod_that_its_node_failed_only_ends() {
     let up = sandbox(&[(0, ContainerPhase::Running)]);
-    let failure = Failure { reason: "Evicted", message: String::new(), grace_seconds: Some(1) };
-    let mut memory = Memory { failure: Some(failure), ..Memory::default() };
+    let mut memory = Memory { failure: Some(evicted()), ..Memory::default() };
     let id = run_id("web", 0);
     let asked = next(Some(&pod("Always")), Some(&up), &memory, at(100));
     assert_eq!(asked, Next { steps: vec![Step::Terminate { id: id.clone() }], again: Some(at(101)) });
     memory.terminating_since = Some(at(100));
+    memory.asked.insert(id.clone());
     assert_eq!(next(Some(&pod("Always")), Some(&up), &memory, at(101)).steps, [Step::Kill { id }]);
     let down = sandbox(&[(0, exited(143, 101))]);
     assert_eq!(next(Some(&pod("Always")), Some(&down), &memory, at(101)), Next::default());
     assert_eq!(next(Some(&pod("Always")), None, &memory, at(101)), Next::default(), "it is not even begun");
+}
+
+fn evicted() -> Failure {
+    Failure { reason: "Evicted", message: String::new(), grace_seconds: Some(1), is_disruption: true }
+}
+
+#[test]
+fn a_pod_that_is_evicted_while_it_ends_has_no_more_than_the_evictions_grace() {
+    let mut leaving = pod("Always");
+    leaving.metadata.deletion_timestamp =
+        serde_json::from_value(json!("2026-01-01T00:00:00Z")).expect("a time");
+    leaving.metadata.deletion_grace_period_seconds = Some(300);
+    let up = sandbox(&[(0, ContainerPhase::Running)]);
+    let id = run_id("web", 0);
+    let mut memory =
+        Memory { terminating_since: Some(at(200)), asked: [id.clone()].into(), ..Memory::default() };
+    let waits = next(Some(&leaving), Some(&up), &memory, at(210));
+    assert_eq!(waits, Next { steps: vec![], again: Some(at(500)) });
+    memory.failure = Some(evicted());
+    assert_eq!(next(Some(&leaving), Some(&up), &memory, at(210)).steps, [Step::Kill { id: id.clone() }]);
+    leaving.metadata.deletion_grace_period_seconds = Some(0);
+    memory = Memory { failure: Some(evicted()), ..Memory::default() };
+    assert_eq!(next(Some(&leaving), Some(&up), &memory, at(210)).steps, [Step::Kill { id }], "it had none");
 }
 
 #[test]

@@ -12,13 +12,22 @@ const NO_LONGER: [(&str, &str); 2] = [("Succeeded", "PodCompleted"), ("Failed", 
 pub(super) fn of(facts: &Facts<'_>, init: &[Status], containers: &[Status], phase: &str) -> Vec<Value> {
     let sandbox = facts.sandbox.is_some_and(|sandbox| sandbox.alive);
     let ready = containers_ready(init, containers, phase);
-    vec![
+    let mut all = vec![
         condition("PodReadyToStartContainers", sandbox, None),
         initialized(init, phase),
         condition_of("Ready", ready.clone().and_then(|()| gates(facts))),
         condition_of("ContainersReady", ready),
         condition("PodScheduled", true, None),
-    ]
+    ];
+    all.extend(disruption(facts));
+    all
+}
+
+/// That the pod was ended because its node was short of something.
+fn disruption(facts: &Facts<'_>) -> Option<Value> {
+    let failure = facts.memory.failure.as_ref().filter(|failure| failure.is_disruption)?;
+    let why = ("TerminationByKubelet", failure.message.clone());
+    Some(condition("DisruptionTarget", true, Some(why)))
 }
 
 type Why = (&'static str, String);

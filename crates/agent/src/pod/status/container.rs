@@ -6,6 +6,7 @@ use xebec_api::time::rfc3339;
 use xebec_runtime::{ContainerPhase, ContainerState, Sandbox};
 
 use super::{Facts, container_id, in_last_phase, statuses};
+use crate::pod::machine::lost::Past;
 use crate::pod::machine::{self, FailedStart, backoff, is_past, is_running, is_sidecar, newest, parse_run};
 
 /// What is said of a run that nobody saw the end of.
@@ -35,8 +36,9 @@ impl Status {
         self.value["state"].get("running").is_some()
     }
 
-    pub(super) fn has_run(&self) -> bool {
-        self.value["containerID"].is_string() || self.exit_code().is_some()
+    /// It waits for its first run.
+    pub(super) fn is_unbegun(&self) -> bool {
+        self.value["state"].get("waiting").is_some() && self.value.get("lastState").is_none()
     }
 
     /// The exit code of a container that has ended for now.
@@ -51,7 +53,7 @@ pub(super) fn container_status(facts: &Facts<'_>, container: &Container, init: b
     Status {
         value: value(facts, container, init && !is_sidecar),
         is_sidecar,
-        is_past: facts.sandbox.is_some_and(|sandbox| is_past(facts.pod, container, sandbox, facts.memory)),
+        is_past: is_behind(facts, container),
         policy: container.restart_policy.clone(),
     }
 }
@@ -80,11 +82,16 @@ fn value(facts: &Facts<'_>, container: &Container, init: bool) -> Value {
         "ready": is_ready(facts, run, init),
         "state": state(facts, container, run, failed, init),
     });
-    if let Some((_, state)) = run {
+    let is_over = status["state"].get("terminated").is_some();
+    if let Some(earlier) = earlier.filter(|_| is_over) {
+        // It ended in an earlier sandbox, and does not run again.
+        status["containerID"] = earlier.container_id.clone().into();
+        status["imageID"] = earlier.image_id.as_str().into();
+    }
+    if let Some((_, state)) = run.filter(|(_, state)| !is_opening(facts, state)) {
         let uid = facts.sandbox.map_or("", |sandbox| &sandbox.pod_uid);
         status["containerID"] = container_id(uid, &state.id).into();
     }
-    let is_over = status["state"].get("terminated").is_some();
     if let Some(last) = last(facts, container, run, failed, is_over) {
         status["lastState"] = json!({"terminated": last});
     }
@@ -106,22 +113,62 @@ fn state(
     failed: Option<&FailedStart>,
     init: bool,
 ) -> Value {
-    match (failed, run) {
+    let state = match (failed, run) {
         (Some(failed), _) => failed_state(facts, container, failed, init),
-        (None, None) => {
-            let waits = init || !is_initialized(facts);
-            json!({"waiting": {"reason": if waits { "PodInitializing" } else { "ContainerCreating" }}})
-        }
+        (None, None) => match ended_before(facts, container, init) {
+            Some(ended) => json!({"terminated": ended}),
+            None => {
+                let waits = init || !is_initialized(facts);
+                json!({"waiting": {"reason": if waits { "PodInitializing" } else { "ContainerCreating" }}})
+            }
+        },
         (None, Some((_, state))) => run_state(facts, container, state, init),
+    };
+    // What the node has ended, or lost for good, waits for nothing any more.
+    let is_over = (facts.memory.failure.is_some() || is_abandoned(facts)) && !init && is_initialized(facts);
+    if is_over && state.get("waiting").is_some() { json!({"terminated": unknown_end()}) } else { state }
+}
+
+/// How a container ended in an earlier sandbox that does not run again.
+fn ended_before(facts: &Facts<'_>, container: &Container, init: bool) -> Option<Value> {
+    let earlier = earlier(facts, &container.name)?.state.as_ref()?;
+    let is_abandoned = is_abandoned(facts);
+    if is_abandoned && earlier.running.is_some() {
+        return Some(unknown_end());
     }
+    let ended = earlier.terminated.as_ref()?;
+    // Init containers run anew in another sandbox.
+    let is_last = is_abandoned || !init && !is_repeated(facts, container, ended.exit_code, init);
+    is_last.then(|| serde_json::to_value(ended).ok()).flatten()
+}
+
+/// Whether the pod's sandbox was lost, and nothing of it runs again.
+fn is_abandoned(facts: &Facts<'_>) -> bool {
+    let is_alive = facts.sandbox.is_some_and(|sandbox| sandbox.alive);
+    !is_alive && !machine::lost::goes_on(facts.pod, facts.sandbox)
+}
+
+/// Whether what comes after an init container may start, or might have.
+fn is_behind(facts: &Facts<'_>, container: &Container) -> bool {
+    if is_abandoned(facts) {
+        let past = machine::lost::past(facts.pod, facts.sandbox, &container.name);
+        return is_sidecar(container) || past == Past::Ended(0);
+    }
+    facts.sandbox.is_some_and(|sandbox| is_past(facts.pod, container, sandbox, facts.memory))
+}
+
+/// The end of a run that nobody saw, or of one that never was.
+fn unknown_end() -> Value {
+    json!({
+        "exitCode": LOST_EXIT_CODE, "reason": "ContainerStatusUnknown",
+        "message": "The container could not be located when the pod was terminated",
+        "startedAt": null, "finishedAt": null,
+    })
 }
 
 fn is_initialized(facts: &Facts<'_>) -> bool {
     let mut all = facts.pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
-    let is_past = |container: &Container| {
-        facts.sandbox.is_some_and(|sandbox| is_past(facts.pod, container, sandbox, facts.memory))
-    };
-    all.all(is_past)
+    all.all(|container| is_behind(facts, container))
 }
 
 /// What the container was before: the run or the failed start that the present state is not.
@@ -135,7 +182,11 @@ fn last(
     if let Some(ended) = failed.and_then(never_ran) {
         return (!is_over).then_some(ended);
     }
-    let Some((attempt, state)) = run else { return lost(facts, &container.name) };
+    let Some((attempt, state)) = run else {
+        let earlier = || earlier(facts, &container.name)?.last_state.as_ref()?.terminated.as_ref();
+        let before = || serde_json::to_value(earlier()?).ok();
+        return if is_over { before() } else { lost(facts, &container.name) };
+    };
     if !is_running(state) && !is_over {
         return terminated(facts, state);
     }
@@ -158,11 +209,7 @@ fn lost(facts: &Facts<'_>, name: &str) -> Option<Value> {
         sandbox.containers.iter().any(|state| id.ends_with(&format!("/{}", state.id)))
     });
     if running.is_some() && was_of_another {
-        return Some(json!({
-            "exitCode": LOST_EXIT_CODE, "reason": "ContainerStatusUnknown",
-            "message": "The container could not be located when the pod was terminated",
-            "startedAt": null, "finishedAt": null,
-        }));
+        return Some(unknown_end());
     }
     if was_of_another {
         known(&earlier.state).or_else(|| known(&earlier.last_state))
@@ -193,10 +240,15 @@ fn is_repeated(facts: &Facts<'_>, container: &Container, code: i32, init: bool) 
     machine::is_repeated(policy, code) && goes_on(facts)
 }
 
+/// Whether a run's `postStart` goes on: it is not told to run before that is over.
+fn is_opening(facts: &Facts<'_>, state: &ContainerState) -> bool {
+    is_running(state) && facts.memory.opening.contains(&state.id) && goes_on(facts)
+}
+
 /// Whether anything in the pod starts again.
 fn goes_on(facts: &Facts<'_>) -> bool {
     let is_leaving = facts.pod.metadata.deletion_timestamp.is_some();
-    !is_leaving && facts.memory.failure.is_none() && !in_last_phase(facts.pod)
+    !is_leaving && facts.memory.failure.is_none() && !in_last_phase(facts.pod) && !is_abandoned(facts)
 }
 
 fn failed_state(facts: &Facts<'_>, container: &Container, failed: &FailedStart, init: bool) -> Value {
@@ -234,6 +286,12 @@ fn crash_loop(facts: &Facts<'_>, container: &Container, pauses: u32) -> Value {
 
 fn run_state(facts: &Facts<'_>, container: &Container, state: &ContainerState, init: bool) -> Value {
     let ContainerPhase::Exited { code, .. } = state.phase else {
+        if is_abandoned(facts) {
+            return json!({"terminated": unknown_end()});
+        }
+        if is_opening(facts, state) {
+            return json!({"waiting": {"reason": "ContainerCreating"}});
+        }
         return json!({"running": {"startedAt": rfc3339(state.started_at)}});
     };
     if facts.memory.replaced.contains(&state.id) && goes_on(facts) {

@@ -45,11 +45,14 @@ pub(crate) fn of(facts: &Facts<'_>) -> Value {
         "phase": phase,
         "hostIP": facts.host_ip,
         "hostIPs": [{"ip": facts.host_ip}],
-        "containerStatuses": values(&containers),
         "conditions": conditions::of(facts, &init, &containers, phase),
     });
-    if !init.is_empty() {
-        status["initContainerStatuses"] = values(&init);
+    // Of a pod that its node did not take in, nobody waits for a container.
+    if facts.memory.failure.is_none() || is_begun(facts) {
+        status["containerStatuses"] = values(&containers);
+        if !init.is_empty() {
+            status["initContainerStatuses"] = values(&init);
+        }
     }
     if let Some(ip) = ips.first() {
         status["podIP"] = ip.as_str().into();
@@ -60,6 +63,11 @@ pub(crate) fn of(facts: &Facts<'_>) -> Value {
         status["message"] = failure.message.as_str().into();
     }
     status
+}
+
+/// Whether anything was ever done for the pod here.
+fn is_begun(facts: &Facts<'_>) -> bool {
+    facts.sandbox.is_some() || !facts.memory.newest.is_empty() || statuses(facts.pod).next().is_some()
 }
 
 /// Whether a phase is a pod's last.
@@ -118,5 +126,5 @@ fn phase(facts: &Facts<'_>, init: &[Status], containers: &[Status]) -> &'static 
     if over && !sidecar_runs {
         return if codes.iter().all(|code| *code == Some(0)) { "Succeeded" } else { "Failed" };
     }
-    if containers.iter().all(|status| !status.has_run()) { "Pending" } else { "Running" }
+    if containers.iter().any(Status::is_unbegun) { "Pending" } else { "Running" }
 }

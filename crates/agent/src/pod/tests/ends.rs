@@ -254,3 +254,56 @@ async fn a_lost_sandbox_is_made_anew_and_a_finished_pod_is_left_alone() {
     assert_eq!(world.status("done"), before);
     world.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_never_restarts_does_not_run_twice_when_its_sandbox_is_lost() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    let uid = world.bind("a", one("nginx", "Never"));
+    world.until_running("a").await;
+    world.runtime.take_calls();
+    world.runtime.lose_sandbox(&uid);
+    world.until("failed", |world| world.status("a")["phase"] == "Failed").await;
+    let container = world.container("a");
+    assert_eq!(container["state"]["terminated"]["reason"], "ContainerStatusUnknown");
+    assert_eq!(
+        (&container["state"]["terminated"]["exitCode"], &container["restartCount"]),
+        (&json!(137), &json!(0))
+    );
+    world.pass(60).await;
+    assert_eq!(world.runtime.take_calls(), [format!("stop_sandbox {uid}")]);
+    assert_eq!(world.container("a"), container);
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_succeeded_is_not_run_again_when_its_sandbox_is_lost() {
+    let world = World::start().await;
+    world.runtime.add_image("once", exits(0, 1));
+    world.runtime.add_image("nginx", Behaviour::Run);
+    let containers = json!([{"name": "once", "image": "once"}, {"name": "web", "image": "nginx"}]);
+    let uid = world.bind("a", json!({"restartPolicy": "OnFailure", "containers": containers}));
+    let of = |world: &World, index: usize| world.status("a")["containerStatuses"][index].clone();
+    world.until("the end of one", |world| of(world, 0)["state"]["terminated"]["reason"] == "Completed").await;
+    world.runtime.take_calls();
+    world.runtime.lose_sandbox(&uid);
+    world
+        .until("a restart", |world| {
+            of(world, 1)["state"]["running"].is_object() && of(world, 1)["restartCount"] == 1
+        })
+        .await;
+    let wanted = [
+        format!("remove_sandbox {uid}"),
+        format!("run_sandbox default/a {uid}"),
+        format!("start_container {uid} web.1 nginx"),
+    ];
+    assert_eq!(world.runtime.take_calls(), wanted);
+    let once = of(&world, 0);
+    let told = (&once["state"]["terminated"]["reason"], &once["restartCount"], &once["containerID"]);
+    assert_eq!(told, (&json!("Completed"), &json!(0), &json!(format!("xebec://{uid}/once.0"))));
+    world.runtime.exit(&uid, "web.1", 0, false);
+    world.until("over", |world| world.status("a")["phase"] == "Succeeded").await;
+    world.pass(60).await;
+    assert_eq!(world.runtime.take_calls(), [format!("stop_sandbox {uid}")]);
+    world.stop().await;
+}

@@ -30,6 +30,22 @@ async fn a_pod_over_its_deadline_fails() {
     world.stop().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_fails_before_it_runs_waits_for_nothing_any_more() {
+    let world = World::start().await;
+    let mut spec = one("absent", "Always");
+    spec["activeDeadlineSeconds"] = 60.into();
+    world.bind("a", spec);
+    world.until_state("a", "waiting", "ImagePullBackOff").await;
+    world.until("failed", |world| world.status("a")["phase"] == "Failed").await;
+    let message = "The container could not be located when the pod was terminated";
+    let wanted = json!({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown", "message": message,
+        "startedAt": null, "finishedAt": null}});
+    assert_eq!(world.container("a")["state"], wanted);
+    assert_eq!(world.container("a")["restartCount"], 0);
+    world.stop().await;
+}
+
 /// The agent that failed it knows why; one after it knows of its phase alone.
 #[tokio::test(start_paused = true)]
 async fn a_pod_that_fails_while_its_image_is_changed_says_how_its_container_ended() {
@@ -83,6 +99,24 @@ async fn a_volume_over_its_limit_evicts_its_pod() {
     assert_eq!((&status["reason"], &status["message"]), (&json!("Evicted"), &json!(message)));
     world.until_event(&format!("1 Warning Evicted {message}")).await;
     world.until("ended", |world| world.container("a")["state"]["terminated"].is_object()).await;
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_critical_pod_stays_whatever_its_volumes_hold() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    let mut spec = one("nginx", "Always");
+    spec["priorityClassName"] = "system-cluster-critical".into();
+    spec["volumes"] = json!([{"name": "cache", "emptyDir": {"sizeLimit": "64Ki"}}]);
+    spec["containers"][0]["volumeMounts"] = json!([{"name": "cache", "mountPath": "/cache"}]);
+    let uid = world.bind("a", spec);
+    world.until_running("a").await;
+    let mounts = world.runtime.container_spec(&uid, "web.0").expect("it runs").mounts;
+    let MountSource::Bind(cache) = &mounts[0].source else { panic!("a folder of the host") };
+    fs::write(cache.join("large"), vec![1; 100 << 10]).expect("written");
+    world.pass(60).await;
+    assert_eq!(world.status("a")["phase"], "Running");
     world.stop().await;
 }
 

@@ -3,6 +3,7 @@
 
 mod ends;
 mod events;
+mod eviction;
 mod failures;
 mod hooks;
 mod node;

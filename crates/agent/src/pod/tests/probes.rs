@@ -93,6 +93,40 @@ async fn a_condemned_run_is_asked_once_and_forced_when_its_pod_is_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_is_not_condemned_once_its_pod_ends() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::IgnoreSignals);
+    let probe = json!({"exec": {"command": ["alive"]}, "periodSeconds": 1, "failureThreshold": 1});
+    world.bind("a", probed(json!({"livenessProbe": probe})));
+    world.until_running("a").await;
+    world.change("a", |pod| {
+        pod.set(&["metadata", "deletionTimestamp"], "2026-01-01T00:00:30Z");
+        pod.set(&["metadata", "deletionGracePeriodSeconds"], 30);
+    });
+    world.until_event("1 Normal Killing Stopping container web").await;
+    // As it does where it closes its port first.
+    world.runtime.on_exec("alive", 1, "dead");
+    world.until("gone", |world| world.pod("a").is_none()).await;
+    let events = world.events();
+    assert!(!events.iter().any(|event| event.contains("failed liveness probe")), "{events:?}");
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condemned_run_that_nothing_follows_is_not_said_to_be_restarted() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    world.runtime.on_exec("alive", 1, "dead");
+    let probe = json!({"exec": {"command": ["alive"]}, "periodSeconds": 1, "failureThreshold": 1});
+    let mut spec = probed(json!({"livenessProbe": probe}));
+    spec["restartPolicy"] = "Never".into();
+    world.bind("a", spec);
+    world.until("failed", |world| world.status("a")["phase"] == "Failed").await;
+    world.until_event("1 Normal Killing Container web failed liveness probe").await;
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_is_replaced_is_not_condemned_again() {
     let world = World::start().await;
     world.runtime.add_image("nginx", Behaviour::IgnoreSignals);

@@ -67,6 +67,8 @@ async fn a_sandbox_has_its_pods_names_servers_and_limits() {
         }
     "#]]
     .assert_debug_eq(&spec);
+    let limits = world.runtime.container_spec(&uid, "web.0").expect("it runs").resources;
+    assert_eq!((limits.memory_limit_bytes, limits.oom_score_adj), (Some(64 << 20), Some(-997)));
     let other = world.bind("b", json!({"containers": [{"name": "web", "image": "nginx"}]}));
     world.until_running("b").await;
     let resolv = world.runtime.sandbox_spec(&other).and_then(|spec| spec.resolv_conf).expect("the cluster's");
@@ -75,5 +77,7 @@ async fn a_sandbox_has_its_pods_names_servers_and_limits() {
         "{resolv}"
     );
     assert!(resolv.ends_with("nameserver 10.43.0.10\noptions ndots:5\n"), "{resolv}");
+    let limits = world.runtime.container_spec(&other, "web.0").expect("it runs").resources;
+    assert_eq!((limits.memory_limit_bytes, limits.oom_score_adj), (None, Some(1000)));
     world.stop().await;
 }

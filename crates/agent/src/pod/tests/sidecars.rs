@@ -92,6 +92,28 @@ async fn they_end_after_the_others_the_last_first() {
     world.stop().await;
 }
 
+/// The main container takes all of the grace.
+#[tokio::test(start_paused = true)]
+async fn they_are_asked_also_where_their_turn_never_comes() {
+    let world = world().await;
+    world.runtime.add_image("deaf", Behaviour::IgnoreSignals);
+    world.bind("a", spec("Always", "deaf"));
+    world.until_running("a").await;
+    world.runtime.take_calls();
+    world.change("a", |pod| {
+        pod.set(&["metadata", "deletionTimestamp"], "2026-01-01T00:00:30Z");
+        pod.set(&["metadata", "deletionGracePeriodSeconds"], 30);
+    });
+    world.until("gone", |world| world.pod("a").is_none()).await;
+    let calls = world.runtime.take_calls().into_iter().filter(|call| call.starts_with("signal_container"));
+    let mut signals: Vec<String> =
+        calls.map(|call| call.split(' ').skip(2).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(signals.remove(0), "web.0 15");
+    signals.sort();
+    assert_eq!(signals, ["log.0 15", "mesh.0 15", "web.0 9"]);
+    world.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_pod_is_over_with_its_main_containers() {
     let world = world().await;

@@ -153,6 +153,26 @@ async fn an_image_that_is_not_there_is_named_until_it_comes() {
     world.stop().await;
 }
 
+/// Not all of it is there: what runs of it already makes it no running pod.
+#[tokio::test(start_paused = true)]
+async fn a_pod_is_pending_until_each_of_its_containers_has_begun() {
+    let world = World::start().await;
+    world.runtime.add_image("nginx", Behaviour::Run);
+    let containers = json!([{"name": "web", "image": "nginx"}, {"name": "log", "image": "absent"}]);
+    let uid = world.bind("a", json!({"containers": containers}));
+    let log = |world: &World| world.status("a")["containerStatuses"][1]["state"].clone();
+    world.until("the other waits", |world| log(world)["waiting"]["reason"] == "ImagePullBackOff").await;
+    assert!(world.container("a")["state"]["running"].is_object());
+    assert_eq!(world.status("a")["phase"], "Pending");
+    world.runtime.add_image("absent", Behaviour::Run);
+    world.until("all of it", |world| log(world)["running"].is_object()).await;
+    assert_eq!(world.status("a")["phase"], "Running");
+    world.runtime.exit(&uid, "log.0", 1, false);
+    world.until("a restart", |world| world.status("a")["containerStatuses"][1]["restartCount"] == 1).await;
+    assert_eq!(world.status("a")["phase"], "Running", "it has begun once");
+    world.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_image_that_must_not_be_pulled_says_so() {
     let world = World::start().await;

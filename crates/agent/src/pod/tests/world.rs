@@ -1,12 +1,13 @@
 //! An agent's pods without an agent: its source and workers between a fake API and a fake
 //! runtime, and a clock that both share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use xebec_runtime::fake::FakeRuntime;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::events::{self, Recorder};
+use crate::eviction::{self, Eviction, Figure, Figures, Host, Signal};
 use crate::pod::source;
 use crate::run::Agent;
 
@@ -31,6 +33,8 @@ pub(super) struct World {
     pub(super) fake: Fake,
     pub(super) runtime: Arc<FakeRuntime>,
     pub(super) agent: Arc<Agent>,
+    /// What the host has left.
+    figures: Arc<Mutex<Figures>>,
     tasks: JoinSet<()>,
     _dir: TempDir,
 }
@@ -38,6 +42,11 @@ pub(super) struct World {
 impl World {
     /// An agent that runs, and has no pods yet.
     pub(super) async fn start() -> Self {
+        Self::start_with(Eviction::default()).await
+    }
+
+    /// The same, with thresholds of its own.
+    pub(super) async fn start_with(eviction: Eviction) -> Self {
         let fake = Fake::start().await;
         let client = client_of(&[&fake]);
         let dir = TempDir::new().expect("a folder");
@@ -49,14 +58,18 @@ impl World {
             token_file: None,
             images_dir: None,
             labels: [("tier".to_owned(), "front".to_owned())].into(),
+            eviction,
         };
         std::fs::create_dir(dir.path().join("pki")).expect("a folder");
         std::fs::write(dir.path().join("pki/ca.crt"), "the CA").expect("a file");
         let runtime = Arc::new(FakeRuntime::new());
         let (base, started) = ("2026-01-01T00:00:00Z".parse::<Timestamp>().expect("a time"), Instant::now());
         let clock = Clock::new(move || base + started.elapsed());
-        let (agent, tasks) = run(config, client, runtime.clone(), clock);
-        Self { fake, runtime, agent, tasks, _dir: dir }
+        let figures = Arc::new(Mutex::new(Figures::new()));
+        let measured = figures.clone();
+        let host = Host::new(move || measured.lock().expect("no panic").clone());
+        let (agent, tasks) = run(config, client, runtime.clone(), clock, host);
+        Self { fake, runtime, agent, figures, tasks, _dir: dir }
     }
 
     /// Ends the agent and runs another, which knows nothing but what lies in its folder, in
@@ -72,8 +85,14 @@ impl World {
             ended.expect("no task panics");
         }
         meanwhile(self);
-        let (config, clock) = (self.agent.config.clone(), self.agent.clock.clone());
-        (self.agent, self.tasks) = run(config, client_of(&[&self.fake]), self.runtime.clone(), clock);
+        let Agent { config, clock, host, .. } = &*self.agent;
+        let (config, clock, host) = (config.clone(), clock.clone(), host.clone());
+        (self.agent, self.tasks) = run(config, client_of(&[&self.fake]), self.runtime.clone(), clock, host);
+    }
+
+    /// From now on the host has so much left of so much.
+    pub(super) fn leave(&self, signal: Signal, available: u64, capacity: u64) {
+        self.figures.lock().expect("no panic").insert(signal, Figure { available, capacity });
     }
 
     /// Binds a pod to this node, as the API would store it. Gives its uid.
@@ -174,13 +193,21 @@ impl World {
     }
 }
 
-fn run(config: Config, client: Client, runtime: Arc<FakeRuntime>, clock: Clock) -> (Arc<Agent>, JoinSet<()>) {
+fn run(
+    config: Config,
+    client: Client,
+    runtime: Arc<FakeRuntime>,
+    clock: Clock,
+    host: Host,
+) -> (Arc<Agent>, JoinSet<()>) {
     let services = table::find("", "services").expect("a kind");
     let (services, _) = Cache::start(client.clone(), Selection::all(services));
     let (events, told) = Recorder::new(clock.clone());
     let (sources, volumes) = Default::default();
     let stop = CancellationToken::new();
-    let agent = Agent { config, client, runtime, stop, services, clock, events, sources, volumes };
+    let pressure = watch::Sender::new(eviction::first_look(&config.eviction, &host, clock.now()));
+    let agent =
+        Agent { config, client, runtime, stop, services, clock, events, sources, volumes, host, pressure };
     let (agent, mut tasks) = (Arc::new(agent), JoinSet::new());
     tasks.spawn(source::run(agent.clone()));
     tasks.spawn(events::run(agent.clone(), told));

@@ -12,7 +12,14 @@ const FORBIDDEN: &str = "pod updates may not change fields other than `spec.cont
 /// What a pod was given after its creation, and an updater who sends the manifest again
 /// leaves out.
 pub(super) fn carry_over(new: &mut Object, old: &Object) {
-    for field in ["nodeName", "serviceAccountName", "serviceAccount"] {
+    for field in [
+        "nodeName",
+        "serviceAccountName",
+        "serviceAccount",
+        "priority",
+        "priorityClassName",
+        "preemptionPolicy",
+    ] {
         if let (None, Some(value)) = (new.get(&["spec", field]), old.get(&["spec", field])) {
             let value = value.clone();
             new.set(&["spec", field], value);

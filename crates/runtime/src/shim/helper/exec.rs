@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::causes::Causes;
 use super::oci;
 use super::program::{Identity, Program};
-use super::start::explain;
+use super::start::{OOM_SCORE, explain};
 use super::{Console, Started, Stdio, other, status_pipe, wait_for_program};
 use crate::TerminalSize;
 use crate::shim::paths::ContainerPaths;
@@ -37,6 +37,7 @@ pub(in crate::shim) fn exec(config: &ShimConfig, job: &ExecJob, stdio: Stdio) ->
     }
     let paths = ContainerPaths::of(config, &job.container);
     let causes = Causes::collect().map_err(other("collecting causes"))?;
+    be_as_likely_killed(&paths);
     let process = paths.bundle.join(format!("exec-{}.json", job.serial));
     let sockets = TenantSockets::share(paths.libcontainer.join(&job.container))
         .map_err(other("locking the folder of the container's sockets"))?;
@@ -48,6 +49,15 @@ pub(in crate::shim) fn exec(config: &ShimConfig, job: &ExecJob, stdio: Stdio) ->
         Failure::Other(message) => Failure::Other(explain(message, &causes)),
         failure => failure,
     })
+}
+
+/// A command is no dearer than its container: else it would be as dear as the shim, and the container would be ended
+/// for what the command takes.
+fn be_as_likely_killed(paths: &ContainerPaths) {
+    // Containers of earlier versions have no such file, and are as any other process.
+    let score = fs::read_to_string(paths.bundle.join(OOM_SCORE)).unwrap_or_else(|_| "0".to_owned());
+    // Where the host does not permit it, the container's start has said so.
+    let _ = fs::write("/proc/self/oom_score_adj", score);
 }
 
 fn join(

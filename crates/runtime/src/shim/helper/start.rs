@@ -21,6 +21,9 @@ use crate::shim::staging::Staging;
 use crate::shim::write_private;
 use crate::{Mount, MountSource, Resources};
 
+/// The file of a bundle that says how likely the container is to be ended when memory is out.
+pub(super) const OOM_SCORE: &str = "oom_score_adj";
+
 /// Starts it; returns once its program runs.
 pub(in crate::shim) fn start(
     config: &ShimConfig,
@@ -99,9 +102,11 @@ fn configure(
     if !granted.missing.is_empty() && !security.privileged {
         warnings.push(format!("this host does not have the capabilities {}", granted.missing.join(", ")));
     }
-    let score = request.spec.resources.oom_score_adj.unwrap_or(0);
+    let score = request.spec.resources.oom_score_adj.unwrap_or(0).to_string();
+    // For commands that are run in it later.
+    fs::write(paths.bundle.join(OOM_SCORE), &score).map_err(other("writing the bundle"))?;
     // libcontainer would fail where the host does not permit it.
-    if let Err(error) = fs::write("/proc/self/oom_score_adj", score.to_string()) {
+    if let Err(error) = fs::write("/proc/self/oom_score_adj", &score) {
         warnings.push(format!("oom_score_adj {score}: {error}"));
     }
     Ok(warnings)

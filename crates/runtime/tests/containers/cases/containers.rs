@@ -162,9 +162,14 @@ pub(super) async fn mounts_and_limits() {
         stdout F sh: can't create /r/made: Read-only file system
     "#]]
     .assert_eq(&log);
-    let (_, text) =
-        world.exec("u1", "a-0", "cat /etc/one/file /proc/1/oom_score_adj; ls /sys/fs/cgroup").await;
-    assert!(text.starts_with("shared\n900\n"), "{text}");
+    let (_, text) = world
+        .exec(
+            "u1",
+            "a-0",
+            "cat /etc/one/file /proc/1/oom_score_adj /proc/self/oom_score_adj; ls /sys/fs/cgroup",
+        )
+        .await;
+    assert!(text.starts_with("shared\n900\n900\n"), "{text}");
     assert_eq!(fs::read_to_string(volume.join("made")).expect("reads"), "new\n");
     assert!(!fs::read_to_string("/proc/self/mounts").expect("reads").contains("overlay"));
 
