@@ -7,14 +7,13 @@ use super::pod_template::number;
 use crate::at::At;
 use crate::error::FieldError;
 use crate::object::Object;
+use crate::pod::SYSTEM_PRIORITIES;
 use crate::resource::{Column, Strategy};
 use crate::table_view::age;
 
 /// What is above is the system's.
 const MOST: i64 = 1_000_000_000;
 const SYSTEM_PREFIX: &str = "system-";
-const SYSTEM: [(&str, i64); 2] =
-    [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)];
 
 /// The strategy of PriorityClasses.
 pub(crate) struct PriorityClass;
@@ -29,7 +28,7 @@ impl Strategy for PriorityClass {
 
     fn validate(&self, object: &Object) -> Vec<FieldError> {
         let mut errors = Vec::new();
-        if SYSTEM.contains(&(object.name(), number(object, &["value"]))) {
+        if SYSTEM_PRIORITIES.contains(&(object.name(), number(object, &["value"]))) {
             return errors;
         }
         if object.name().starts_with(SYSTEM_PREFIX) {

@@ -5,7 +5,7 @@ use xebec_api::limit_range;
 use xebec_api::object::Object;
 use xebec_api::pod::qos_class;
 
-use super::{Work, forbidden};
+use super::{Work, forbidden, memory_toleration};
 use crate::stored;
 
 const RANGES: &str = "limitranges";
@@ -17,6 +17,8 @@ pub(super) fn give_defaults(work: &Work<'_>, new: &mut Object, old: Option<&Obje
     }
     if limit_range::give_defaults(&ranges(work)?, new) {
         new.set(&["status", "qosClass"], qos_class(new));
+        // It asks for something now.
+        memory_toleration::add(new, None);
     }
     Ok(())
 }

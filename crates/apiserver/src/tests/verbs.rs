@@ -49,6 +49,9 @@ async fn pods_get_and_keep_to_the_limits_of_their_namespace() {
     let resources = json!({"limits": {"cpu": "500m"}, "requests": {"cpu": "500m"}});
     assert_eq!(made.get(&["spec", "containers"]).expect("containers")[0]["resources"], resources);
     assert_eq!(made.text(&["status", "qosClass"]), "Burstable", "of what it was given");
+    let tolerated =
+        json!([{"key": "node.kubernetes.io/memory-pressure", "operator": "Exists", "effect": "NoSchedule"}]);
+    assert_eq!(made.get(&["spec", "tolerations"]), Some(&tolerated));
     let told = made.annotation("kubernetes.io/limit-ranger");
     assert_eq!(told, Some("LimitRanger plugin set: cpu request for container a; cpu limit for container a"));
     let mut greedy = pod("greedy");
