@@ -15,6 +15,7 @@ mod mutating_admission;
 mod pod_security;
 mod priority;
 mod propose;
+mod pull_secrets;
 pub(crate) mod quota;
 mod requestor;
 mod validation;
@@ -64,6 +65,7 @@ impl<'a> Work<'a> {
 /// The stages between decode and propose, on an object whose metadata is complete.
 pub(crate) fn admit(work: &Work<'_>, new: &mut Object, old: Option<&Object>) -> Result<(), ApiError> {
     mutating_admission::run(work, new, old)?;
+    pull_secrets::copy(work, new, old)?;
     requestor::record(work, new, old);
     ingress_class::give_default(work, new, old)?;
     defaulting::run(work, new);

@@ -36,8 +36,15 @@ async fn a_pod_names_a_service_account_that_is_there() {
     let refused = api.0.create(&admin(), &target("pods", ""), runner.clone()).await.expect_err("nobody");
     let why = "pods \"web\" is forbidden: error looking up service account default/bot: serviceaccount \"bot\" not found";
     assert_eq!((refused.reason, refused.message.as_str()), (Reason::Forbidden, why));
-    api.create("serviceaccounts", object(json!({"metadata": {"name": "bot"}}))).await;
-    api.create("pods", runner).await;
+    let secrets = json!([{"name": "registry"}]);
+    let bot = json!({"metadata": {"name": "bot"}, "imagePullSecrets": secrets});
+    api.create("serviceaccounts", object(bot)).await;
+    let made = api.create("pods", runner.clone()).await;
+    assert_eq!(made.get(&["spec", "imagePullSecrets"]), Some(&secrets), "its account's");
+    runner.set(&["metadata", "name"], "other");
+    runner.set(&["spec", "imagePullSecrets"], json!([{"name": "own"}]));
+    let made = api.create("pods", runner).await;
+    assert_eq!(made.get(&["spec", "imagePullSecrets"]), Some(&json!([{"name": "own"}])));
 }
 
 #[tokio::test]
