@@ -55,6 +55,8 @@ async fn pages_go_on_and_an_expired_one_says_how() {
     assert_eq!(exact["items"].as_array().map(Vec::len), Some(3), "as it was");
     let future = rest.get(&format!("{MAPS}?resourceVersion=99999999")).await;
     assert_eq!((future.code, future.header("retry-after")), (504, "1"));
+    let cause = &future.json()["details"]["causes"][0]["reason"];
+    assert_eq!(cause, "ResourceVersionTooLarge", "informers look for it");
 }
 
 #[tokio::test]
