@@ -19,7 +19,7 @@ pub(super) fn copy(work: &Work<'_>, new: &mut Object, old: Option<&Object>) -> R
         return Ok(());
     };
     let account = stored::decode(entry)?;
-    if let Some(secrets) = account.get(&["imagePullSecrets"]).filter(|secrets| some(Some(secrets))) {
+    if let Some(secrets) = account.get(&["imagePullSecrets"]).filter(|secrets| some(Some(*secrets))) {
         new.set(&["spec", "imagePullSecrets"], secrets.clone());
     }
     Ok(())
