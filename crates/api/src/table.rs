@@ -194,6 +194,42 @@ pub fn body_of(subresource: &str) -> Option<&'static Resource> {
     BODIES.iter().find(|(name, _)| *name == subresource).map(|(_, row)| row)
 }
 
+macro_rules! measured {
+    ($kind:literal, $plural:literal, $scope:expr) => {
+        Resource {
+            group: "metrics.k8s.io",
+            versions: &["v1beta1"],
+            kind: $kind,
+            plural: $plural,
+            // Words for one mean the objects themselves.
+            singular: "",
+            short_names: &[],
+            namespaced: $scope,
+            subresources: &[],
+            strategy: &Generic,
+            // Nobody sends one.
+            check: check::strict::<core::v1::Node>,
+            inspect: check::inspect::<core::v1::Node>,
+        }
+    };
+}
+
+/// Kinds that are measured when somebody asks, and never stored.
+static MEASURED: &[Resource] =
+    &[measured!("NodeMetrics", "nodes", CLUSTER), measured!("PodMetrics", "pods", NAMESPACED)];
+
+/// Every row of kinds that are measured: they are read only.
+#[must_use]
+pub fn measured() -> &'static [Resource] {
+    MEASURED
+}
+
+/// Whether a row is one of [`measured`].
+#[must_use]
+pub fn is_measured(row: &Resource) -> bool {
+    MEASURED.iter().any(|known| known.group == row.group)
+}
+
 /// Every row of kinds that are never stored: a create is a question.
 #[must_use]
 pub fn reviews() -> &'static [Resource] {

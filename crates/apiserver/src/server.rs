@@ -8,7 +8,7 @@ use xebec_state::State;
 
 use crate::authorizer::Authorizer;
 use crate::history::History;
-use crate::metrics::Measurements;
+use crate::metrics::{Measurements, NodeUsage};
 use crate::pipeline::FlowControl;
 use crate::pod_streams::NodeDialer;
 use crate::service_account::TokenKeys;
@@ -24,6 +24,7 @@ pub struct ApiServer {
     measurements: Measurements,
     token_keys: ArcSwapOption<TokenKeys>,
     dialer: OnceLock<Arc<dyn NodeDialer>>,
+    usage: OnceLock<Arc<dyn NodeUsage>>,
 }
 
 impl ApiServer {
@@ -35,8 +36,8 @@ impl ApiServer {
         let (authorizer, history) = (Authorizer::default(), History::default());
         let measurements = Measurements::default();
         let token_keys = ArcSwapOption::new(settings.token_keys.take().map(Arc::new));
-        let dialer = OnceLock::new();
-        Self { store, settings, authorizer, flow, history, measurements, token_keys, dialer }
+        let (dialer, usage) = (OnceLock::new(), OnceLock::new());
+        Self { store, settings, authorizer, flow, history, measurements, token_keys, dialer, usage }
     }
 
     /// Gives the keys that sign and verify ServiceAccount tokens.
@@ -82,6 +83,10 @@ impl ApiServer {
 
     pub(crate) fn dialer_slot(&self) -> &OnceLock<Arc<dyn NodeDialer>> {
         &self.dialer
+    }
+
+    pub(crate) fn usage_slot(&self) -> &OnceLock<Arc<dyn NodeUsage>> {
+        &self.usage
     }
 
     pub(crate) fn token_keys(&self) -> Option<Arc<TokenKeys>> {

@@ -6,6 +6,7 @@ use xebec_api::table;
 
 const STORED: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 const STORED_ONE_BY_ONE: &[&str] = &["create", "delete", "get", "list", "patch", "update", "watch"];
+const READ: &[&str] = &["get", "list"];
 const PART: &[&str] = &["get", "patch", "update"];
 const CREATED: &[&str] = &["create"];
 const STREAM: &[&str] = &["create", "get"];
@@ -46,6 +47,7 @@ pub(super) struct Part {
 pub(super) fn of(row: &Resource) -> &'static [&'static str] {
     match row {
         row if table::is_review(row) => CREATED,
+        row if table::is_measured(row) => READ,
         row if row.has_deletecollection() => STORED,
         _ => STORED_ONE_BY_ONE,
     }

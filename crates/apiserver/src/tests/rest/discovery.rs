@@ -73,7 +73,7 @@ async fn all_forms_say_the_same() {
     let plain = plain(&rest).await;
     assert_eq!(aggregated(&rest, V2, "apidiscovery.k8s.io/v2").await, plain);
     assert_eq!(aggregated(&rest, BETA, "apidiscovery.k8s.io/v2beta1").await, plain);
-    for row in table::all().iter().chain(table::reviews()) {
+    for row in table::all().iter().chain(table::reviews()).chain(table::measured()) {
         let name = json!(row.api_version());
         let wanted = format!("{name} \"{}\" ", row.plural);
         assert!(plain.iter().any(|line| line.starts_with(&wanted)), "{wanted}");
