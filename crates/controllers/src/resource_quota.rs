@@ -32,7 +32,7 @@ impl Controller for ResourceQuota {
     fn reconcile(&self, view: &dyn View, key: &ObjectKey, _now: Timestamp) -> Plan {
         let mut plan = Plan::nothing();
         if let Some(old) = view.get(QUOTAS, &key.namespace, &key.name) {
-            let used = quota::used(&old, |resource| view.list(resource, Some(&key.namespace)));
+            let used = quota::used(&old, |resource| view.list(resource, Some(key.namespace.as_str())));
             let mut told = old.clone();
             quota::tell(&mut told, &used);
             plan.update_status(&old, told);
