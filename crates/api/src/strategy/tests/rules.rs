@@ -3,6 +3,7 @@
 mod config_data;
 mod custom_resource_definition;
 mod endpoint_slice;
+mod endpoints;
 mod event;
 mod horizontal_pod_autoscaler;
 mod ingress;
