@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
+use tokio::time::Instant;
 use xebec_state::State;
 
 use crate::authorizer::Authorizer;
@@ -25,6 +26,7 @@ pub struct ApiServer {
     token_keys: ArcSwapOption<TokenKeys>,
     dialer: OnceLock<Arc<dyn NodeDialer>>,
     usage: OnceLock<Arc<dyn NodeUsage>>,
+    began: Instant,
 }
 
 impl ApiServer {
@@ -37,7 +39,8 @@ impl ApiServer {
         let measurements = Measurements::default();
         let token_keys = ArcSwapOption::new(settings.token_keys.take().map(Arc::new));
         let (dialer, usage) = (OnceLock::new(), OnceLock::new());
-        Self { store, settings, authorizer, flow, history, measurements, token_keys, dialer, usage }
+        let began = Instant::now();
+        Self { store, settings, authorizer, flow, history, measurements, token_keys, dialer, usage, began }
     }
 
     /// Gives the keys that sign and verify ServiceAccount tokens.
@@ -67,6 +70,12 @@ impl ApiServer {
     #[must_use]
     pub fn state(&self) -> Arc<State> {
         self.store.state()
+    }
+
+    /// When it began: what happens again and again is reckoned from here, so that it happens
+    /// together.
+    pub(crate) fn began(&self) -> Instant {
+        self.began
     }
 
     pub(crate) fn flow(&self) -> &FlowControl {

@@ -27,6 +27,7 @@ struct Inner {
     term: u64,
     faults: VecDeque<Fault>,
     delayed: Option<Transaction>,
+    cut_off: bool,
 }
 
 /// What happens to the next proposal.
@@ -50,6 +51,7 @@ impl Default for MemoryStore {
             term: 1,
             faults: VecDeque::new(),
             delayed: None,
+            cut_off: false,
         };
         Self { inner: Mutex::new(inner), revisions: watch::Sender::new(0) }
     }
@@ -71,6 +73,12 @@ impl MemoryStore {
     #[must_use]
     pub fn latest(&self) -> State {
         self.lock().latest.clone()
+    }
+
+    /// This process reaches no other from now on, or does again: it hears of no write, and no
+    /// barrier is met.
+    pub fn cut_off(&self, is: bool) {
+        self.lock().cut_off = is;
     }
 
     /// Another term begins: fences of the old one no longer hold.
@@ -121,6 +129,9 @@ impl Store for MemoryStore {
 
     async fn barrier(&self) -> Result<(), StoreError> {
         let inner = &mut *self.lock();
+        if inner.cut_off {
+            return Err(StoreError::NoLeader("a test says so".into()));
+        }
         if inner.applied.revision() != inner.latest.revision() {
             self.publish(inner);
         }

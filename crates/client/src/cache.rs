@@ -22,8 +22,9 @@ use machine::{Action, Input, Listed, Machine, Objects};
 
 /// Changes that a slow subscriber may lag behind before it has to look at the whole again.
 const CHANGES_KEPT: usize = 1024;
-/// A stream without events or bookmarks is opened anew, at the next master: a master cut
-/// off from its peers would keep it open and have nothing to tell.
+/// A stream without events or bookmarks is opened anew, at the next master. A master says
+/// every ten seconds that nothing happened, and one cut off from its peers ends the stream:
+/// this is for one that does neither.
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 
 /// Which part of a collection to keep.

@@ -88,7 +88,10 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            self.pool.pass_over(&server, failure.broken);
+            // An answer is no failure of the master that gave it, whatever it says.
+            if failure.broken || failure.outcome != Outcome::Decided {
+                self.pool.pass_over(&server, failure.broken);
+            }
             if !repeat.allows(failure.outcome) {
                 return Err(outcome_unknown(failure, &server));
             }

@@ -39,6 +39,7 @@ pub enum Fault {
 pub(crate) struct Shared {
     faults: Mutex<VecDeque<Fault>>,
     calls: Mutex<Vec<String>>,
+    cut_off: CancellationToken,
 }
 
 /// One fake master. Several may stand on one [`Store`].
@@ -95,6 +96,11 @@ impl Fake {
     #[must_use]
     pub fn take_calls(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Its watches end, as it reaches no other master any more.
+    pub fn cut_off(&self) {
+        self.shared.cut_off.cancel();
     }
 
     /// Ends it: its connections break, its address refuses new ones.

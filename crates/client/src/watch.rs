@@ -9,7 +9,7 @@ use xebec_rpc::v1::{Encoding, WatchEvent, WatchRequest};
 
 use crate::call::Repeat;
 use crate::client::{Client, bad_answer, resources};
-use crate::failure::Failure;
+use crate::failure::{Failure, Outcome};
 use crate::resource_name::ResourceName;
 use crate::server::Server;
 
@@ -93,6 +93,9 @@ impl WatchStream {
                 let failure = Failure::of(&status);
                 if failure.broken {
                     self.client.pool.pass_over(&self.server, true);
+                } else if failure.outcome == Outcome::NothingHappened {
+                    // It cannot tell any more what changes, or not now.
+                    self.pass_over();
                 }
                 Err(failure.error)
             }

@@ -4,12 +4,16 @@
 //!
 //! A ClusterIP belongs to its Service alone, and any other address and port to the first
 //! Service that names it: an external address cannot take another Service's clients.
+//!
+//! Who comes to an external address from outside of the cluster meets the endpoints that
+//! `externalTrafficPolicy` says; who comes from inside meets all of them, as at a load balancer.
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
+use ipnet::Ipv4Net;
 use serde_json::Value;
 use xebec_api::object::Object;
 
@@ -26,8 +30,14 @@ pub struct ServicePort {
     pub name: String,
     /// What it speaks.
     pub protocol: Protocol,
-    /// Every address under which the Service is reached with its own port.
+    /// The ClusterIPs, with the Service's own port.
     pub addresses: Vec<SocketAddrV4>,
+    /// Its `externalIPs`, with the same port.
+    pub external_addresses: Vec<SocketAddrV4>,
+    /// Those that a load balancer sends on as they are, with the same port.
+    pub balanced_addresses: Vec<SocketAddrV4>,
+    /// Who may come to `balanced_addresses`; everybody when there are none.
+    pub source_ranges: Vec<Ipv4Net>,
     /// The port under which it is reached at every node.
     pub node_port: Option<u16>,
     /// One client meets the same endpoint until it has stayed away for so long
@@ -35,8 +45,10 @@ pub struct ServicePort {
     pub affinity: Option<Duration>,
     /// For what comes to `addresses`.
     pub endpoints: Vec<Endpoint>,
-    /// For what comes to `node_port`.
+    /// For what comes to `node_port`, and from outside of the cluster to the other addresses.
     pub node_port_endpoints: Vec<Endpoint>,
+    /// For what comes from inside of the cluster to the other addresses.
+    pub inside_endpoints: Vec<Endpoint>,
     /// Endpoints that get nothing new and are still there: what stands to them may go on.
     pub retired: Vec<Endpoint>,
 }
@@ -52,13 +64,17 @@ pub fn route_table<O: Borrow<Object>>(services: &[O], slices: &[O], node: &str) 
     let mut ports = Vec::new();
     for service in services() {
         let slices = by_service.of(service.namespace(), service.name());
-        let addresses = addresses(service, &own);
-        if addresses.is_empty() {
+        let addresses = Addresses::of(service, &own);
+        // A headless one is none of the proxy's, whatever other addresses it names.
+        if addresses.cluster.is_empty() {
             continue;
         }
         let all = list(service, &["spec", "ports"]);
         for mut port in all.filter_map(|port| compile_port(service, port, &addresses, slices, node)) {
-            port.addresses.retain(|address| taken.insert((port.protocol, *address)));
+            let protocol = port.protocol;
+            for list in [&mut port.addresses, &mut port.external_addresses, &mut port.balanced_addresses] {
+                list.retain(|address| taken.insert((protocol, *address)));
+            }
             ports.push(port);
         }
     }
@@ -75,23 +91,41 @@ fn cluster_addresses(service: &Object) -> BTreeSet<Ipv4Addr> {
     all.filter_map(|text| text.parse().ok()).collect()
 }
 
-/// Every address of a Service. `own` are the ClusterIPs of all Services.
-fn addresses(service: &Object, own: &BTreeSet<Ipv4Addr>) -> Vec<Ipv4Addr> {
-    let mut all: Vec<Ipv4Addr> = cluster_addresses(service).into_iter().collect();
-    if service.text(&["spec", "type"]) == "ExternalName" {
-        return all;
+/// Every address of a Service.
+struct Addresses {
+    cluster: Vec<Ipv4Addr>,
+    external: Vec<Ipv4Addr>,
+    balanced: Vec<Ipv4Addr>,
+}
+
+impl Addresses {
+    /// `own` are the ClusterIPs of all Services.
+    fn of(service: &Object, own: &BTreeSet<Ipv4Addr>) -> Self {
+        let external = list(service, &["spec", "externalIPs"]).filter_map(Value::as_str);
+        let balanced = list(service, &["status", "loadBalancer", "ingress"]);
+        // What a balancer ends by itself comes back to another address.
+        let balanced = balanced.filter(|ingress| text(ingress, "ipMode") != "Proxy");
+        Self {
+            cluster: cluster_addresses(service).into_iter().collect(),
+            external: others(external, own),
+            balanced: others(balanced.map(|ingress| text(ingress, "ip")), own),
+        }
     }
-    let external = list(service, &["spec", "externalIPs"]).filter_map(Value::as_str);
-    let balanced = list(service, &["status", "loadBalancer", "ingress"]).map(|ingress| text(ingress, "ip"));
-    let others: BTreeSet<Ipv4Addr> = external.chain(balanced).filter_map(|text| text.parse().ok()).collect();
-    all.extend(others.difference(own));
-    all
+
+    fn are_known_outside(&self) -> bool {
+        !self.external.is_empty() || !self.balanced.is_empty()
+    }
+}
+
+fn others<'a>(texts: impl Iterator<Item = &'a str>, own: &BTreeSet<Ipv4Addr>) -> Vec<Ipv4Addr> {
+    let all: BTreeSet<Ipv4Addr> = texts.filter_map(|text| text.parse().ok()).collect();
+    all.difference(own).copied().collect()
 }
 
 fn compile_port(
     service: &Object,
     port: &Value,
-    addresses: &[Ipv4Addr],
+    addresses: &Addresses,
     slices: &[&Object],
     node: &str,
 ) -> Option<ServicePort> {
@@ -100,23 +134,39 @@ fn compile_port(
     let policy = |field: &str| service.text(&["spec", field]) == "Local";
     let exposed = matches!(service.text(&["spec", "type"]), "NodePort" | "LoadBalancer");
     let node_port = number(port, "nodePort").filter(|_| exposed);
-    let internal = endpoints::choose(&known, policy("internalTrafficPolicy"));
-    let external = match node_port {
-        Some(_) => endpoints::choose(&known, policy("externalTrafficPolicy")),
-        None => Vec::new(),
+    let outside = addresses.are_known_outside();
+    let chosen = |needed: bool, local_only| match needed {
+        true => endpoints::choose(&known, local_only),
+        false => Vec::new(),
     };
-    let retired = known.keys().copied();
-    let retired = retired.filter(|endpoint| !internal.contains(endpoint) && !external.contains(endpoint));
+    let internal = chosen(true, policy("internalTrafficPolicy"));
+    let external = chosen(node_port.is_some() || outside, policy("externalTrafficPolicy"));
+    let inside = chosen(outside, false);
+    let used = |endpoint: &Endpoint| [&internal, &external, &inside].iter().any(|all| all.contains(endpoint));
+    let retired = known.keys().copied().filter(|endpoint| !used(endpoint)).collect();
+    let with_port = |addresses: &[Ipv4Addr]| {
+        addresses.iter().map(|address| SocketAddrV4::new(*address, own)).collect::<Vec<_>>()
+    };
     Some(ServicePort {
         name: format!("{}/{}:{}", service.namespace(), service.name(), text(port, "name")),
         protocol,
-        addresses: addresses.iter().map(|address| SocketAddrV4::new(*address, own)).collect(),
+        addresses: with_port(&addresses.cluster),
+        external_addresses: with_port(&addresses.external),
+        balanced_addresses: with_port(&addresses.balanced),
+        source_ranges: source_ranges(service),
         node_port,
         affinity: affinity(service),
-        retired: retired.collect(),
+        retired,
         endpoints: internal,
         node_port_endpoints: external,
+        inside_endpoints: inside,
     })
+}
+
+/// Those of IPv4: a Service that names only others' lets every client of IPv4 in, as in Kubernetes.
+fn source_ranges(service: &Object) -> Vec<Ipv4Net> {
+    let ranges = list(service, &["spec", "loadBalancerSourceRanges"]).filter_map(Value::as_str);
+    ranges.filter_map(|range| range.trim().parse().ok()).collect()
 }
 
 fn affinity(service: &Object) -> Option<Duration> {

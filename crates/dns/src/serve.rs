@@ -56,8 +56,20 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), DnsError
     serve(client, config, stop).await
 }
 
+/// Clients by TCP and questions that are under way may be more than the thousand file
+/// descriptors that a process has at first. Without any left the agent, which asks how the
+/// server is, would get no answer, and end it.
+fn allow_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let limits = getrlimit(Resource::RLIMIT_NOFILE);
+    if let Err(error) = limits.and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard)) {
+        tracing::warn!(%error, "the limit of file descriptors stays as it is");
+    }
+}
+
 /// Serves what the client's masters have.
 pub(crate) async fn serve(client: Client, config: Config, stop: CancellationToken) -> Result<(), DnsError> {
+    allow_files();
     let (health, told) = (Arc::new(Health::default()), stop);
     let stop = CancellationToken::new();
     let draining = tokio::spawn(drain(told, stop.clone(), Arc::clone(&health), config.drain));
@@ -152,5 +164,20 @@ async fn watch_over(servers: &Servers, health: &Health, stop: &CancellationToken
         if !servers.are_alive() && !health.broken.swap(true, Ordering::Relaxed) {
             tracing::error!("a UDP server has ended");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+    use super::*;
+
+    #[test]
+    fn it_has_all_the_file_descriptors_that_it_may_have() {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("limits");
+        setrlimit(Resource::RLIMIT_NOFILE, hard - 1, hard).expect("a lower one");
+        allow_files();
+        assert_eq!(getrlimit(Resource::RLIMIT_NOFILE), Ok((hard, hard)));
     }
 }

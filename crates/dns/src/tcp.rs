@@ -6,6 +6,7 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::sys::socket::{setsockopt, sockopt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -26,12 +27,15 @@ const QUERY_BYTES: u16 = 4096;
 /// After an accept that failed others first finish.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Opens the port.
+/// Opens the port. What is accepted sends each answer at once, and has this from here: of two
+/// that were asked for together the second would wait until the first was acknowledged.
 ///
 /// # Errors
 /// The address cannot be had.
 pub(crate) async fn listen(address: SocketAddrV4) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await
+    let listener = TcpListener::bind(address).await?;
+    setsockopt(&listener, sockopt::TcpNoDelay, &true)?;
+    Ok(listener)
 }
 
 /// Serves until `stop`; connections that stand then are closed.
@@ -97,5 +101,21 @@ impl Connection {
     fn patience(&self) -> Duration {
         let free = self.slot.semaphore().available_permits();
         if free < MOST_CONNECTIONS / 4 { HURRY } else { PATIENCE }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_answer_waits_for_the_one_before_it() {
+        let listener = listen(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connected");
+        let (stream, _) = listener.accept().await.expect("accepted");
+        assert!(stream.nodelay().expect("it is known"));
+        drop(client);
     }
 }

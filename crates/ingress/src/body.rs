@@ -12,6 +12,7 @@ use tokio::time::{Duration, Instant, Sleep, sleep};
 
 use crate::access_log::Record;
 use crate::guard::Running;
+use crate::streams::Pace;
 use crate::upstream::Lease;
 
 /// What goes wrong while a body is passed on.
@@ -144,6 +145,8 @@ pub(crate) struct ResponseBody {
     /// The request runs until its answer is sent.
     #[expect(dead_code, reason = "it counts while it lives")]
     running: Option<Running>,
+    /// Who watches whether the client takes it.
+    pace: Option<Arc<Pace>>,
 }
 
 enum Kind {
@@ -167,16 +170,49 @@ impl ResponseBody {
         if passed.flow.body.is_end_stream() {
             passed.end();
         }
-        Self { kind: Kind::Passed(Box::new(passed)), running: None }
+        Self { kind: Kind::Passed(Box::new(passed)), running: None, pace: None }
     }
 
     pub(crate) fn own(text: String, record: Record) -> Self {
-        Self { kind: Kind::Own(Full::new(Bytes::from(text)), record), running: None }
+        Self { kind: Kind::Own(Full::new(Bytes::from(text)), record), running: None, pace: None }
     }
 
     /// The same, which ends a request.
-    pub(crate) fn running(self, running: Running) -> Self {
-        Self { running: Some(running), ..self }
+    pub(crate) fn running(mut self, running: Running) -> Self {
+        self.running = Some(running);
+        self.pace = Pace::own();
+        if let Some(pace) = &self.pace {
+            pace.begin();
+        }
+        self
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        if self.pace.as_ref().is_some_and(|pace| pace.is_given_up()) {
+            self.kind.record().set_why("the client took nothing of it");
+        }
+    }
+}
+
+impl Kind {
+    fn record(&mut self) -> &mut Record {
+        match self {
+            Self::Own(_, record) => record,
+            Self::Passed(passed) => &mut passed.record,
+        }
+    }
+
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self {
+            Self::Own(body, record) => Pin::new(body).poll_frame(context).map(|frame| {
+                let frame = frame?.unwrap_or_else(|never| match never {});
+                record.add_bytes(frame.data_ref().map_or(0, Bytes::len));
+                Some(Ok(frame))
+            }),
+            Self::Passed(passed) => passed.poll_frame(context),
+        }
     }
 }
 
@@ -212,14 +248,12 @@ impl Body for ResponseBody {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.get_mut().kind {
-            Kind::Own(body, record) => Pin::new(body).poll_frame(context).map(|frame| {
-                let frame = frame?.unwrap_or_else(|never| match never {});
-                record.add_bytes(frame.data_ref().map_or(0, Bytes::len));
-                Some(Ok(frame))
-            }),
-            Kind::Passed(passed) => passed.poll_frame(context),
+        let Self { kind, pace, .. } = self.get_mut();
+        let frame = kind.poll_frame(context);
+        if let Some(pace) = pace {
+            pace.note(&frame);
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

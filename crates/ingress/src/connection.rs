@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ use crate::body::ResponseBody;
 use crate::exchange::{Client, Exchange, Tunnel, text};
 use crate::guard::{Guard, Shared};
 use crate::head::{MOST_BYTES, Refusal};
+use crate::streams::Streams;
 use crate::transport::Transport;
 
 /// What hyper may hold of a request: a head that the guard let pass.
@@ -126,7 +127,7 @@ async fn serve_http2(context: Context, guard: Guard, client: Client) {
         let exchange = Arc::clone(&context.exchange);
         service_fn(move |request| answer(&exchange, &shared, &tunnel, client.clone(), request))
     };
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let mut builder = http2::Builder::new(Streams);
     builder.timer(TokioTimer::new()).keep_alive_interval(PING).max_concurrent_streams(MOST_STREAMS);
     builder.max_header_list_size(u32::try_from(MOST_BYTES).unwrap_or(u32::MAX));
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(guard), service));

@@ -64,6 +64,8 @@ type Failure = (StatusCode, &'static str);
 
 const ENDPOINT_BROKE_OFF: Failure =
     (StatusCode::BAD_GATEWAY, "the endpoint broke off, or its answer is no HTTP");
+const FULL: Failure =
+    (StatusCode::SERVICE_UNAVAILABLE, "the ingress has as many connections to endpoints as it may have");
 const TOO_SLOW: Failure = (StatusCode::GATEWAY_TIMEOUT, "the endpoint did not answer in time");
 
 impl Exchange {
@@ -198,6 +200,7 @@ impl Exchange {
                 if new { self.upstream.connect(endpoint).await } else { self.upstream.lease(endpoint).await };
             match lease {
                 Ok(lease) => return Ok(lease),
+                Err(ConnectError::Full) => return Err(FULL),
                 Err(error) => {
                     tracing::debug!(%endpoint, %error, "cannot connect");
                     self.suspects.add(endpoint, Instant::now());

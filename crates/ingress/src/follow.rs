@@ -53,7 +53,7 @@ async fn follow(client: Client, settings: &Settings, cancel: &CancellationToken)
 }
 
 async fn serve(feed: &mut Feed, settings: &Settings, cancel: &CancellationToken) -> Result<(), IngressError> {
-    let mut server = Server::new(tokio::io::stdout())?;
+    let mut server = Server::new(tokio::io::stdout(), settings.most_connections)?;
     feed.give(&mut server);
     let [http, https] = server.listen(settings)?;
     tracing::info!(%http, %https, "serving Ingresses");
@@ -161,7 +161,8 @@ impl Feed {
     }
 }
 
-/// Each request takes two file descriptors: the client's, and the endpoint's.
+/// There may be as many connections to endpoints as of clients, and each takes a file descriptor. A client
+/// with several requests at once, over HTTP/2, may have several to endpoints: both are bounded by themselves.
 fn connection_limit() -> usize {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));

@@ -23,8 +23,10 @@ mod listen;
 mod pool;
 mod server;
 mod stall;
+mod streams;
 mod transport;
 mod upstream;
+mod wire;
 
 pub use config::{Config, ConfigError};
 pub use follow::{IngressError, run};

@@ -62,6 +62,16 @@ impl Pool {
         }
     }
 
+    /// Closes the connection that has waited for longest; whether there was one.
+    pub(crate) fn close_one(&self) -> bool {
+        let mut idle = self.lock();
+        idle.values_mut().for_each(|waiting| waiting.retain(|idle| !idle.sender.is_closed()));
+        let waiting = idle.values_mut().filter(|waiting| !waiting.is_empty());
+        // The last one of an endpoint is the one that was used last.
+        let oldest = waiting.min_by_key(|waiting| waiting[0].since);
+        oldest.map(|waiting| waiting.remove(0)).is_some()
+    }
+
     /// Forgets connections that are closed or waited too long.
     pub(crate) fn tidy(&self) {
         let now = Instant::now();

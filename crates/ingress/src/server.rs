@@ -26,6 +26,7 @@ use crate::connection::Context;
 use crate::endpoints::Suspects;
 use crate::exchange::Exchange;
 use crate::listen::{Listener, acceptor, bind};
+use crate::upstream::Upstream;
 
 /// So long the server still takes new connections after it was told to stop.
 const LEAVING: Duration = Duration::from_secs(3);
@@ -56,6 +57,7 @@ pub enum ServerError {
 pub(crate) struct Settings {
     pub(crate) http: SocketAddr,
     pub(crate) https: SocketAddr,
+    /// Of clients.
     pub(crate) most_connections: usize,
 }
 
@@ -91,15 +93,18 @@ impl Tasks {
 }
 
 impl Server {
-    /// One that does not listen yet.
-    pub(crate) fn new(log_to: impl AsyncWrite + Unpin + Send + 'static) -> Result<Self, ServerError> {
+    /// One that does not listen yet, with at most so many connections to endpoints.
+    pub(crate) fn new(
+        log_to: impl AsyncWrite + Unpin + Send + 'static,
+        most_upstream: usize,
+    ) -> Result<Self, ServerError> {
         let table: Arc<ArcSwap<IngressTable>> = Arc::default();
         let log = Arc::new(AccessLog::default());
         let (stopping, watched) = watch::channel(false);
         let exchange = Exchange {
             table: Arc::clone(&table),
             log: Arc::clone(&log),
-            upstream: Arc::default(),
+            upstream: Arc::new(Upstream::new(most_upstream)),
             suspects: Suspects::default(),
             stopping: watched,
         };

@@ -1,4 +1,5 @@
-//! Connections to endpoints: made, lent for one request, and given back.
+//! Connections to endpoints: made, lent for one request, and given back. There are only so many at
+//! once, however many requests one client has: each takes a file descriptor, which clients need too.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,12 +8,14 @@ use std::time::Duration;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::body::Upload;
 use crate::keepalive::watch;
 use crate::pool::{KEEP, Pool, Sender};
+use crate::wire::Wire;
 
 /// An endpoint that does not take a connection for so long is given up for another one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -24,6 +27,8 @@ const MOST_HEAD_BYTES: usize = 64 * 1024;
 pub(crate) enum ConnectError {
     #[error("no connection within {CONNECT_TIMEOUT:?}")]
     Timeout,
+    #[error("there are as many connections to endpoints as there may be, and none of them waits")]
+    Full,
     #[error(transparent)]
     Io(#[from] std::io::Error),
     #[error(transparent)]
@@ -31,9 +36,11 @@ pub(crate) enum ConnectError {
 }
 
 /// Where connections come from.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Upstream {
     pool: Pool,
+    /// The right to a connection, for as long as its socket is open.
+    slots: Arc<Semaphore>,
     /// The tasks that move the bytes of connections. Each ends with its connection.
     tasks: TaskTracker,
 }
@@ -49,6 +56,12 @@ pub(crate) struct Lease {
 }
 
 impl Upstream {
+    /// At most so many connections at once, those that wait for a request among them.
+    pub(crate) fn new(most_connections: usize) -> Self {
+        let slots = Arc::new(Semaphore::new(most_connections));
+        Self { pool: Pool::default(), slots, tasks: TaskTracker::new() }
+    }
+
     /// One that waits, or a new one.
     pub(crate) async fn lease(self: &Arc<Self>, endpoint: SocketAddr) -> Result<Lease, ConnectError> {
         while let Some(mut sender) = self.pool.take(endpoint) {
@@ -62,10 +75,11 @@ impl Upstream {
 
     /// A new one.
     pub(crate) async fn connect(self: &Arc<Self>, endpoint: SocketAddr) -> Result<Lease, ConnectError> {
-        let stream = open(endpoint).await?;
+        let slot = self.slot().await?;
+        let wire = Wire::new(open(endpoint).await?, slot);
         let mut builder = http1::Builder::new();
         builder.max_buf_size(MOST_HEAD_BYTES);
-        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+        let (sender, connection) = builder.handshake(TokioIo::new(wire)).await?;
         self.tasks.spawn(async move {
             // Whoever waits for an answer is told by it.
             if let Err(error) = connection.with_upgrades().await {
@@ -73,6 +87,21 @@ impl Upstream {
             }
         });
         Ok(self.lend(sender, endpoint, false))
+    }
+
+    /// The right to one more connection. When there is none left, one that waits for a request makes room.
+    async fn slot(&self) -> Result<OwnedSemaphorePermit, ConnectError> {
+        if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
+            return Ok(slot);
+        }
+        if !self.pool.close_one() {
+            return Err(ConnectError::Full);
+        }
+        // Its task closes it in a moment.
+        match timeout(CONNECT_TIMEOUT, Arc::clone(&self.slots).acquire_owned()).await {
+            Ok(Ok(slot)) => Ok(slot),
+            _ => Err(ConnectError::Full),
+        }
     }
 
     fn lend(self: &Arc<Self>, sender: Sender, endpoint: SocketAddr, used: bool) -> Lease {

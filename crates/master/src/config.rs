@@ -98,7 +98,27 @@ impl Config {
             let found = &self.cluster.service_cidr;
             return Err(format!("cluster.service_cidr = {found:?}: write a /16, such as \"10.43.0.0/16\""));
         }
-        Ok(())
+        let found = &self.cluster.pod_cidr;
+        match self.pods_share_addresses_with_services() {
+            None => Err(format!("cluster.pod_cidr = {found:?}: write a network, such as \"10.42.0.0/16\"")),
+            Some(true) => Err(format!(
+                "cluster.pod_cidr = {found:?} shares addresses with cluster.service_cidr = {:?}: take another one",
+                self.cluster.service_cidr
+            )),
+            Some(false) => Ok(()),
+        }
+    }
+
+    /// `None` where either range is none.
+    fn pods_share_addresses_with_services(&self) -> Option<bool> {
+        let [first, second] = self.service_prefix()?;
+        let (address, length) = self.cluster.pod_cidr.split_once('/')?;
+        let pods = u32::from(address.parse::<std::net::Ipv4Addr>().ok()?);
+        let length = length.parse::<u32>().ok().filter(|length| (1..=32).contains(length))?;
+        // The wider of the two decides.
+        let bits = 32 - length.min(16);
+        let services = u32::from(std::net::Ipv4Addr::new(first, second, 0, 0));
+        Some(pods >> bits == services >> bits)
     }
 
     /// The first two bytes of the Services' range.
@@ -171,6 +191,10 @@ mod tests {
         for (change, wanted) in [
             ("boostrap = true", "unknown field `boostrap`"),
             ("[cluster]\nservice_cidr = \"10.43.0.0/24\"", "cluster.service_cidr"),
+            ("[cluster]\npod_cidr = \"10.42.0.0\"", "cluster.pod_cidr"),
+            ("[cluster]\npod_cidr = \"10.43.8.0/21\"", "shares addresses with cluster.service_cidr"),
+            ("[cluster]\npod_cidr = \"10.0.0.0/8\"", "shares addresses with cluster.service_cidr"),
+            ("[cluster]\nservice_cidr = \"10.42.0.0/16\"", "shares addresses with cluster.service_cidr"),
         ] {
             let error = parse(&format!("{GOOD}{change}\n")).expect_err(change);
             assert!(error.contains(wanted), "{error}");

@@ -17,6 +17,7 @@ use http::header::CONTENT_TYPE;
 use hyper::body::Incoming as IncomingBody;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use nix::sys::resource::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -32,8 +33,11 @@ use activity::Activity;
 
 /// Streams that one connection may have open: informers hold many.
 pub(crate) const STREAMS: u32 = 4096;
-/// Connections at once; more wait until others end.
+/// Connections at once, where the host allows as many files; more wait until others end.
 const CONNECTIONS: usize = 16_384;
+/// Files that are left for the store, the other masters and handshakes: without them a crowd of
+/// clients would cut this master off.
+const RESERVED: u64 = 640;
 /// Bytes of all headers of a request.
 const HEADER_BYTES: u32 = 64 * 1024;
 /// From a connection's handshake to its first request.
@@ -60,7 +64,8 @@ pub(crate) struct Faces {
 
 /// Serves connections until `stop`, then lets what is in work end, within a bound.
 pub(crate) async fn serve(mut incoming: listen::Incoming, faces: Faces, stop: CancellationToken) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let (files, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+    let slots = Arc::new(Semaphore::new(most(files)));
     let (server, connections) = (Arc::new(server()), TaskTracker::new());
     loop {
         let slot = slots.clone().acquire_owned().await.expect("never closed");
@@ -82,6 +87,11 @@ pub(crate) async fn serve(mut incoming: listen::Incoming, faces: Faces, stop: Ca
     }
     connections.close();
     let _ = tokio::time::timeout(FINISHING, connections.wait()).await;
+}
+
+/// How many connections there may be at once in a process that may have so many files.
+fn most(files: u64) -> usize {
+    usize::try_from(files.saturating_sub(RESERVED)).unwrap_or(CONNECTIONS).clamp(16, CONNECTIONS)
 }
 
 fn server() -> auto::Builder<TokioExecutor> {
@@ -192,6 +202,12 @@ mod tests {
             began.elapsed().as_secs()
         });
         (ours, served)
+    }
+
+    #[test]
+    fn connections_leave_files_for_the_master_itself() {
+        let limits = [100, 1024, 4096, 524_288, u64::MAX];
+        assert_eq!(limits.map(most), [16, 384, 3456, 16_384, 16_384]);
     }
 
     #[tokio::test(start_paused = true)]

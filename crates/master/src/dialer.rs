@@ -42,9 +42,11 @@ async fn channel(shared: &Arc<Shared>, node: &str) -> Result<Channel, String> {
 }
 
 async fn dial(shared: &Arc<Shared>, node: &str) -> Result<DuplexStream, String> {
-    if let Some(outcome) = shared.sessions.dial(node).await {
-        return outcome;
-    }
+    let here = match shared.sessions.dial(node).await {
+        Some(Ok(stream)) => return Ok(stream),
+        Some(Err(why)) => Some(why),
+        None => None,
+    };
     for member in shared.node.members() {
         if member.member.name == shared.config.name {
             continue;
@@ -53,7 +55,8 @@ async fn dial(shared: &Arc<Shared>, node: &str) -> Result<DuplexStream, String> 
             return Ok(stream);
         }
     }
-    Err(format!("node {node} has no session with any master: is its agent running?"))
+    // What is wrong with the session here says more than that no other master has one.
+    Err(here.unwrap_or_else(|| format!("node {node} has no session with any master: is its agent running?")))
 }
 
 async fn by_peer(

@@ -46,6 +46,20 @@ pub enum MasterError {
     /// A certificate or a key.
     #[error("certificates: {0}")]
     Certificate(String),
+    /// One of this master's own keys or certificates is not what was written.
+    #[error(
+        "{path}: {why}: the data folder is damaged; {}", xebec_raft::identity::rejoin(&.data_dir.join("pki"), .name)
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// The master's name.
+        name: String,
+        /// Its data folder.
+        data_dir: PathBuf,
+    },
     /// The cluster did not take this master in.
     #[error("join: {0}")]
     Join(String),

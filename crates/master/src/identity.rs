@@ -23,6 +23,8 @@ use crate::tokens::Token;
 pub(crate) const FEATURE_LEVEL: u32 = 1;
 /// How long a joining master looks for one that answers.
 const JOIN_PATIENCE: Duration = Duration::from_secs(30);
+/// How long one may take to answer.
+const JOIN_ANSWER: Duration = Duration::from_secs(10);
 
 /// What a master has before its Raft node runs.
 pub(crate) struct Membership {
@@ -58,7 +60,8 @@ pub(crate) async fn establish(config: &Config, now: Timestamp) -> Result<Members
         if identity.removed {
             return Err(removed(config));
         }
-        let seal = Seal::new(&files.read("sealing.key")?)?;
+        let seal = files.read("sealing.key").and_then(|key| Seal::new(&key));
+        let seal = seal.map_err(|error| damaged(config, "sealing.key", error))?;
         return Ok(Membership { identity, seal, files, origin: Origin::Member });
     }
     let cut_short = set_aside_leftovers(dir)?;
@@ -89,6 +92,18 @@ pub(crate) fn leave(config: &Config) -> MasterError {
         tracing::warn!(%error, "it is not kept that this master was taken out");
     }
     removed(config)
+}
+
+/// That a file of this master's own cannot be used, with the way back.
+pub(crate) fn damaged(config: &Config, file: &str, error: MasterError) -> MasterError {
+    let why = match error {
+        MasterError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => source.to_string(),
+        // Not readable by this user, say: it may be whole.
+        MasterError::Io { .. } => return error,
+        other => other.to_string(),
+    };
+    let (name, data_dir) = (config.name.clone(), config.data_dir.clone());
+    MasterError::Damaged { path: data_dir.join("pki").join(file), why, name, data_dir }
 }
 
 pub(crate) fn removed(config: &Config) -> MasterError {
@@ -184,17 +199,25 @@ async fn ask_any(
                     continue;
                 }
             };
-            match ClusterClient::new(channel).join_master(request.clone()).await {
-                Ok(answer) => return Ok(answer.into_inner()),
-                Err(status) if status.code() == tonic::Code::Unavailable => {
+            let mut client = ClusterClient::new(channel);
+            match tokio::time::timeout(JOIN_ANSWER, client.join_master(request.clone())).await {
+                Ok(Ok(answer)) => return Ok(answer.into_inner()),
+                Ok(Err(status)) if may_ask_again(status.code()) => {
                     last = format!("{address}: {}", status.message());
                 }
-                Err(status) => return Err(MasterError::Join(format!("{address}: {}", status.message()))),
+                Ok(Err(status)) => return Err(MasterError::Join(format!("{address}: {}", status.message()))),
+                Err(_) => last = format!("{address}: no answer within {JOIN_ANSWER:?}"),
             }
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     Err(MasterError::Join(format!("no master answered within {JOIN_PATIENCE:?}: {last}")))
+}
+
+/// Nobody leads now, nobody knows what became of it, or another change of the members is under
+/// way. Who asks again with the same id is known again.
+fn may_ask_again(code: tonic::Code) -> bool {
+    matches!(code, tonic::Code::Unavailable | tonic::Code::DeadlineExceeded | tonic::Code::Aborted)
 }
 
 /// What the master's two ports show.
@@ -250,6 +273,20 @@ pub(crate) fn member(config: &Config) -> Member {
         client_address: config.client_address.clone(),
         peer_address: config.peer_address.clone(),
     }
+}
+
+/// What to say where the cluster knows this master by another name, or at other addresses, than
+/// its configuration has: they are taken down once, when it joins.
+pub(crate) fn moved(config: &Config, known: &Member) -> Option<String> {
+    let Member { name, client_address, peer_address } = known;
+    (member(config) != *known).then(|| {
+        format!(
+            "the cluster knows this master as {name:?}, with client_address = {client_address:?} and peer_address = \
+             {peer_address:?}, and looks for it there: set its configuration back, or take it out (`xctl cluster \
+             remove-master {name}`), {}",
+            xebec_raft::identity::join_anew(&config.data_dir)
+        )
+    })
 }
 
 fn random_id() -> u64 {

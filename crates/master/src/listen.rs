@@ -1,14 +1,16 @@
 //! TLS ports. Handshakes run side by side, bounded in number and time.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -22,10 +24,20 @@ use crate::pki::ServingCertificate;
 pub(crate) const HTTP2: &[&[u8]] = &[b"h2"];
 /// What clients may talk.
 pub(crate) const HTTP2_OR_1: &[&[u8]] = &[b"h2", b"http/1.1"];
-const HANDSHAKES: usize = 256;
+/// At once, on one port.
+pub(crate) const HANDSHAKES: usize = 256;
 const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+/// How long it may take where others wait for its place.
+const PRESSED_TIME: Duration = Duration::from_secs(1);
 /// How long a client that is refused may take to read that it is.
 const ALERT_TIME: Duration = Duration::from_secs(1);
+
+/// A handshake under way.
+struct Shaking {
+    since: Instant,
+    /// Cancelled when its place is needed; gone when it is over.
+    gives_way: Weak<CancellationToken>,
+}
 
 /// Connections that shook hands.
 pub(crate) type Incoming = ReceiverStream<std::io::Result<TlsStream<TcpStream>>>;
@@ -96,11 +108,14 @@ pub(crate) fn accept(
     let (ready, incoming) = mpsc::channel(64);
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let task = async move {
-        let slots = Arc::new(Semaphore::new(HANDSHAKES));
+        let (slots, mut shaking) = (Arc::new(Semaphore::new(HANDSHAKES)), VecDeque::new());
         loop {
-            let slot = slots.clone().acquire_owned().await.expect("never closed");
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+            let accepted = async {
+                let slot = place(&slots, &mut shaking).await;
+                (slot, listener.accept().await)
+            };
+            let (slot, accepted) = tokio::select! {
+                accepted = accepted => accepted,
                 () = stop.cancelled() => return,
             };
             let (tcp, from) = match accepted {
@@ -112,23 +127,55 @@ pub(crate) fn accept(
                     continue;
                 }
             };
-            let (acceptor, ready) = (acceptor.clone(), ready.clone());
+            let (acceptor, ready, gives_way) =
+                (acceptor.clone(), ready.clone(), Arc::new(CancellationToken::new()));
+            shaking.push_back(Shaking { since: Instant::now(), gives_way: Arc::downgrade(&gives_way) });
             tokio::spawn(async move {
                 let _slot = slot;
-                let shaken = tokio::time::timeout(HANDSHAKE_TIME, shake(acceptor, tcp)).await;
-                match shaken {
-                    // Nobody takes it any more while shutting down.
-                    Ok(Ok(stream)) => drop(ready.send(Ok(stream)).await),
-                    Ok(Err((error, tcp))) => {
-                        tracing::warn!(%from, %error, "refused: the TLS handshake failed");
-                        let _ = tokio::time::timeout(ALERT_TIME, let_it_read(tcp)).await;
+                let shaken = tokio::select! {
+                    shaken = greet(acceptor, tcp, from) => shaken,
+                    () = gives_way.cancelled() => {
+                        tracing::debug!(%from, "a TLS handshake gave way to others");
+                        None
                     }
-                    Err(_) => tracing::debug!(%from, "a TLS handshake took too long"),
+                };
+                drop(gives_way);
+                if let Some(stream) = shaken {
+                    // Nobody takes it any more while shutting down.
+                    drop(ready.send(Ok(stream)).await);
                 }
             });
         }
     };
     (ReceiverStream::new(incoming), task)
+}
+
+/// A place for one more handshake. Where there is none for a while the oldest gives way: all have
+/// had their time then, so it is one of a crowd that keeps the places and never shakes hands.
+async fn place(slots: &Arc<Semaphore>, shaking: &mut VecDeque<Shaking>) -> OwnedSemaphorePermit {
+    shaking.retain(|one| one.gives_way.strong_count() > 0);
+    let slot = slots.clone().acquire_owned();
+    let Some(oldest) = shaking.front() else { return slot.await.expect("never closed") };
+    if let Ok(slot) = tokio::time::timeout_at(oldest.since + PRESSED_TIME, slot).await {
+        return slot.expect("never closed");
+    }
+    if let Some(oldest) = shaking.pop_front().and_then(|oldest| oldest.gives_way.upgrade()) {
+        oldest.cancel();
+    }
+    slots.clone().acquire_owned().await.expect("never closed")
+}
+
+/// A connection that shook hands in time. One that did not is told why.
+async fn greet(acceptor: TlsAcceptor, tcp: TcpStream, from: SocketAddr) -> Option<TlsStream<TcpStream>> {
+    match tokio::time::timeout(HANDSHAKE_TIME, shake(acceptor, tcp)).await {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err((error, tcp))) => {
+            tracing::warn!(%from, %error, "refused: the TLS handshake failed");
+            let _ = tokio::time::timeout(ALERT_TIME, let_it_read(tcp)).await;
+        }
+        Err(_) => tracing::debug!(%from, "a TLS handshake took too long"),
+    }
+    None
 }
 
 /// The handshake; when it fails, the connection is given back with why.

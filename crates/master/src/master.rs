@@ -35,8 +35,11 @@ const KEYS_PATIENCE: Duration = Duration::from_secs(60);
 const PROMOTE_AGAIN: Duration = Duration::from_millis(200);
 /// Between two reports of sessions to the leader.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// Between two renewals of certificates that are good for a week.
+/// Between two renewals of certificates that are good for a week, by the time of day.
 const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// How often it is looked whether they are due: what measures a sleep stands still while a host
+/// is suspended, and knows nothing of a clock that was wrong and is set.
+const RENEW_LOOK: Duration = Duration::from_secs(60);
 
 /// Both ports, by the name of their files.
 type Ports = [(&'static str, Arc<ServingCertificate>); 2];
@@ -116,9 +119,10 @@ async fn start(config: Config, stop: CancellationToken) -> Result<(Arc<Shared>, 
     let now = SystemClock.now();
     let membership = identity::establish(&config, now).await?;
     let sealing_key = membership.files.read("sealing.key")?;
-    let ca = membership.files.read_text("ca.crt")?;
-    let ca_der = crate::pki::der_of(&ca)?;
-    let certificate = serving(&membership, "peer", &ca)?;
+    let damaged = |error| identity::damaged(&config, "ca.crt", error);
+    let ca = membership.files.read_text("ca.crt").map_err(damaged)?;
+    let ca_der = crate::pki::der_of(&ca).map_err(damaged)?;
+    let certificate = serving(&config, &membership, "peer", &ca)?;
     let peer_tls = listen::peer_connector(certificate.clone(), &ca_der)?;
     let node = Arc::new(identity::start_node(&config, &membership, peer_tls).await?);
     let mut tasks = JoinSet::new();
@@ -133,6 +137,11 @@ async fn start(config: Config, stop: CancellationToken) -> Result<(Arc<Shared>, 
     tasks.spawn(serve::peers(peer_incoming, raft, peer, sessions, stop.clone()));
 
     let keys = settle(&config, &membership, &node).await?;
+    let me = membership.identity.raft_id;
+    let known = node.members().into_iter().find(|known| known.raft_id == me);
+    if let Some(why) = known.and_then(|known| identity::moved(&config, &known.member)) {
+        tracing::error!("{why}");
+    }
     let api = api(&config, &node, &keys, &stop)?;
     let shared = Arc::new(Shared {
         cluster_id: membership.identity.cluster_id.clone(),
@@ -155,7 +164,7 @@ async fn start(config: Config, stop: CancellationToken) -> Result<(Arc<Shared>, 
         // must not take a write with it that was acknowledged.
         membership.identity.store(&shared.config.data_dir)?;
     }
-    let certificate = serving(&membership, "serving", &ca)?;
+    let certificate = serving(&shared.config, &membership, "serving", &ca)?;
     let ports = [("serving", certificate.clone()), ("peer", peer_certificate)];
     renew(&shared, &membership.files, &ports)?;
     tasks.spawn(keep_renewed(shared.clone(), membership.files.clone(), ports));
@@ -243,10 +252,20 @@ fn api(
     Ok(Arc::new(ApiServer::new(Arc::new(RaftStore(node.clone())), settings)))
 }
 
-fn serving(membership: &Membership, name: &str, ca: &str) -> Result<Arc<ServingCertificate>, MasterError> {
-    let key = membership.files.read_text(&format!("{name}.key"))?;
-    let certificate = membership.files.read_text(&format!("{name}.crt"))?;
-    ServingCertificate::new(&key, &certificate, ca)
+/// The pair of files of a port. Which of the two is damaged cannot be told always.
+fn serving(
+    config: &Config,
+    membership: &Membership,
+    name: &str,
+    ca: &str,
+) -> Result<Arc<ServingCertificate>, MasterError> {
+    let (key, certificate) = (format!("{name}.key"), format!("{name}.crt"));
+    let pair = || {
+        let (key, certificate) =
+            (membership.files.read_text(&key)?, membership.files.read_text(&certificate)?);
+        ServingCertificate::new(&key, &certificate, ca)
+    };
+    pair().map_err(|error| identity::damaged(config, &format!("{certificate} or {key}"), error))
 }
 
 /// Issues fresh certificates for both ports, which show them from the next connection
@@ -263,15 +282,28 @@ fn renew(shared: &Shared, files: &PkiFiles, ports: &Ports) -> Result<(), MasterE
 }
 
 async fn keep_renewed(shared: Arc<Shared>, files: PkiFiles, ports: Ports) {
+    let mut issued = shared.now();
     loop {
         tokio::select! {
-            () = tokio::time::sleep(RENEW_EVERY) => {}
+            () = tokio::time::sleep(RENEW_LOOK) => {}
             () = shared.stop.cancelled() => return,
         }
-        if let Err(error) = renew(&shared, &files, &ports) {
-            tracing::error!(%error, "the certificates were not renewed; tried again in a day");
+        let now = shared.now();
+        if !is_renewal_due(issued, now) {
+            continue;
+        }
+        match renew(&shared, &files, &ports) {
+            Ok(()) => issued = now,
+            Err(error) => {
+                tracing::error!(%error, "the certificates were not renewed; tried again in a minute")
+            }
         }
     }
+}
+
+/// A day later, or by a clock that was put back: then they are good from a later time on.
+fn is_renewal_due(issued: Timestamp, now: Timestamp) -> bool {
+    (now.as_second() - issued.as_second()).unsigned_abs() >= RENEW_EVERY.as_secs()
 }
 
 /// What every cluster has from its first moment, and the way in for its admin.

@@ -27,19 +27,8 @@ struct Running {
 impl Running {
     async fn start() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let config = Config {
-            name: "m1".to_owned(),
-            data_dir: dir.path().join("data"),
-            client_address: "127.0.0.1:0".to_owned(),
-            peer_address: "127.0.0.1:0".to_owned(),
-            bootstrap: true,
-            join: Vec::new(),
-            token_file: None,
-            admin_kubeconfig: None,
-            cluster: crate::config::Cluster::default(),
-        };
         xebec_rpc::tls::install_provider();
-        let started = Box::pin(start(config, CancellationToken::new())).await;
+        let started = Box::pin(start(config(&dir), CancellationToken::new())).await;
         let (shared, tasks) = started.expect("it starts");
         Self { shared, tasks, dir }
     }
@@ -54,6 +43,20 @@ impl Running {
         let purpose = Purpose::Client { name: name.to_owned(), groups: vec![group.to_owned()] };
         let (_, pem) = self.shared.keys.authority.issue(&purpose, self.shared.now()).expect("issued");
         der_of(&pem).expect("a certificate")
+    }
+}
+
+fn config(dir: &TempDir) -> Config {
+    Config {
+        name: "m1".to_owned(),
+        data_dir: dir.path().join("data"),
+        client_address: "127.0.0.1:0".to_owned(),
+        peer_address: "127.0.0.1:0".to_owned(),
+        bootstrap: true,
+        join: Vec::new(),
+        token_file: None,
+        admin_kubeconfig: None,
+        cluster: crate::config::Cluster::default(),
     }
 }
 
@@ -137,6 +140,46 @@ async fn a_master_renews_the_certificates_of_both_its_ports() {
         ServingCertificate::new(&key, &certificate, ca).expect("one fits the other");
     }
     master.stop().await;
+}
+
+#[test]
+fn a_master_that_moved_is_told_where_it_is_looked_for() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = config(&dir);
+    let known = identity::member(&config);
+    assert_eq!(identity::moved(&config, &known), None);
+    let before = xebec_raft::Member { peer_address: "10.0.0.1:6444".to_owned(), ..known };
+    let told = identity::moved(&config, &before).expect("another address");
+    let start = "the cluster knows this master as \"m1\", with client_address = \"127.0.0.1:0\" and peer_address = \
+                 \"10.0.0.1:6444\", and looks for it there: set its configuration back, or take it out";
+    assert!(told.starts_with(start), "{told}");
+}
+
+#[test]
+fn certificates_are_renewed_by_the_time_of_day_whichever_way_it_is_set() {
+    let issued: Timestamp = "2026-11-24T10:00:00Z".parse().expect("a time");
+    let due =
+        ["2026-11-25T09:59:59Z", "2026-11-25T10:00:00Z", "2026-12-24T10:00:00Z", "1970-01-01T00:00:20Z"]
+            .map(|now| is_renewal_due(issued, now.parse().expect("a time")));
+    assert_eq!(due, [false, true, true, true]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_file_of_a_masters_own_is_named_with_the_way_back() {
+    let Running { shared, tasks, dir } = Running::start().await;
+    shared.stop.cancel();
+    finish(shared, tasks).await;
+    let pki = dir.path().join("data/pki");
+    for file in ["sealing.key", "ca.crt", "peer.key", "peer.crt"] {
+        let whole = std::fs::read(pki.join(file)).expect("there");
+        std::fs::write(pki.join(file), "x").expect("written");
+        let started = Box::pin(start(config(&dir), CancellationToken::new())).await;
+        let refused = started.err().expect(file).to_string();
+        assert!(refused.starts_with(&format!("{}/", pki.display())) && refused.contains(file), "{refused}");
+        let way = "the data folder is damaged; to rejoin: take the old member out (`xctl cluster remove-master m1`)";
+        assert!(refused.contains(way), "{refused}");
+        std::fs::write(pki.join(file), whole).expect("written");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

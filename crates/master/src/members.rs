@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::net::TcpStream;
-use xebec_raft::MemberStatus;
+use xebec_raft::{Member, MemberStatus};
 
 /// How long a member may take to accept a connection.
 const ANSWER: Duration = Duration::from_millis(300);
@@ -33,6 +33,24 @@ pub(crate) fn named(members: &[MemberStatus], name: &str) -> Result<u64, String>
         names.sort_unstable();
         format!("there is no master {name:?}: the masters are {}", names.join(", "))
     })
+}
+
+/// Whether a joining master is new. It is not where it was taken in before and asks again, as
+/// it never heard the answer: it has no vote yet then.
+///
+/// # Errors
+/// That another has its name or its id, and what to do.
+pub(crate) fn is_new(members: &[MemberStatus], id: u64, joining: &Member) -> Result<bool, String> {
+    let twin = members.iter().find(|known| known.member.name == joining.name || known.raft_id == id);
+    let Some(MemberStatus { raft_id, member, voter, .. }) = twin else { return Ok(true) };
+    if *raft_id == id && member == joining && !voter {
+        return Ok(false);
+    }
+    let name = &member.name;
+    Err(format!(
+        "a master named {name:?} is a member already: take it out first (`xctl cluster remove-master {name}`), \
+         or choose another name"
+    ))
 }
 
 /// Whether a majority of the voters that stay answers once this member is out: without one
@@ -63,8 +81,6 @@ pub(crate) fn may_be_removed(
 
 #[cfg(test)]
 mod tests {
-    use xebec_raft::Member;
-
     use super::*;
 
     fn member(raft_id: u64, voter: bool) -> MemberStatus {
@@ -78,6 +94,24 @@ mod tests {
         assert_eq!(named(&members, "m2"), Ok(2));
         let none = named(&members, "m9").expect_err("nobody's name");
         assert_eq!(none, "there is no master \"m9\": the masters are m1, m2");
+    }
+
+    #[test]
+    fn who_asks_again_to_join_is_let_in_and_a_twin_is_not() {
+        let members = [member(1, true), member(2, false)];
+        let named = |name: &str| Member { name: name.to_owned(), ..Member::default() };
+        assert_eq!(is_new(&members, 3, &named("m3")), Ok(true));
+        assert_eq!(is_new(&members, 2, &named("m2")), Ok(false), "it heard no answer");
+        let moved = Member { peer_address: "10.0.0.2:6444".to_owned(), ..named("m2") };
+        for (why, id, twin) in [
+            ("it votes", 1, named("m1")),
+            ("another id", 3, named("m2")),
+            ("another name", 2, named("m3")),
+            ("another address", 2, moved),
+        ] {
+            let refused = is_new(&members, id, &twin).expect_err(why);
+            assert!(refused.contains("is a member already: take it out first"), "{why}: {refused}");
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) const TUNNEL_BYTES: usize = 64 << 10;
 const ORDERS: usize = 64;
 /// How long an agent may take to open a tunnel.
 const OPENING: Duration = Duration::from_secs(5);
+/// An agent sends a heartbeat a second: a session that is silent for longer leads nowhere.
+const SILENCE: Duration = Duration::from_secs(4);
 
 /// What a session's stream to the agent carries.
 pub(crate) type Orders = mpsc::Receiver<Result<v1::SessionDown, Status>>;
@@ -34,6 +36,18 @@ struct Session {
     id: u64,
     seen: Instant,
     orders: mpsc::Sender<Result<v1::SessionDown, Status>>,
+}
+
+/// A tunnel that somebody waits for.
+struct Opening<'a> {
+    sessions: &'a Sessions,
+    tunnel_id: String,
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.sessions.opening().remove(&self.tunnel_id);
+    }
 }
 
 impl Sessions {
@@ -75,27 +89,29 @@ impl Sessions {
         self.nodes().iter().map(|(node, session)| (node.clone(), session.seen.elapsed())).collect()
     }
 
-    /// Bytes both ways with a node whose session is here; `None` when it is not.
+    /// Bytes both ways with a node whose session is here; `None` when it is not, or is silent:
+    /// the agent may have gone to another master, and its connection here not have ended yet.
     ///
     /// # Errors
     /// Why the agent did not open its end.
     pub(crate) async fn dial(&self, node: &str) -> Option<Result<DuplexStream, String>> {
-        let orders = self.nodes().get(node)?.orders.clone();
+        let orders = {
+            let nodes = self.nodes();
+            nodes.get(node).filter(|session| session.seen.elapsed() < SILENCE)?.orders.clone()
+        };
         let tunnel_id = uuid::Uuid::new_v4().to_string();
         let (opened, waiting) = oneshot::channel();
         self.opening().insert(tunnel_id.clone(), opened);
-        let open = v1::OpenTunnel { tunnel_id: tunnel_id.clone() };
+        // Forgotten also where the caller waits no longer.
+        let _opening = Opening { sessions: self, tunnel_id: tunnel_id.clone() };
+        let open = v1::OpenTunnel { tunnel_id };
         let order = v1::SessionDown { message: Some(v1::session_down::Message::OpenTunnel(open)) };
         let outcome = async {
             orders.send(Ok(order)).await.map_err(|_| format!("the session of node {node} just ended"))?;
-            let opened = tokio::time::timeout(OPENING, waiting).await;
-            opened
-                .map_err(|_| format!("node {node} did not answer within {OPENING:?}"))?
-                .map_err(|_| "gone".to_owned())
+            waiting.await.map_err(|_| "gone".to_owned())
         };
-        let outcome = outcome.await;
-        self.opening().remove(&tunnel_id);
-        Some(outcome)
+        let outcome = tokio::time::timeout(OPENING, outcome).await;
+        Some(outcome.unwrap_or_else(|_| Err(format!("node {node} did not answer within {OPENING:?}"))))
     }
 
     /// The agent's end of a tunnel that was ordered.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -46,8 +46,24 @@ async fn a_node_without_a_session_is_not_here_and_a_dead_one_is_not_waited_for_l
     assert_eq!(why, "node n1 did not answer within 5s");
     assert!(sessions.opening().is_empty(), "{id} is forgotten");
     drop(orders);
+    assert!(sessions.dial("n1").await.is_none(), "it was silent for too long");
+    sessions.heard("n1", 1);
     let why = sessions.dial("n1").await.expect("here").expect_err("its stream is gone");
     assert_eq!(why, "the session of node n1 just ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_is_forgotten_with_its_caller_and_a_full_queue_is_not_waited_for_long() {
+    let sessions = Sessions::default();
+    let orders = sessions.open("n1", 1);
+    assert!(sessions.dial("n1").now_or_never().is_none(), "it waits");
+    assert!(sessions.opening().is_empty(), "nobody waits any more");
+    // The agent takes no orders.
+    while orders.len() < ORDERS {
+        sessions.announce(&["a:1".to_owned()]);
+    }
+    let why = sessions.dial("n1").await.expect("its session is here").expect_err("not taken");
+    assert_eq!(why, "node n1 did not answer within 5s");
 }
 
 #[tokio::test]

@@ -31,6 +31,16 @@ pub enum ConfigError {
         /// What it is.
         found: String,
     },
+    /// A pod's address could be a Service's.
+    #[error(
+        "XEBEC_SERVICE_CIDR {services} and XEBEC_POD_CIDR {pods} share addresses: pods would not be reached"
+    )]
+    Overlap {
+        /// The network of ClusterIPs.
+        services: Ipv4Net,
+        /// The network of pods.
+        pods: Ipv4Net,
+    },
 }
 
 impl Config {
@@ -40,12 +50,13 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the variable.
     pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        Ok(Self {
-            api: InPod::by_masters_and_service(&lookup)?,
-            node_name: lookup("NODE_NAME").unwrap_or_default(),
-            service_cidr: service_cidr(&lookup)?,
-            pod_cidr: network(&lookup, "XEBEC_POD_CIDR", "10.42.0.0/16")?,
-        })
+        let api = InPod::by_masters_and_service(&lookup)?;
+        let (services, pods) = (service_cidr(&lookup)?, network(&lookup, "XEBEC_POD_CIDR", "10.42.0.0/16")?);
+        if services.contains(&pods) || pods.contains(&services) {
+            return Err(ConfigError::Overlap { services, pods });
+        }
+        let node_name = lookup("NODE_NAME").unwrap_or_default();
+        Ok(Self { api, node_name, service_cidr: services, pod_cidr: pods })
     }
 }
 
@@ -92,6 +103,11 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "XEBEC_POD_CIDR: expected an IPv4 network such as 10.43.0.0/16, not \"10/8\""
+        );
+        let error = read(&[("XEBEC_SERVERS", "a:1"), ("XEBEC_POD_CIDR", "10.0.0.0/8")]).expect_err("one");
+        assert_eq!(
+            error.to_string(),
+            "XEBEC_SERVICE_CIDR 10.43.0.0/16 and XEBEC_POD_CIDR 10.0.0.0/8 share addresses: pods would not be reached"
         );
         assert!(read(&[]).expect_err("no servers").to_string().contains("XEBEC_SERVERS"));
     }

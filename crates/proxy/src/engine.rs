@@ -9,8 +9,10 @@ use ipnet::Ipv4Net;
 use xebec_dataplane::ServicePort;
 
 use crate::forward::Forwarder;
+use crate::neighbours;
 use crate::netlink::NetlinkError;
 use crate::nft::{self, Elements};
+use crate::ports::Reuse;
 use crate::routes::Routes;
 use crate::routing;
 use crate::udp::{self, Datagrams};
@@ -27,6 +29,19 @@ pub enum EngineError {
     /// The transparent listener.
     #[error("cannot open the transparent listener (is CAP_NET_ADMIN missing?): {0}")]
     Listener(#[source] io::Error),
+    /// The node's neighbours have addresses of Services.
+    #[error(
+        "{network} of {interface} lies in {services}, which is for Services: this node would reach nobody there \
+         any more; give the cluster another cluster.service_cidr"
+    )]
+    Neighbours {
+        /// The node's interface.
+        interface: String,
+        /// Its network.
+        network: Ipv4Net,
+        /// That of Services.
+        services: Ipv4Net,
+    },
     /// The tables or the routes.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
@@ -44,6 +59,7 @@ pub(crate) struct Engine {
     settings: nft::Settings,
     workers: Workers,
     datagrams: Datagrams,
+    reuse: Reuse,
 }
 
 impl Engine {
@@ -51,6 +67,13 @@ impl Engine {
     /// until the first [`Engine::apply`] puts its own in its place. `limit` bounds the
     /// connections that stand at once, and flows of datagrams too.
     pub(crate) async fn start(services: Ipv4Net, pods: Ipv4Net, limit: usize) -> Result<Self, EngineError> {
+        match neighbours::within(services) {
+            Ok(None) => {}
+            Ok(Some((interface, network))) => {
+                return Err(EngineError::Neighbours { interface, network, services });
+            }
+            Err(error) => tracing::warn!(%error, "the node's own networks are not known"),
+        }
         let (listeners, datagrams) = listen().map_err(EngineError::Listener)?;
         let settings = nft::Settings { listener: listeners.address, services, pods, mark: routing::MARK };
         blocking(move || routing::install(services)).await?;
@@ -60,7 +83,8 @@ impl Engine {
         let workers = workers.await?.map_err(EngineError::Listener)?;
         let datagrams = Datagrams::start(datagrams, Arc::clone(&forwarder), limit.min(FLOWS_LIMIT));
         let datagrams = datagrams.map_err(EngineError::Listener)?;
-        Ok(Self { forwarder, services, elements: None, settings, workers, datagrams })
+        let reuse = Reuse::allow();
+        Ok(Self { forwarder, services, elements: None, settings, workers, datagrams, reuse })
     }
 
     /// Takes new routes over. Only what differs is written to the kernel's sets; when that
@@ -87,13 +111,34 @@ impl Engine {
         Ok(())
     }
 
+    /// Puts back what somebody else took out of the kernel: a firewall's restart flushes every
+    /// table, and a network daemon's drops rules and routes that it does not know. When that
+    /// fails, the next [`Engine::apply`] makes all anew.
+    pub(crate) async fn look_after(&mut self) -> Result<(), EngineError> {
+        let Some(elements) = self.elements.take() else { return Ok(()) };
+        let (wanted, settings, services) = (elements.clone(), self.settings, self.services);
+        blocking(move || {
+            routing::install(services)?;
+            if nft::is_there()? {
+                return Ok(());
+            }
+            tracing::warn!("somebody dropped the nftables table; it is made anew");
+            nft::install(&settings, &wanted)
+        })
+        .await?;
+        self.elements = Some(elements);
+        Ok(())
+    }
+
     /// Ends every connection, then takes everything out of the kernel. There is nothing to
     /// drain: what stands cannot outlive the rules that lead its packets here.
     pub(crate) async fn stop(self) -> Result<(), EngineError> {
         let (services, workers, datagrams) = (self.services, self.workers, self.datagrams);
+        let reuse = self.reuse;
         blocking(move || {
             workers.stop();
             datagrams.stop();
+            drop(reuse);
             remove_leftovers(services)
         })
         .await

@@ -18,7 +18,7 @@ use xebec_dataplane::Protocol;
 use crate::affinity::Affinities;
 use crate::pipes::Pipes;
 use crate::relay::relay;
-use crate::routes::{Backend, Counted, Route, Routes};
+use crate::routes::{Backend, Counted, Origin, Route, Routes};
 
 /// So many endpoints are tried for one connection.
 const TRIES: usize = 4;
@@ -58,9 +58,8 @@ impl Forwarder {
     /// are both sides when the endpoint is gone.
     pub(crate) async fn serve(&self, mut client: TcpStream, peer: SocketAddr) {
         let (Ok(SocketAddr::V4(meant)), SocketAddr::V4(peer)) = (client.local_addr(), peer) else { return };
-        let route = self.routes().find(Protocol::Tcp, meant).cloned();
-        let Some(route) = route else { return reset(&client) };
-        let Some((mut upstream, backend)) = self.connect(&route, meant, *peer.ip()).await else {
+        let origin = self.origin(*peer.ip(), meant);
+        let Some((mut upstream, backend)) = self.connect(meant, origin).await else {
             tracing::debug!(%meant, %peer, "no endpoint took the connection");
             return reset(&client);
         };
@@ -75,22 +74,27 @@ impl Forwarder {
         reset(&upstream);
     }
 
-    async fn connect(
-        &self,
-        route: &Route,
-        meant: SocketAddrV4,
-        client: Ipv4Addr,
-    ) -> Option<(TcpStream, Counted)> {
+    async fn connect(&self, meant: SocketAddrV4, origin: Origin) -> Option<(TcpStream, Counted)> {
         let mut tried = Vec::new();
         while tried.len() < TRIES {
-            let backend = self.pick(route, client, &tried)?;
+            // Others may be there by now.
+            let route = self.routes().find(Protocol::Tcp, meant, origin).cloned()?;
+            let backend = self.pick(&route, origin.address, &tried)?;
             // Counted from now on, so that a burst of connections spreads.
             let backend = backend.count();
-            match upstream::connect(&backend, self.source(&backend, client)).await {
-                Ok(stream) => return Some((stream, backend)),
-                Err(error) => {
+            let patience = upstream::patience(others(route.backends.len(), tried.len()));
+            let connecting = upstream::connect(&backend, self.source(&backend, origin.address), patience);
+            let (standing, registration) = backend.relay();
+            let connected = Abortable::new(connecting, registration).await;
+            drop(standing);
+            match connected {
+                Ok(Ok(stream)) => return Some((stream, backend)),
+                Ok(Err(error)) => {
                     tracing::debug!(%meant, endpoint = %backend.endpoint.address, %error, "cannot connect");
                     self.suspect(&backend);
+                }
+                Err(Aborted) => {
+                    tracing::debug!(%meant, endpoint = %backend.endpoint.address, "it is gone meanwhile");
                 }
             }
             tried.push(backend.endpoint.address);
@@ -119,6 +123,13 @@ impl Forwarder {
         Some(backend)
     }
 
+    /// Where a client comes from, by its address and the one that it meant: the node itself
+    /// meets its own addresses from the very same.
+    pub(crate) fn origin(&self, client: Ipv4Addr, meant: SocketAddrV4) -> Origin {
+        let inside = self.pods.contains(&client) || client.is_loopback() || client == *meant.ip();
+        Origin { address: client, inside }
+    }
+
     /// Others are tried before this endpoint for a while.
     pub(crate) fn suspect(&self, backend: &Backend) {
         backend.suspect(self.now_ms() + upstream::millis(SUSPECT));
@@ -139,10 +150,31 @@ impl Forwarder {
     }
 }
 
+/// How many endpoints are left for a connection after the next one.
+fn others(endpoints: usize, tried: usize) -> usize {
+    endpoints.min(TRIES).saturating_sub(tried + 1)
+}
+
 /// Makes the close of a connection a reset.
 fn reset(stream: &TcpStream) {
     let linger = nix::libc::linger { l_onoff: 1, l_linger: 0 };
     if let Err(error) = setsockopt(stream, sockopt::Linger, &linger) {
         tracing::debug!(%error, "SO_LINGER");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A single endpoint that is busy for a moment would otherwise have its clients reset.
+    #[test]
+    fn the_last_endpoint_is_waited_for_as_long_as_a_busy_one_takes() {
+        let seconds = |endpoints, tried| upstream::patience(others(endpoints, tried)).as_secs();
+        assert_eq!(
+            [(1, 0), (2, 0), (2, 1), (3, 1), (3, 2)].map(|(all, tried)| seconds(all, tried)),
+            [10, 1, 10, 1, 10]
+        );
+        assert_eq!([(9, 0), (9, 2), (9, 3)].map(|(all, tried)| seconds(all, tried)), [1, 1, 10]);
     }
 }

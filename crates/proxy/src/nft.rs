@@ -24,6 +24,7 @@ const BATCH_BEGIN: u16 = 16;
 const BATCH_END: u16 = 17;
 
 const NEW_TABLE: u16 = 0;
+const GET_TABLE: u16 = 1;
 const DELETE_TABLE: u16 = 2;
 const NEW_CHAIN: u16 = 3;
 const NEW_RULE: u16 = 6;
@@ -87,6 +88,18 @@ pub(crate) fn change(from: &Elements, to: &Elements) -> Result<(), NetlinkError>
     let mut batch = Batch::new();
     batch.change(from, to);
     batch.commit()
+}
+
+/// Whether the table is there: others flush all that there are.
+pub(crate) fn is_there() -> Result<bool, NetlinkError> {
+    let mut messages = Messages::default();
+    let (kind, table) = ((SUBSYSTEM << 8) | GET_TABLE, Attributes::default().text(1, TABLE));
+    messages.add("look for the nftables table", kind, 0, &frame(NFPROTO_INET, 0), &table);
+    match messages.send(NETLINK_NETFILTER) {
+        Ok(()) => Ok(true),
+        Err(error) if error.errno() == Some(nix::libc::ENOENT) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Drops the table; nothing happens when there is none.

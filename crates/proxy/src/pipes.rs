@@ -17,8 +17,17 @@ const KEPT: usize = 16;
 pub(crate) const PIPE_BYTES: usize = 1024 * 1024;
 
 /// The pool.
-#[derive(Clone, Default)]
-pub(crate) struct Pipes(Arc<Mutex<Vec<Ends>>>);
+#[derive(Clone)]
+pub(crate) struct Pipes {
+    kept: Arc<Mutex<Vec<Ends>>>,
+    open: fn() -> io::Result<Ends>,
+}
+
+impl Default for Pipes {
+    fn default() -> Self {
+        Self { kept: Arc::default(), open }
+    }
+}
 
 struct Ends {
     read: OwnedFd,
@@ -36,12 +45,18 @@ pub(crate) struct Pipe {
 impl Pipes {
     /// A pipe of the pool, or a new one.
     pub(crate) fn take(&self) -> io::Result<Pipe> {
-        let pooled = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let pooled = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let ends = match pooled {
             Some(ends) => ends,
-            None => open()?,
+            None => (self.open)()?,
         };
         Ok(Pipe { ends: Some(ends), pending: 0, pool: self.clone() })
+    }
+
+    /// A pool of a process that has no file descriptors left.
+    #[cfg(test)]
+    pub(crate) fn of_nothing() -> Self {
+        Self { kept: Arc::default(), open: || Err(io::Error::from_raw_os_error(nix::libc::EMFILE)) }
     }
 }
 
@@ -68,7 +83,7 @@ impl Pipe {
 impl Drop for Pipe {
     fn drop(&mut self) {
         let Some(ends) = self.ends.take().filter(|_| self.pending == 0) else { return };
-        let mut kept = self.pool.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.pool.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < KEPT {
             kept.push(ends);
         }
@@ -84,7 +99,7 @@ mod tests {
         let pool = Pipes::default();
         let taken: Vec<Pipe> = (0..KEPT + 4).map(|_| pool.take().expect("a pipe")).collect();
         drop(taken);
-        let kept = pool.0.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let kept = pool.kept.lock().unwrap_or_else(PoisonError::into_inner).len();
         assert_eq!((kept, kept * PIPE_BYTES), (KEPT, 16 << 20));
     }
 }

@@ -3,6 +3,8 @@
 //! `splice(2)`, which copies nothing, until a burst is small again. An idle connection holds
 //! no buffer.
 
+mod silence;
+
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
@@ -27,15 +29,22 @@ const TURNS: usize = 32;
 /// passed on and leaves the other one open.
 ///
 /// # Errors
-/// What failed first; then both connections are of no more use.
+/// What failed first, also that the endpoint, which is `b`, is gone without a word; then both
+/// connections are of no more use.
 pub(crate) async fn relay(a: &mut TcpStream, b: &mut TcpStream, pipes: &Pipes) -> io::Result<()> {
     let ((from_a, to_a), (from_b, to_b)) = (a.split(), b.split());
     let ended = AtomicBool::new(false);
-    tokio::try_join!(
-        one_way(from_a, to_b.as_ref(), pipes, &ended),
-        one_way(from_b, to_a.as_ref(), pipes, &ended)
-    )?;
-    Ok(())
+    let both = async {
+        tokio::try_join!(
+            one_way(from_a, to_b.as_ref(), pipes, &ended),
+            one_way(from_b, to_a.as_ref(), pipes, &ended)
+        )
+    };
+    tokio::select! {
+        biased;
+        outcome = both => outcome.map(|_| ()),
+        () = silence::gone(to_b.as_ref()) => Err(ErrorKind::TimedOut.into()),
+    }
 }
 
 /// `ended` says that one of the two ways has: the end of the second needs no words of its
@@ -141,10 +150,12 @@ struct Burst {
     closed: bool,
 }
 
-/// Splices until the sender has nothing more for now.
+/// Splices until the sender has nothing more for now. Without a pipe, when no file descriptors
+/// are left, nothing is moved, and what comes is copied.
 async fn burst(from: &TcpStream, to: &TcpStream, pipes: &Pipes) -> io::Result<Burst> {
     let flags = SpliceFFlags::SPLICE_F_MOVE | SpliceFFlags::SPLICE_F_NONBLOCK;
-    let (mut burst, mut pipe) = (Burst::default(), pipes.take()?);
+    let mut burst = Burst::default();
+    let Ok(mut pipe) = pipes.take() else { return Ok(burst) };
     for turn in 1.. {
         let filled = from.try_io(Interest::READABLE, || {
             Ok(splice(from, None, pipe.write_end(), None, PIPE_BYTES, flags)?)
@@ -196,8 +207,16 @@ mod tests {
     /// stays open until its own end.
     #[tokio::test]
     async fn bytes_arrive_in_both_directions_and_a_half_close_is_passed_on() {
+        carry(Pipes::default()).await;
+    }
+
+    #[tokio::test]
+    async fn bytes_arrive_without_a_pipe() {
+        carry(Pipes::of_nothing()).await;
+    }
+
+    async fn carry(pipes: Pipes) {
         let ((client, mut a), (mut b, server)) = (pair().await, pair().await);
-        let pipes = Pipes::default();
         let relayed = tokio::spawn(async move { relay(&mut a, &mut b, &pipes).await });
         let data: Vec<u8> = (0..3 << 20).map(|i: u32| i.to_le_bytes()[1]).collect();
         let answer: Vec<u8> = data.iter().rev().copied().collect();

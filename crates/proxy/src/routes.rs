@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::Ipv4Net;
 use xebec_dataplane::{Endpoint, Protocol, ServicePort};
 
 pub(crate) use backend::{Backend, Counted};
@@ -25,12 +26,46 @@ pub(crate) struct Route {
     pub(crate) backends: Vec<Arc<Backend>>,
 }
 
+/// Where somebody comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) address: Ipv4Addr,
+    /// A pod, or this node itself.
+    pub(crate) inside: bool,
+}
+
+/// What stands behind an address.
+#[derive(Debug)]
+enum Way {
+    /// A ClusterIP: the same for everybody.
+    Cluster(Arc<Route>),
+    /// An address that is known outside of the cluster.
+    External(Arc<External>),
+}
+
+#[derive(Debug)]
+struct External {
+    inside: Option<Arc<Route>>,
+    outside: Option<Arc<Route>>,
+    /// Who may come; everybody when it is empty.
+    sources: Vec<Ipv4Net>,
+}
+
+impl External {
+    fn find(&self, origin: Origin) -> Option<&Arc<Route>> {
+        let lets_in =
+            self.sources.is_empty() || self.sources.iter().any(|network| network.contains(&origin.address));
+        let route = if origin.inside { &self.inside } else { &self.outside };
+        route.as_ref().filter(|_| lets_in)
+    }
+}
+
 type Backends = HashMap<Endpoint, Arc<Backend>>;
 
 /// Every route.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    addresses: HashMap<(Protocol, SocketAddrV4), Arc<Route>>,
+    addresses: HashMap<(Protocol, SocketAddrV4), Way>,
     node_ports: HashMap<(Protocol, u16), Arc<Route>>,
     /// Every endpoint that is there, also those that get nothing new.
     backends: Backends,
@@ -45,7 +80,8 @@ impl Routes {
         let mut routes = Self::default();
         for port in ports {
             let name: Arc<str> = port.name.as_str().into();
-            let all = port.endpoints.iter().chain(&port.node_port_endpoints).chain(&port.retired);
+            let all = port.endpoints.iter().chain(&port.node_port_endpoints);
+            let all = all.chain(&port.inside_endpoints).chain(&port.retired);
             let all: Vec<Endpoint> = all.copied().collect();
             for endpoint in &all {
                 let entry = routes.backends.entry(*endpoint);
@@ -71,11 +107,21 @@ impl Routes {
         };
         if let Some(route) = route(&port.endpoints) {
             let addresses = port.addresses.iter().map(|address| (port.protocol, *address));
-            self.addresses.extend(addresses.map(|address| (address, Arc::clone(&route))));
+            self.addresses.extend(addresses.map(|address| (address, Way::Cluster(Arc::clone(&route)))));
         }
-        if let Some(number) = port.node_port
-            && let Some(route) = route(&port.node_port_endpoints)
-        {
+        let (inside, outside) = (route(&port.inside_endpoints), route(&port.node_port_endpoints));
+        if inside.is_some() || outside.is_some() {
+            let external = |sources: &[Ipv4Net]| {
+                let (inside, outside) = (inside.clone(), outside.clone());
+                Arc::new(External { inside, outside, sources: sources.to_vec() })
+            };
+            let (any, some) = (external(&[]), external(&port.source_ranges));
+            for (addresses, way) in [(&port.external_addresses, any), (&port.balanced_addresses, some)] {
+                let addresses = addresses.iter().map(|address| (port.protocol, *address));
+                self.addresses.extend(addresses.map(|address| (address, Way::External(Arc::clone(&way)))));
+            }
+        }
+        if let (Some(number), Some(route)) = (port.node_port, outside) {
             self.node_ports.insert((port.protocol, number), route);
         }
     }
@@ -97,9 +143,23 @@ impl Routes {
     }
 
     /// The route of a client, by the address that it meant.
-    pub(crate) fn find(&self, protocol: Protocol, destination: SocketAddrV4) -> Option<&Arc<Route>> {
-        let found = self.addresses.get(&(protocol, destination));
-        found.or_else(|| self.node_ports.get(&(protocol, destination.port())))
+    pub(crate) fn find(
+        &self,
+        protocol: Protocol,
+        destination: SocketAddrV4,
+        origin: Origin,
+    ) -> Option<&Arc<Route>> {
+        match self.addresses.get(&(protocol, destination)) {
+            Some(Way::Cluster(route)) => Some(route),
+            Some(Way::External(external)) => external.find(origin),
+            None => self.node_ports.get(&(protocol, destination.port())),
+        }
+    }
+
+    /// Whether anybody has a route by this address.
+    pub(crate) fn serves(&self, protocol: Protocol, destination: SocketAddrV4) -> bool {
+        self.addresses.contains_key(&(protocol, destination))
+            || self.node_ports.contains_key(&(protocol, destination.port()))
     }
 
     /// What the kernel has to redirect.

@@ -17,6 +17,8 @@ use crate::engine::{Engine, EngineError};
 const GATHER: Duration = Duration::from_millis(20);
 /// What the kernel refused is tried again after so long.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often the kernel is looked at without a change: others may take out of it what is ours.
+const LOOK: Duration = Duration::from_secs(10);
 /// File descriptors that are not for connections.
 const RESERVED: u64 = 256;
 
@@ -80,24 +82,38 @@ async fn serve(config: &Config, mut feed: Feed<'_>, cancel: &CancellationToken) 
         feed.changes.iter_mut().for_each(|changes| *changes = changes.resubscribe());
         let (services, slices) = (feed.services.list(), feed.slices.list());
         let ports = route_table(&services, &slices, &config.node_name);
-        let applied = engine.apply(&ports).await;
-        let again = async {
-            match &applied {
-                Ok(()) => feed.changed().await,
-                Err(error) => {
-                    tracing::error!(%error, "cannot bring the kernel's tables up to date; trying again");
-                    tokio::time::sleep(RETRY).await;
-                }
+        let mut outcome = engine.apply(&ports).await;
+        loop {
+            match cancel.run_until_cancelled(feed.next(&outcome)).await {
+                None => return engine.stop().await,
+                Some(Next::Apply) => break,
+                Some(Next::Look) => outcome = engine.look_after().await,
             }
-            tokio::time::sleep(GATHER).await;
-        };
-        if cancel.run_until_cancelled(again).await.is_none() {
-            return engine.stop().await;
         }
     }
 }
 
+/// What is to be done next.
+enum Next {
+    /// There is something new, or the last attempt failed.
+    Apply,
+    /// There is not, for a while.
+    Look,
+}
+
 impl Feed<'_> {
+    /// Waits for what is to be done after the last attempt came to this.
+    async fn next(&mut self, outcome: &Result<(), EngineError>) -> Next {
+        if let Err(error) = outcome {
+            tracing::error!(%error, "cannot bring the kernel's tables up to date; trying again");
+            tokio::time::sleep(RETRY).await;
+        } else if tokio::time::timeout(LOOK, self.changed()).await.is_err() {
+            return Next::Look;
+        }
+        tokio::time::sleep(GATHER).await;
+        Next::Apply
+    }
+
     /// Waits until one of the two has something new.
     async fn changed(&mut self) {
         let [services, slices] = &mut self.changes;

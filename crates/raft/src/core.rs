@@ -51,7 +51,7 @@ pub enum ProposeError {
     /// The request makes no sense.
     #[error("{0}")]
     Refused(String),
-    /// This master takes no part any more.
+    /// This master takes no part any more. Nothing happened.
     #[error("{0}")]
     Stopped(String),
 }
@@ -94,6 +94,7 @@ impl Core {
             };
             match outcome {
                 Err(ProposeError::NoLeader(_)) if self.may_wait_until(deadline) => self.pause().await,
+                Err(ProposeError::NoLeader(_)) if self.is_hopeless() => return Err(no_majority()),
                 outcome => return outcome,
             }
         }
@@ -114,6 +115,9 @@ impl Core {
             let why = format!("a transaction of {} bytes; {TRANSACTION_BYTES} are allowed", bytes.len());
             return failed(ProposeError::Refused(why));
         }
+        if let Some(ended) = self.ended() {
+            return failed(ended);
+        }
         if has_lost_its_quorum(&self.raft.metrics().borrow_watched()) {
             return failed(no_majority());
         }
@@ -126,7 +130,10 @@ impl Core {
                 Err(elsewhere(forward, self.peers.me))
             }
             Ok(Err(RaftError::APIError(error))) => failed(ProposeError::Unknown(error.to_string())),
-            Ok(Err(RaftError::Fatal(error))) => failed(ProposeError::Stopped(error.to_string())),
+            // It may be in this log by now, and be sent to the others, who decide it without us.
+            Ok(Err(RaftError::Fatal(error))) => {
+                failed(ProposeError::Unknown(format!("this master ended meanwhile: {error}")))
+            }
         }
     }
 
@@ -138,7 +145,9 @@ impl Core {
             .map_err(|_| ProposeError::Unknown(format!("{} did not answer", leader.name)))?
             .map_err(|status| from_status(&status))?
             .into_inner();
-        self.wait_applied(answer.applied_index).await?;
+        // It happened, wherever this master stands.
+        let here = self.wait_applied(answer.applied_index).await;
+        here.map_err(|error| ProposeError::Unknown(error.to_string()))?;
         Reply::decode(answer.reply).map_err(|error| ProposeError::Unknown(error.to_string()))
     }
 
@@ -155,6 +164,7 @@ impl Core {
                 // A read changes nothing, so it may be tried again whatever went wrong.
                 Err(ProposeError::Stopped(why)) => return Err(ProposeError::Stopped(why)),
                 Err(_) if self.may_wait_until(deadline) => self.pause().await,
+                Err(_) if self.is_hopeless() => return Err(no_majority()),
                 Err(error) => return Err(error),
             }
         }
@@ -190,10 +200,22 @@ impl Core {
         Some((id, metrics.membership_config.membership().get_node(&id)?.clone()))
     }
 
+    /// Why this master takes no part any more.
+    fn ended(&self) -> Option<ProposeError> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let fatal = metrics.running_state.as_ref().err()?;
+        Some(ProposeError::Stopped(fatal.to_string()))
+    }
+
     /// Whether a leader may still turn up before the deadline. If not, whoever asks is told
     /// why at once, and may ask again.
     fn may_wait_until(&self, deadline: Instant) -> bool {
-        Instant::now() < deadline && !self.leadership.borrow().is_hopeless()
+        Instant::now() < deadline && !self.is_hopeless()
+    }
+
+    fn is_hopeless(&self) -> bool {
+        self.leadership.borrow().is_hopeless()
     }
 
     /// Until leadership may have moved.
@@ -226,7 +248,7 @@ impl Core {
     }
 }
 
-fn no_majority() -> ProposeError {
+pub(crate) fn no_majority() -> ProposeError {
     ProposeError::NoLeader("no majority of the masters answers".to_owned())
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::core::OurRaft;
+use crate::network::Peers;
 use crate::types::{Member, TypeConfig};
 
 /// A leader that no majority answers for this long leads nobody any more: the others have
@@ -34,9 +35,14 @@ pub struct Leadership {
 }
 
 impl Leadership {
-    pub(crate) fn from_metrics(metrics: &RaftMetrics<TypeConfig>) -> Self {
+    /// From what openraft says, and since when this master has asked for votes in vain.
+    fn from_metrics(metrics: &RaftMetrics<TypeConfig>, unled_since: Option<Instant>) -> Self {
         if has_lost_its_quorum(metrics) {
             return Self { term: metrics.current_term, ..Self::default() };
+        }
+        let unled_since = unled_since.filter(|since| since.elapsed() > LEADERLESS);
+        if metrics.state != ServerState::Leader && unled_since.is_some() {
+            return Self { term: metrics.current_term, leaderless_since: unled_since, ..Self::default() };
         }
         let membership = metrics.membership_config.membership();
         let leader = metrics.current_leader.and_then(|id| Some((id, membership.get_node(&id)?.clone())));
@@ -49,7 +55,8 @@ impl Leadership {
     /// What this master knows now, after what it knew before.
     fn followed_by(&self, mut now: Self) -> Self {
         if now.leader.is_none() {
-            now.leaderless_since = self.leaderless_since.or_else(|| Some(Instant::now()));
+            let since = now.leaderless_since.or(self.leaderless_since);
+            now.leaderless_since = since.or_else(|| Some(Instant::now()));
         }
         now
     }
@@ -71,11 +78,17 @@ pub(crate) fn has_lost_its_quorum(metrics: &RaftMetrics<TypeConfig>) -> bool {
 }
 
 /// Tells every change. Once Raft has ended nobody leads here, and the channel closes.
-pub(crate) async fn watch(raft: OurRaft, sender: watch::Sender<Leadership>) {
+pub(crate) async fn watch(raft: OurRaft, peers: Peers, sender: watch::Sender<Leadership>) {
     let mut metrics = raft.metrics();
     drop(raft);
     loop {
-        let now = Leadership::from_metrics(&metrics.borrow_and_update());
+        let now = {
+            let metrics = metrics.borrow_and_update();
+            if metrics.state == ServerState::Leader {
+                peers.is_led();
+            }
+            Leadership::from_metrics(&metrics, peers.unled_since())
+        };
         sender.send_if_modified(|known| {
             let now = known.followed_by(now);
             let changed = *known != now;

@@ -129,21 +129,28 @@ impl LogStore {
     }
 
     fn entries(&self, from: u64, to: u64) -> Result<Vec<Entry>, Damage> {
-        let from = {
-            let recent = self.recent();
-            // What was purged may still be on the disk.
-            let from = from.max(recent.purged.map_or(0, |purged| purged.index + 1));
-            if from >= to {
-                return Ok(Vec::new());
+        loop {
+            let (from, on_disk, purged) = {
+                let recent = self.recent();
+                // What was purged may still be on the disk.
+                let from = from.max(recent.purged.map_or(0, |purged| purged.index + 1));
+                if from >= to {
+                    return Ok(Vec::new());
+                }
+                let first = recent.first();
+                if from >= first {
+                    return Ok(within_budget(recent.entries.range(from..to).map(|(_, entry)| entry.clone())));
+                }
+                (from, to.min(first), recent.purged)
+            };
+            // No further than what was evicted: that is whole on the disk, and what follows it may
+            // just be written, so it comes from memory with the next read.
+            let read = read_entries(&self.0.tree, from, on_disk);
+            // A purge that began meanwhile removes what was being read.
+            if self.recent().purged == purged {
+                return read;
             }
-            let first = recent.entries.keys().next().copied().unwrap_or(u64::MAX);
-            if from >= first {
-                return Ok(within_budget(recent.entries.range(from..to).map(|(_, entry)| entry.clone())));
-            }
-            from
-        };
-        // Evicted entries are on disk; what follows them comes with the next read.
-        read_entries(&self.0.tree, from, to)
+        }
     }
 }
 
@@ -269,6 +276,12 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 }
 
 impl Recent {
+    /// The first entry in memory, or the one that will be: all before it are on the disk.
+    fn first(&self) -> u64 {
+        let next = || self.last.map_or(0, |last| last.index + 1);
+        self.entries.keys().next().copied().unwrap_or_else(next)
+    }
+
     fn found(&self) -> Found {
         let Self { vote, purged, last, truncations, .. } = *self;
         Found { vote, purged, last, truncations }
@@ -334,3 +347,7 @@ fn within_budget(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
     };
     entries.take_while(fits).collect()
 }
+
+#[cfg(test)]
+#[path = "log_store_tests.rs"]
+mod tests;

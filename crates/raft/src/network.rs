@@ -17,6 +17,7 @@ use openraft::raft::{
 };
 use openraft::{OptionalSend, type_config::alias::SnapshotOf};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use xebec_rpc::raft::v1;
@@ -46,12 +47,31 @@ pub(crate) struct Peers {
     channels: Arc<Mutex<BTreeMap<String, Channel>>>,
     /// What they said of our membership.
     pub(crate) heard: Arc<watch::Sender<Evidence>>,
+    /// Since when we have asked for votes, and no leader has spoken to us.
+    unled_since: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Peers {
     pub(crate) fn new(cluster_id: &str, me: u64, tls: Option<Connector>) -> Self {
         let heard = Arc::new(watch::Sender::new(Evidence::default()));
-        Self { cluster_id: cluster_id.into(), me, tls, channels: Arc::default(), heard }
+        let (channels, unled_since) = Default::default();
+        Self { cluster_id: cluster_id.into(), me, tls, channels, heard, unled_since }
+    }
+
+    /// Since when this master has asked for votes without an end to it. openraft itself names
+    /// the last leader for as long as nobody grants it one.
+    pub(crate) fn unled_since(&self) -> Option<Instant> {
+        *self.unled_since.lock().expect("no holder of this lock panics")
+    }
+
+    /// A leader spoke to us, or it is us.
+    pub(crate) fn is_led(&self) {
+        *self.unled_since.lock().expect("no holder of this lock panics") = None;
+    }
+
+    fn asks_for_votes(&self) {
+        let mut since = self.unled_since.lock().expect("no holder of this lock panics");
+        since.get_or_insert_with(Instant::now);
     }
 
     pub(crate) fn envelope(&self, to: u64) -> Option<v1::Envelope> {
@@ -123,6 +143,7 @@ impl Peer {
             pre_vote,
             leadership_transfer: request.leadership_transfer,
         };
+        self.peers.asks_for_votes();
         let mut client = self.client()?;
         let answer = within(option, client.vote(message)).await?.into_inner();
         if let Some(asker) = answer.asker {

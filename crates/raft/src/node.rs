@@ -146,8 +146,9 @@ impl Node {
         let stop = CancellationToken::new();
         let tasks = vec![
             tokio::spawn(stop.clone().run_until_cancelled_owned(barrier_task).map_to_unit()),
+            tokio::spawn(stop.clone().run_until_cancelled_owned(core.clone().end_changes()).map_to_unit()),
             // Ends by itself with Raft, and tells then that nobody leads here.
-            tokio::spawn(leadership::watch(core.raft.clone(), sender)),
+            tokio::spawn(leadership::watch(core.raft.clone(), core.peers.clone(), sender)),
         ];
         Ok(Self { core, barrier, leadership, stop, tasks, log_closed })
     }

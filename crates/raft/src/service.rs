@@ -71,7 +71,13 @@ impl v1::raft_server::Raft for Raft {
         let core = self.0.clone();
         let (refusal, refused) = oneshot::channel();
         let requests = admitted(core.clone(), request.into_inner(), refusal);
-        let answers = core.raft.stream_append(requests).map(append_response);
+        let peers = core.peers.clone();
+        let answers = core.raft.stream_append(requests).inspect(move |result| {
+            if matches!(result, Ok(Ok(_) | Err(StreamAppendError::Conflict(_)))) {
+                peers.is_led();
+            }
+        });
+        let answers = answers.map(append_response);
         // The last answer says why the stream ended, so that the leader backs off.
         let last = futures::stream::once(refused).filter_map(|refused| ready(refused.ok().map(Err)));
         Ok(Response::new(answers.chain(last).boxed()))

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -104,7 +105,10 @@ impl StateStore {
         let shared = Arc::new(Shared { slot: Mutex::new(slot), changed: Condvar::new() });
         let (mine, thread) = (shared.clone(), std::thread::Builder::new().name("xebec-state".to_owned()));
         let thread = thread
-            .spawn(move || run(&mine, &tree, &mark, db))
+            .spawn(move || {
+                run(&mine, |applied, dirty, whole| write(&tree, applied, mark.get(), dirty, whole));
+                drop((tree, db));
+            })
             .map_err(|e| Damage::Sled { what: "start the state's writer".into(), source: e.into() })?;
         Ok((Self { shared, thread: Some(thread) }, loaded))
     }
@@ -186,17 +190,23 @@ impl Shared {
     }
 }
 
-fn run(shared: &Shared, tree: &Tree, mark: &SharedMark, _db: sled::Db) {
+fn run(shared: &Shared, mut write: impl FnMut(&Applied, &BTreeSet<Key>, bool) -> sled::Result<()>) {
     let mut last = None;
     while let Some((applied, dirty, whole)) = shared.next(last) {
         last = Some(Instant::now());
-        let outcome = write(tree, &applied, mark.get(), &dirty, whole);
+        // sled panics where its files make no sense to it. Who waits must hear of that, too: a
+        // snapshot would wait for good, and with it the end of this master.
+        let outcome = catch_unwind(AssertUnwindSafe(|| write(&applied, &dirty, whole)));
+        let outcome = match outcome {
+            Ok(written) => written.map_err(|error| error.to_string()),
+            Err(_) => Err("the state's files make no sense to sled".to_owned()),
+        };
         let mut slot = shared.lock();
         match outcome {
             Ok(()) => slot.written = applied.last,
             Err(error) => {
                 tracing::error!(%error, "the state could not be written: snapshots stop here");
-                slot.failed = Some(error.to_string());
+                slot.failed = Some(error);
             }
         }
         shared.changed.notify_all();
@@ -280,4 +290,21 @@ fn load(tree: &Tree) -> Result<Loaded, Damage> {
     let membership = StoredMembership::new(membership_log_id, membership);
     let last = meta.last.as_ref().map(types::log_id_from_wire);
     Ok(Loaded { applied: Applied { state, last, membership }, mark: meta.mark.unwrap_or_default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::log_id;
+
+    #[test]
+    fn who_waits_hears_of_a_writer_that_panicked() {
+        let shared = Arc::new(Shared { slot: Mutex::new(Slot::default()), changed: Condvar::new() });
+        let mine = shared.clone();
+        let thread = std::thread::spawn(move || run(&mine, |_, _, _| panic!("as sled does")));
+        let store = StateStore { shared, thread: Some(thread) };
+        store.write_behind(Applied { last: Some(log_id(1, 7)), ..Applied::default() }, []);
+        let why = store.wait_written().expect_err("nothing was written").to_string();
+        assert_eq!(why, "the state's files make no sense to sled");
+    }
 }

@@ -105,9 +105,20 @@ fn xctl(args: Vec<std::ffi::OsString>) -> ExitCode {
     xebec_ctl::main(std::iter::once("xctl".into()).chain(args))
 }
 
+/// Each connection of a client is a file, and the usual limit is a thousand. Not for who starts
+/// containers, which would inherit it.
+fn allow_many_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Where it is refused, there are fewer connections.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
 async fn master(config: PathBuf, stop: CancellationToken) -> anyhow::Result<()> {
     // The store holds Secrets, and its library makes files for everybody to read.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+    allow_many_files();
     Ok(xebec_master::run(xebec_master::Config::load(&config)?, stop).await?)
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod machine;
 mod oom;
 mod reporter;
 mod resources;
+mod said;
 pub(crate) mod sandboxes;
 pub(crate) mod source;
 pub(crate) mod status;

@@ -16,6 +16,7 @@ use xebec_runtime::{RuntimeError, Sandbox};
 
 use crate::pod::machine::{self, Memory, Step};
 use crate::pod::reporter::Reporter;
+use crate::pod::said::Said;
 use crate::pod::status::{self, Facts, Readiness};
 use crate::probe::{self, Verdict};
 use crate::run::Agent;
@@ -52,6 +53,7 @@ pub(super) struct Worker {
     pub(super) probes: probe::Running,
     pub(super) verdicts: mpsc::Sender<Verdict>,
     pub(super) reporter: Reporter,
+    said: Said,
     /// By container, the run whose back-off was told.
     told_backoffs: BTreeMap<String, u64>,
     /// Hooks that run, and what follows them.
@@ -84,6 +86,7 @@ pub(crate) async fn run(
         readiness: Readiness::new(),
         probes: probe::Running::default(),
         reporter: Reporter::start(agent.clone()),
+        said: Said::default(),
         told_backoffs: BTreeMap::new(),
         hooks: JoinSet::new(),
         pre_stops: BTreeMap::new(),
@@ -95,7 +98,10 @@ pub(crate) async fn run(
     };
     loop {
         let bound = bound(&wanted.borrow_and_update().clone());
-        let Ok(bound) = bound else { break };
+        let Ok(mut bound) = bound else { break };
+        if let Some(bound) = &mut bound {
+            worker.said.lay_over(&mut bound.pod);
+        }
         let wait = match worker.look(bound.as_ref()).await {
             Look::Done => break,
             Look::Wait(wait) => wait,
@@ -227,6 +233,7 @@ impl Worker {
         };
         let status = status::of(&facts);
         self.tell_backoffs(bound, &status);
+        self.said.keep(&status);
         self.reporter.say(bound.object.clone(), status);
     }
 

@@ -80,7 +80,7 @@ impl ApiServer {
                 Ok(decision) => decision,
                 Err(error) if fresh => return Err(error),
                 Err(error) => {
-                    self.barrier().await?;
+                    self.barrier().await.map_err(|error| still_unknown(error, &unknown))?;
                     fresh = true;
                     if self.state().revision() == state.revision() {
                         return Err(error);
@@ -91,9 +91,11 @@ impl ApiServer {
             if ctx.dry_run || decision.transaction.operations.is_empty() {
                 return Ok((decision.finish)(&[]));
             }
-            match self.round(ctx, decision, state.revision()).await? {
+            let round = self.round(ctx, decision, state.revision()).await;
+            let round = round.map_err(|error| still_unknown(error, &unknown))?;
+            match round {
                 Round::Done(answer) => return Ok(answer),
-                Round::Moved => self.barrier().await?,
+                Round::Moved => self.barrier().await.map_err(|error| still_unknown(error, &unknown))?,
                 Round::Unknown(attempt, why) => {
                     self.store().barrier().await.map_err(|_| unknown_outcome(&why))?;
                     unknown.push(attempt);
@@ -168,6 +170,14 @@ fn landed(state: &State, transaction: &Transaction, base: u64) -> Landed {
 
 fn unknown_outcome(why: &str) -> ApiError {
     StoreError::Unknown(why.to_owned()).into()
+}
+
+/// That nothing happened is said of the last proposal. An earlier one may still happen.
+fn still_unknown<T>(error: ApiError, unknown: &[Attempt<T>]) -> ApiError {
+    if error.reason == Reason::ServiceUnavailable && !unknown.is_empty() {
+        return unknown_outcome(&error.message);
+    }
+    error
 }
 
 fn fenced(term: u64) -> ApiError {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use serde_json::json;
 use xebec_api::error::Reason;
+use xebec_state::{Key, Operation, Transaction};
 
 use super::{admin, api, config_map, events, target};
 use crate::testing::Fixture;
@@ -147,6 +148,39 @@ async fn without_a_revision_what_is_there_comes_first() {
     assert_eq!((quiet.kind, quiet.revision), (WatchKind::Bookmark, api.0.state().revision()));
     api.patch(&target("configmaps", "a"), json!({"data": {"key": "2"}})).await;
     assert_eq!(next().await.kind, WatchKind::Modified);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_master_that_is_cut_off_ends_its_watches() {
+    let Fixture { server, store, .. } = Fixture::new().await;
+    for bookmarks in [true, false] {
+        let options = WatchOptions { bookmarks, resource_version: "0".into(), ..WatchOptions::default() };
+        let options = WatchOptions { initial_events: Some(false), ..options };
+        let mut stream = server.watch(&admin(), &target("configmaps", ""), &options).await.expect("a watch");
+        // It is behind, and finds out by the proof that is due: the event comes before the bookmark.
+        let name = format!("elsewhere-{bookmarks}");
+        let value = config_map(&name, "1").to_json();
+        let put = Operation::Put(Key::new("configmaps", "default", &name), value.into());
+        store.propose_elsewhere(&Transaction { operations: vec![put], ..Transaction::default() });
+        let added = stream.next().await.expect("an event").expect("no error");
+        assert_eq!((added.kind, added.object.name()), (WatchKind::Added, name.as_str()));
+        store.cut_off(true);
+        let mut last = stream.next().await.expect("not silent");
+        if bookmarks {
+            assert_eq!(last.expect("no error").kind, WatchKind::Bookmark);
+            last = stream.next().await.expect("not silent");
+        }
+        let ended = last.expect_err("it hears of nothing any more");
+        assert_eq!(
+            (ended.reason, ended.message.as_str()),
+            (
+                Reason::ServiceUnavailable,
+                "this master cannot tell any more what changes: no leader: a test says so"
+            )
+        );
+        assert!(stream.next().await.is_none(), "the end");
+        store.cut_off(false);
+    }
 }
 
 #[tokio::test(start_paused = true)]

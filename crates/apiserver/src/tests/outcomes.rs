@@ -67,6 +67,17 @@ async fn without_a_leader_nothing_happens() {
 }
 
 #[tokio::test]
+async fn a_proposal_that_may_still_happen_is_not_said_to_have_done_nothing() {
+    let Fixture { server, store, .. } = Fixture::new().await;
+    // The first is under way still when the leader is gone that was to take the second.
+    store.inject(Fault::Delayed);
+    store.inject(Fault::NoLeader);
+    let made = server.create(&admin(), &target("configmaps", ""), config_map("a", "1")).await;
+    assert_eq!(made.expect_err("nobody knows").reason, Reason::Timeout);
+    assert!(store.latest().get(&Key::new("configmaps", "default", "a")).is_some(), "it did happen");
+}
+
+#[tokio::test]
 async fn a_deposed_leaders_loop_changes_nothing() {
     let Fixture { server, store, .. } = Fixture::new().await;
     let context = RequestContext::system("deployment-controller", 1);

@@ -1,6 +1,10 @@
 //! Watch: what happens behind a revision, read from the state's ring of events. A
 //! watcher holds nothing but its place in the ring, so a slow one costs no memory; once the
 //! ring has moved past its place it is told to list again.
+//!
+//! A master that is cut off from the others hears of no change, so to be silent there proves
+//! nothing: a quiet watch asks for a read point now and then, and ends where there is none,
+//! so that its client goes on at another master.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,8 +24,9 @@ use crate::{ApiServer, RequestContext, Store, Target, Verb, WatchEvent, WatchOpt
 
 /// No watch lasts longer: its client begins another one where it ended.
 const LONGEST: Duration = Duration::from_secs(3600);
-/// How long a watch that takes bookmarks is silent at most.
-const BOOKMARK_EVERY: Duration = Duration::from_secs(30);
+/// How long a watch is quiet at most: then this master proves that nothing happened, and says
+/// so where bookmarks are taken. Well below what clients take for a dead stream.
+const PROOF_EVERY: Duration = Duration::from_secs(10);
 
 impl ApiServer {
     /// Follows a collection. Without a revision (or with `0`) what is there comes first, as
@@ -75,7 +80,8 @@ impl ApiServer {
             place: 0,
             pending: VecDeque::new(),
             bookmarks: options.bookmarks,
-            next_bookmark: now + BOOKMARK_EVERY,
+            began: self.began(),
+            next_proof: next_proof(self.began(), now),
             end: options.timeout.map(|timeout| now + timeout.min(LONGEST)),
         };
         let version = options.resource_version.as_str();
@@ -97,6 +103,12 @@ impl ApiServer {
     }
 }
 
+/// All watches ask at the same moments, and so share one read point.
+fn next_proof(began: Instant, now: Instant) -> Instant {
+    let rounds = now.saturating_duration_since(began).as_secs() / PROOF_EVERY.as_secs();
+    began + PROOF_EVERY * u32::try_from(rounds + 1).unwrap_or(u32::MAX)
+}
+
 struct Watcher {
     store: Arc<dyn Store>,
     revisions: Receiver<u64>,
@@ -110,7 +122,8 @@ struct Watcher {
     /// Read from the ring and not sent yet: at most one reading.
     pending: VecDeque<WatchEvent>,
     bookmarks: bool,
-    next_bookmark: Instant,
+    began: Instant,
+    next_proof: Instant,
     end: Option<Instant>,
 }
 
@@ -150,12 +163,34 @@ impl Watcher {
                         return Ok(None);
                     }
                 }
-                () = tokio::time::sleep_until(self.next_bookmark), if self.bookmarks => {
-                    self.next_bookmark = Instant::now() + BOOKMARK_EVERY;
-                    return Ok(Some(bookmark(&self.target, self.place, false)));
+                () = tokio::time::sleep_until(self.next_proof) => {
+                    if !self.prove().await? {
+                        return Ok(None);
+                    }
                 }
             }
         }
+    }
+
+    /// Asks for a read point: what it brought comes next, and then the bookmark. `false` when
+    /// this master is stopping.
+    async fn prove(&mut self) -> Result<bool, ApiError> {
+        let proven = tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => return Ok(false),
+            proven = self.store.barrier() => proven,
+        };
+        proven.map_err(|error| {
+            let message = format!("this master cannot tell any more what changes: {error}");
+            ApiError::new(Reason::ServiceUnavailable, message)
+        })?;
+        self.next_proof = next_proof(self.began, Instant::now());
+        let state = self.store.state();
+        self.read(&state)?;
+        if self.bookmarks {
+            self.pending.push_back(bookmark(&self.target, self.place, false));
+        }
+        Ok(true)
     }
 
     /// Asked before every event: where there is always another one, nothing is waited for.
@@ -180,5 +215,19 @@ impl Watcher {
         }
         self.place = state.revision();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proofs_fall_together_whenever_a_watch_began() {
+        let began = Instant::now();
+        let due = [0, 1, 9_999, 10_000, 25_000].map(|millis| {
+            next_proof(began, began + Duration::from_millis(millis)).duration_since(began).as_secs()
+        });
+        assert_eq!(due, [10, 10, 10, 20, 30]);
     }
 }

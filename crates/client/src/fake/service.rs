@@ -146,8 +146,17 @@ impl Resources for Service {
         self.store.since(from).map_err(|error| to_status(&error))?;
         let (store, cancel) = (Arc::clone(&self.store), self.cancel.clone());
         let (sender, receiver) = tokio::sync::mpsc::channel(16);
+        let (last, cut_off) = (sender.clone(), self.shared.cut_off.clone());
         tokio::spawn(async move {
-            let _ = cancel.run_until_cancelled(follow(store, target, from, sender)).await;
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => {}
+                () = cut_off.cancelled() => {
+                    let error = ApiError::new(Reason::ServiceUnavailable, "cut off");
+                    let _ = last.send(Err(to_status(&error))).await;
+                }
+                () = follow(store, target, from, sender) => {}
+            }
         });
         let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
         Ok(Response::new(Box::pin(stream)))

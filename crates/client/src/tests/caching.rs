@@ -43,6 +43,21 @@ async fn it_follows_and_resumes_over_another_master() {
 }
 
 #[tokio::test]
+async fn it_leaves_a_master_that_says_it_is_cut_off() {
+    let first = Fake::start().await;
+    let second = Fake::on(Arc::clone(&first.store)).await;
+    let store = Arc::clone(&first.store);
+    store.put(config_map("a", "1"));
+    let (cache, mut changes) = Cache::start(client_of(&[&first, &second]), Selection::all(config_maps()));
+    assert_eq!(next(&mut changes).await, "+a=1");
+    first.cut_off();
+    store.put(config_map("b", "1"));
+    assert_eq!(next(&mut changes).await, "+b=1");
+    assert_eq!(second.take_calls(), ["watch configmaps /"]);
+    cache.stop().await;
+}
+
+#[tokio::test]
 async fn what_was_compacted_is_listed_again() {
     let mut first = Fake::start().await;
     let second = Fake::on(Arc::clone(&first.store)).await;

@@ -60,6 +60,18 @@ async fn a_master_that_is_away_is_passed_over_for_good() {
 }
 
 #[tokio::test]
+async fn a_master_that_says_no_is_asked_again() {
+    let first = Fake::start().await;
+    let second = Fake::on(std::sync::Arc::clone(&first.store)).await;
+    let client = client_of(&[&first, &second]);
+    for name in ["a", "b"] {
+        assert_eq!(client.find(config_maps(), "default", name).await, Ok(None));
+    }
+    assert_eq!(first.take_calls(), ["get configmaps default/a", "get configmaps default/b"]);
+    assert_eq!(second.take_calls(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_create_is_sent_again_only_where_nothing_happened() {
     let first = Fake::start().await;
     let second = Fake::on(std::sync::Arc::clone(&first.store)).await;

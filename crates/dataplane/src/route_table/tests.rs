@@ -37,6 +37,16 @@ fn lines(services: &[Object], slices: &[Object]) -> String {
             words.join(" ")
         };
         let node_port = port.node_port.map(|n| format!("\n  {n} -> {}", list(&port.node_port_endpoints)));
+        let outside = [("external", &port.external_addresses), ("balanced", &port.balanced_addresses)];
+        let outside = outside.into_iter().filter(|(_, addresses)| !addresses.is_empty());
+        let outside: String = outside
+            .map(|(kind, addresses)| {
+                let (far, near) = (list(&port.node_port_endpoints), list(&port.inside_endpoints));
+                format!("  {kind} {addresses:?} -> {far}; from inside {near}\n")
+            })
+            .collect();
+        let ranges =
+            Some(format!("  for {:?}\n", port.source_ranges)).filter(|_| !port.source_ranges.is_empty());
         let retired = Some(list(&port.retired)).filter(|list| !list.is_empty());
         let retired = retired.map(|list| format!("  retired {list}\n"));
         format!(
@@ -47,7 +57,9 @@ fn lines(services: &[Object], slices: &[Object]) -> String {
             port.affinity.map_or(0, |time| time.as_secs()),
             list(&port.endpoints),
             node_port.unwrap_or_default()
-        ) + &retired.unwrap_or_default()
+        ) + &outside
+            + &ranges.unwrap_or_default()
+            + &retired.unwrap_or_default()
     };
     route_table(services, slices, "n1").iter().map(line).collect()
 }
@@ -88,10 +100,12 @@ fn services_of_every_kind() {
         ),
     ];
     expect![[r#"
-        default/web:http Tcp [10.43.0.5:80, 192.0.2.7:80] sticky=0 -> 10.42.0.2:8080* 10.42.1.2:8080
+        default/web:http Tcp [10.43.0.5:80] sticky=0 -> 10.42.0.2:8080* 10.42.1.2:8080
           30080 -> 10.42.0.2:8080*
+          external [192.0.2.7:80] -> 10.42.0.2:8080*; from inside 10.42.0.2:8080* 10.42.1.2:8080
           retired 10.42.0.3:8080* 10.42.0.4:8080*
-        default/web:dns Udp [10.43.0.5:53, 192.0.2.7:53] sticky=0 -> 10.42.0.2:5353* 10.42.1.2:5353
+        default/web:dns Udp [10.43.0.5:53] sticky=0 -> 10.42.0.2:5353* 10.42.1.2:5353
+          external [192.0.2.7:53] -> 10.42.0.2:5353*; from inside 10.42.0.2:5353* 10.42.1.2:5353
           retired 10.42.0.3:5353* 10.42.0.4:5353*
         default/db: Tcp [10.43.0.6:5432] sticky=60 -> 10.42.1.9:5432
         default/empty: Tcp [10.43.0.7:1] sticky=0 -> 
@@ -110,7 +124,8 @@ fn an_external_address_takes_no_other_services_clients() {
         service("b", "10.43.0.6", json!(["192.0.2.7"])),
     ];
     expect![[r#"
-        default/a-thief: Tcp [10.43.0.5:80, 192.0.2.7:80] sticky=0 -> 
+        default/a-thief: Tcp [10.43.0.5:80] sticky=0 -> 
+          external [192.0.2.7:80] -> ; from inside 
         default/b: Tcp [10.43.0.6:80] sticky=0 -> 
     "#]]
     .assert_eq(&lines(&services, &[]));
@@ -129,6 +144,36 @@ fn local_policies_keep_to_the_node() {
           retired 10.42.1.2:80
     "#]]
     .assert_eq(&lines(&[service("web", spec)], &slices));
+}
+
+/// An address of a load balancer goes by the policy for what comes from outside, and only
+/// where the balancer sends on what comes to it as it is.
+#[test]
+fn addresses_of_load_balancers() {
+    let spec = json!({"clusterIP": "10.43.0.5", "type": "LoadBalancer", "ports": [{"port": 80}],
+        "internalTrafficPolicy": "Local", "externalTrafficPolicy": "Local",
+        "loadBalancerSourceRanges": ["192.0.2.0/24", " 198.51.100.0/24", "2001:db8::/32"]});
+    let ingress = json!([{"ip": "203.0.113.1", "ipMode": "VIP"}, {"ip": "203.0.113.2", "ipMode": "Proxy"},
+        {"ip": "203.0.113.3"}, {"ip": "2001:db8::1"}, {"hostname": "a.test"}]);
+    let service = object(json!({"metadata": {"namespace": "default", "name": "web"}, "spec": spec,
+        "status": {"loadBalancer": {"ingress": ingress}}}));
+    let endpoints = json!([
+        endpoint("10.42.0.2", "n1", true, true, false),
+        endpoint("10.42.1.2", "n2", true, true, false)
+    ]);
+    let slices = [slice("web", json!([{"name": "", "port": 80}]), endpoints)];
+    expect![[r#"
+        default/web: Tcp [10.43.0.5:80] sticky=0 -> 10.42.0.2:80*
+          balanced [203.0.113.1:80, 203.0.113.3:80] -> 10.42.0.2:80*; from inside 10.42.0.2:80* 10.42.1.2:80
+          for [192.0.2.0/24, 198.51.100.0/24]
+    "#]]
+    .assert_eq(&lines(&[service], &slices));
+}
+
+#[test]
+fn a_headless_service_has_no_other_addresses_either() {
+    let spec = json!({"clusterIP": "None", "externalIPs": ["192.0.2.7"], "ports": [{"port": 80}]});
+    assert_eq!(lines(&[service("web", spec)], &[]), "");
 }
 
 /// A node's own pod that is leaving is used before another node's ready one, and only there.
@@ -180,7 +225,8 @@ proptest! {
     fn no_address_and_port_leads_two_ways(services in prop::collection::vec(arbitrary_service(), 0..6)) {
         let mut seen = BTreeSet::new();
         for port in route_table(&services, &[], "n1") {
-            for address in port.addresses {
+            let others = port.external_addresses.into_iter().chain(port.balanced_addresses);
+            for address in port.addresses.into_iter().chain(others) {
                 prop_assert!(seen.insert((port.protocol, address)), "{} stands twice", address);
             }
         }

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 use super::{Question, Reply};
 use crate::answer::MOST_UDP_BYTES;
 
-/// How long one resolver may take.
+/// How long one resolver may take, by UDP and by TCP each.
 const TRY: Duration = Duration::from_millis(1500);
 /// More than is asked for; a resolver that sends more is cut off, and not understood.
 const RECEIVE_BYTES: usize = 4096;
@@ -41,12 +41,22 @@ pub(super) enum ExchangeError {
 /// It cannot be reached, or does not answer in time.
 pub(super) async fn ask(upstream: SocketAddr, question: &Question) -> Result<Reply, ExchangeError> {
     let message = message(question)?;
-    let outcome = timeout(TRY, async {
-        let answer = by_udp(upstream, &message).await?;
-        if answer.metadata.truncation { by_tcp(upstream, &message).await } else { Ok(answer) }
-    });
-    let answer = outcome.await.map_err(|_| ExchangeError::Timeout)??;
+    let answer = timeout(TRY, by_udp(upstream, &message)).await.map_err(|_| ExchangeError::Timeout)??;
+    let answer = if answer.metadata.truncation { whole(upstream, &message, answer).await } else { answer };
     Ok(Reply::new(answer, Instant::now())?)
+}
+
+/// The same by TCP. Some resolvers, and networks before them, know none: then a part of the
+/// answer, which says that it is one, is better than nothing.
+async fn whole(upstream: SocketAddr, message: &Message, part: Message) -> Message {
+    match timeout(TRY, by_tcp(upstream, message)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => {
+            tracing::debug!(%upstream, %error, "no answer by TCP");
+            part
+        }
+        Err(_) => part,
+    }
 }
 
 fn message(question: &Question) -> Result<Message, ExchangeError> {

@@ -1,8 +1,8 @@
 //! Names that are not the cluster's: asked of the host's resolvers, one after the other,
 //! and remembered as long as they say.
 //!
-//! A question that is under way is not asked a second time, so a resolver that sends our
-//! own questions back to us gets no answer out of it, and makes no flood.
+//! A question that is under way is not asked for another client too, so a resolver that sends
+//! our own questions back to us gets no answer out of it, and makes no flood.
 
 mod cache;
 mod exchange;
@@ -22,10 +22,18 @@ use cache::Cache;
 pub(crate) use reply::Reply;
 pub(crate) use resolv_conf::upstreams;
 
-/// Questions that may wait for an answer at once.
-const MOST_WAITING: usize = 512;
+/// Questions that may wait for an answer at once, as clients ask them.
+const MOST_WAITING: usize = 1024;
+/// So many of them may be the same: a name that nobody answers, and somebody asks for again and
+/// again, leaves room for others.
+const MOST_ALIKE: usize = 512;
+/// So many different ones may be under way. Each takes a socket.
+const MOST_FLIGHTS: usize = 512;
 /// Most clients ask again, or somebody else, after five seconds.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// How often all of them are asked while none answers: a datagram is lost now and then, and
+/// many hosts name a single resolver.
+const ROUNDS: usize = 2;
 /// How long a resolver that did not answer is asked only after the others.
 const AVOIDED: Duration = Duration::from_secs(5);
 
@@ -91,7 +99,7 @@ impl Forwarder {
             return Some(reply);
         }
         let _slot = self.waiting.try_acquire().ok()?;
-        let flight = Arc::clone(lock(&self.flights).entry(question.clone()).or_default());
+        let flight = self.board(&question)?;
         let asked = flight.get_or_init(|| self.ask_in_turn(&question));
         let reply = timeout(PATIENCE, asked).await.ok().cloned().flatten();
         let mut flights = lock(&self.flights);
@@ -101,26 +109,44 @@ impl Forwarder {
         reply
     }
 
-    /// Asks one after the other. A refusal or a failure is passed on only if nobody knows
-    /// better.
+    /// The flight of a question, a new one where none is under way; `None` when it is full, or
+    /// there are too many.
+    fn board(&self, question: &Question) -> Option<Flight> {
+        let mut flights = lock(&self.flights);
+        if let Some(flight) = flights.get(question) {
+            // The table has one of them.
+            return (Arc::strong_count(flight) <= MOST_ALIKE).then(|| Arc::clone(flight));
+        }
+        (flights.len() < MOST_FLIGHTS).then(|| Arc::clone(flights.entry(question.clone()).or_default()))
+    }
+
+    /// Asks one after the other, and once more when nobody says anything. A refusal or a
+    /// failure is passed on only if nobody knows better.
     async fn ask_in_turn(&self, question: &Question) -> Option<Arc<Reply>> {
-        let mut worst = None;
-        for upstream in self.in_order() {
-            match exchange::ask(upstream.address, question).await {
-                Ok(reply) if reply.is_final() => {
-                    upstream.avoid(None);
-                    let reply = Arc::new(reply);
-                    lock(&self.cache).insert(question.clone(), Arc::clone(&reply));
-                    return Some(reply);
-                }
-                Ok(reply) => worst = Some(Arc::new(reply)),
-                Err(error) => {
-                    tracing::debug!(upstream = %upstream.address, %error, "no answer");
-                    upstream.avoid(Some(Instant::now() + AVOIDED));
+        for _ in 0..ROUNDS {
+            let mut worst = None;
+            for upstream in self.in_order() {
+                match exchange::ask(upstream.address, question).await {
+                    Ok(reply) if reply.is_final() => {
+                        upstream.avoid(None);
+                        let reply = Arc::new(reply);
+                        lock(&self.cache).insert(question.clone(), Arc::clone(&reply));
+                        return Some(reply);
+                    }
+                    // A part of an answer is better than a failure.
+                    Ok(_) if worst.as_ref().is_some_and(|worst: &Arc<Reply>| worst.is_part()) => {}
+                    Ok(reply) => worst = Some(Arc::new(reply)),
+                    Err(error) => {
+                        tracing::debug!(upstream = %upstream.address, %error, "no answer");
+                        upstream.avoid(Some(Instant::now() + AVOIDED));
+                    }
                 }
             }
+            if worst.is_some() {
+                return worst;
+            }
         }
-        worst
+        None
     }
 
     /// Those that answered last time first.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hickory_proto::ProtoError;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::CNAME;
-use hickory_proto::rr::{Name, RData, Record};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::{BinDecodable as _, BinDecoder};
 use tokio::time::Instant;
 use xebec_dataplane::dns;
@@ -28,17 +28,20 @@ pub(crate) struct Reply {
     /// Where the times of its records stand.
     ttls: Box<[usize]>,
     rcode: ResponseCode,
+    /// It is a part of the answer, good for those who wait for it only.
+    truncated: bool,
     came: Instant,
     good_seconds: u32,
 }
 
 impl Reply {
-    /// Of a whole answer that came just now.
+    /// Of an answer that came just now.
     ///
     /// # Errors
     /// It cannot be written down again.
     pub(super) fn new(mut message: Message, now: Instant) -> Result<Self, ProtoError> {
-        let good_seconds = good_seconds(&message);
+        let truncated = message.metadata.truncation;
+        let good_seconds = if truncated { 0 } else { good_seconds(&message) };
         message.edns = None;
         message.signature = None;
         message.metadata.authoritative = false;
@@ -48,12 +51,17 @@ impl Reply {
         let message = message.to_vec()?;
         let (question_bytes, ttls) = places(&message).unwrap_or_default();
         let ttls = ttls.into();
-        Ok(Self { message: message.into(), question_bytes, ttls, rcode, came: now, good_seconds })
+        Ok(Self { message: message.into(), question_bytes, ttls, rcode, truncated, came: now, good_seconds })
     }
 
     /// Asking somebody else would tell the same.
     pub(super) fn is_final(&self) -> bool {
-        matches!(self.rcode, ResponseCode::NoError | ResponseCode::NXDomain)
+        matches!(self.rcode, ResponseCode::NoError | ResponseCode::NXDomain) && !self.truncated
+    }
+
+    /// There is more of it.
+    pub(super) fn is_part(&self) -> bool {
+        self.truncated
     }
 
     pub(super) fn came(&self) -> Instant {
@@ -77,6 +85,9 @@ impl Reply {
             answer.truncated();
             return answer.end(Rcode::NoError);
         }
+        if self.truncated {
+            answer.truncated();
+        }
         let age = u32::try_from(self.came.elapsed().as_secs()).unwrap_or(u32::MAX);
         answer.age(&self.ttls, age);
         answer.end(rcode(self.rcode));
@@ -95,6 +106,9 @@ impl Reply {
         let Some(message) = self.below(query, aliases, age) else { return answer.end(Rcode::ServFail) };
         let records = message.get(HEADER_BYTES + query.question.len()..).unwrap_or_default();
         if answer.copy(records, &message) {
+            if self.truncated {
+                answer.truncated();
+            }
             return answer.end(rcode(self.rcode));
         }
         answer.truncated();
@@ -131,24 +145,35 @@ impl Reply {
             question_bytes: 0,
             ttls: Box::default(),
             rcode,
+            truncated: false,
             came,
             good_seconds,
         }
     }
 }
 
-/// The shortest time of what is told, or the zone's own for nothing (RFC 2308, 5).
+/// The shortest time of what is told, or the zone's own for nothing (RFC 2308, 5). Aliases that
+/// lead to nothing of what was asked for are told and are nothing: the shorter time is theirs.
 fn good_seconds(message: &Message) -> u32 {
-    let shortest = message.answers.iter().map(|record| record.ttl).min();
-    let positive = shortest.filter(|_| message.metadata.response_code == ResponseCode::NoError);
-    if let Some(seconds) = positive {
-        return seconds.min(MOST_SECONDS);
-    }
-    let mut heads = message.authorities.iter().filter_map(|record| match &record.data {
+    let told = message.answers.iter().map(|record| record.ttl).min();
+    let told = told.filter(|_| message.metadata.response_code == ResponseCode::NoError);
+    let nothing = message.authorities.iter().find_map(|record| match &record.data {
         RData::SOA(soa) => Some(record.ttl.min(soa.minimum)),
         _ => None,
     });
-    heads.next().unwrap_or(0).min(MOST_NEGATIVE_SECONDS)
+    match told {
+        Some(seconds) if is_answered(message) => seconds.min(MOST_SECONDS),
+        Some(seconds) => seconds.min(nothing.unwrap_or(MOST_NEGATIVE_SECONDS)).min(MOST_NEGATIVE_SECONDS),
+        None => nothing.unwrap_or(0).min(MOST_NEGATIVE_SECONDS),
+    }
+}
+
+/// Whether there is a record of the type that was asked for.
+fn is_answered(message: &Message) -> bool {
+    message.queries.iter().any(|query| {
+        let asked = query.query_type();
+        asked == RecordType::ANY || message.answers.iter().any(|record| record.record_type() == asked)
+    })
 }
 
 /// How long the question is, and where the records' times stand.
@@ -185,5 +210,45 @@ fn rcode(code: ResponseCode) -> Rcode {
         ResponseCode::NotImp => Rcode::NotImp,
         ResponseCode::Refused => Rcode::Refused,
         _ => Rcode::ServFail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use hickory_proto::op::Query;
+    use hickory_proto::rr::rdata::{A, SOA};
+
+    use super::*;
+
+    /// An answer to a question for addresses, of these parts.
+    fn good_for(alias: Option<u32>, address: Option<u32>, head: Option<(u32, u32)>) -> u32 {
+        let name = |text| Name::from_ascii(text).expect("a name");
+        let (own, other) = (name("www.test."), name("other.test."));
+        let mut message = Message::query();
+        message.add_query(Query::query(own.clone(), RecordType::A));
+        if let Some(ttl) = alias {
+            message.add_answer(Record::from_rdata(own, ttl, RData::CNAME(CNAME(other.clone()))));
+        }
+        if let Some(ttl) = address {
+            message.add_answer(Record::from_rdata(other.clone(), ttl, RData::A(A(Ipv4Addr::LOCALHOST))));
+        }
+        if let Some((ttl, minimum)) = head {
+            let soa = SOA::new(other.clone(), other, 1, 2, 3, 4, minimum);
+            message.add_authority(Record::from_rdata(name("test."), ttl, RData::SOA(soa)));
+        }
+        good_seconds(&message)
+    }
+
+    #[test]
+    fn an_alias_that_leads_to_nothing_is_kept_like_nothing() {
+        assert_eq!(good_for(Some(600), Some(60), None), 60);
+        assert_eq!(good_for(Some(600), Some(900), None), MOST_SECONDS);
+        assert_eq!(good_for(None, None, Some((600, 20))), 20);
+        assert_eq!(good_for(None, None, None), 0);
+        assert_eq!(good_for(Some(600), None, Some((600, 20))), 20);
+        assert_eq!(good_for(Some(5), None, Some((600, 20))), 5);
+        assert_eq!(good_for(Some(600), None, None), MOST_NEGATIVE_SECONDS);
     }
 }

@@ -21,9 +21,15 @@ enum Manner {
     Fails,
     /// By UDP it says that the answer is too long.
     Truncates,
+    /// The same, with a part of it, and nobody listens by TCP.
+    KnowsNoTcp,
     /// Sends others' answers first.
     IsImpersonated,
     Silent,
+    /// Hears every second question only.
+    IsFarAway,
+    /// Says nothing about `dead.test`.
+    KnowsNoneOfOne,
 }
 
 /// A resolver on loopback, which counts what it is asked by UDP.
@@ -43,13 +49,18 @@ impl Upstream {
         tasks.spawn(async move {
             let mut buffer = [0; 2048];
             while let Ok((length, peer)) = udp.recv_from(&mut buffer).await {
-                counter.fetch_add(1, Ordering::Relaxed);
+                let before = counter.fetch_add(1, Ordering::Relaxed);
+                if matches!(manner, Manner::IsFarAway) && before % 2 == 0 {
+                    continue;
+                }
                 for answer in answers(manner, &buffer[..length]) {
                     udp.send_to(&answer, peer).await.expect("sent");
                 }
             }
         });
         tasks.spawn(async move {
+            let tcp = Some(tcp).filter(|_| !matches!(manner, Manner::KnowsNoTcp));
+            let Some(tcp) = tcp else { return };
             while let Ok((mut stream, _)) = tcp.accept().await {
                 let mut query = vec![0; stream.read_u16().await.expect("a length").into()];
                 stream.read_exact(&mut query).await.expect("a query");
@@ -82,7 +93,12 @@ fn answers(manner: Manner, query: &[u8]) -> Vec<Vec<u8>> {
             answer.add_authority(Record::from_rdata(zone, 600, RData::SOA(head)));
         }
         Manner::Truncates => answer.metadata.truncation = true,
-        Manner::Knows => drop(answer.add_answer(address(1))),
+        Manner::KnowsNoTcp => {
+            answer.metadata.truncation = true;
+            answer.add_answer(address(1));
+        }
+        Manner::KnowsNoneOfOne if name.to_string() == "dead.test." => return Vec::new(),
+        Manner::Knows | Manner::IsFarAway | Manner::KnowsNoneOfOne => drop(answer.add_answer(address(1))),
         Manner::IsImpersonated => {
             let (mut other_id, mut other_name) = (answer.clone(), answer.clone());
             other_id.metadata.id = !answer.metadata.id;
@@ -155,6 +171,25 @@ async fn a_long_answer_is_fetched_by_tcp_and_a_forged_one_is_not_taken() {
     }
 }
 
+/// The part is passed on as one, and not kept; who knows all of it comes before.
+#[tokio::test]
+async fn a_part_of_an_answer_is_better_than_none() {
+    let part = Upstream::start(Manner::KnowsNoTcp).await;
+    let alone = resolver(vec![part.address]);
+    let text = ask(&alone, "A www.example.com.").await;
+    assert_eq!(text, ask(&alone, "A www.example.com.").await);
+    assert_eq!(part.asked(), 2);
+    expect![[r#"
+        No Error tc rd ra
+        ? www.example.com. A
+          www.example.com. 60 IN A 192.0.2.1
+    "#]]
+    .assert_eq(&text);
+    let whole = Upstream::start(Manner::Truncates).await;
+    let text = ask(&resolver(vec![part.address, whole.address]), "A www.example.com.").await;
+    assert!(text.starts_with("No Error rd ra") && text.contains("192.0.2.1"), "{text}");
+}
+
 #[tokio::test]
 async fn the_next_one_is_asked_and_the_silent_one_avoided() {
     let (silent, failing) = (Upstream::start(Manner::Silent).await, Upstream::start(Manner::Fails).await);
@@ -165,6 +200,37 @@ async fn the_next_one_is_asked_and_the_silent_one_avoided() {
         assert!(text.contains("192.0.2.1"), "{text}");
     }
     assert_eq!((silent.asked(), failing.asked(), good.asked()), (1, 3, 3));
+}
+
+/// Of a single resolver, as most hosts name, a lost datagram would be a name that does not resolve.
+#[tokio::test]
+async fn a_question_that_is_lost_is_asked_again() {
+    let upstream = Upstream::start(Manner::IsFarAway).await;
+    let text = ask(&resolver(vec![upstream.address]), "A www.example.com.").await;
+    assert!(text.contains("192.0.2.1"), "{text}");
+    assert_eq!(upstream.asked(), 2);
+}
+
+/// An application that asks for it over and over takes nobody else's answers.
+#[tokio::test]
+async fn a_name_that_nobody_answers_leaves_room_for_others() {
+    let upstream = Upstream::start(Manner::KnowsNoneOfOne).await;
+    let (resolver, mut asking) = (resolver(vec![upstream.address]), JoinSet::new());
+    let begun = Arc::new(AtomicUsize::new(0));
+    for _ in 0..2000 {
+        let (resolver, query) = (Arc::clone(&resolver), bytes(&query("A dead.test.")));
+        let begun = Arc::clone(&begun);
+        asking.spawn(async move {
+            begun.fetch_add(1, Ordering::Relaxed);
+            resolver.answer(&query, Transport::Udp).await
+        });
+    }
+    while begun.load(Ordering::Relaxed) < 2000 {
+        tokio::task::yield_now().await;
+    }
+    let text = ask(&resolver, "A www.example.com.").await;
+    assert!(text.contains("192.0.2.1"), "{text}");
+    assert_eq!(upstream.asked(), 2, "and all of them are one question");
 }
 
 #[tokio::test]
@@ -199,5 +265,5 @@ async fn a_loop_ends_by_itself() {
     });
     let text = ask(&resolver, "A www.example.com.").await;
     assert!(text.starts_with("Server Failure"), "{text}");
-    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    assert_eq!(asked.load(Ordering::Relaxed), 2, "once a round");
 }

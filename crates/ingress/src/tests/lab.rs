@@ -89,10 +89,15 @@ pub(super) fn table(hosts: &[(&str, &[SocketAddr])]) -> IngressTable {
 
 impl Lab {
     pub(super) fn start(table: IngressTable) -> Self {
+        Self::start_with(table, 100)
+    }
+
+    /// With at most so many connections to endpoints.
+    pub(super) fn start_with(table: IngressTable, most_upstream: usize) -> Self {
         let here = SocketAddr::from(([127, 0, 0, 1], 0));
         let settings = Settings { http: here, https: here, most_connections: 100 };
         let log = Log::default();
-        let mut server = Server::new(log.clone()).expect("it starts");
+        let mut server = Server::new(log.clone(), most_upstream).expect("it starts");
         server.set(table, |_| None);
         let [http, https] = server.listen(&settings).expect("free ports");
         Self { server, http, https, log }

@@ -27,6 +27,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use xebec_apiserver::ApiServer;
 use xebec_apiserver::clock::{Clock, SystemClock};
@@ -63,7 +64,8 @@ pub(crate) struct Surroundings {
 #[derive(Clone)]
 pub(crate) struct Term {
     pub(crate) number: u64,
-    pub(crate) since: Timestamp,
+    /// By a clock that nobody sets, as are the nodes' signs of life.
+    pub(crate) since: Instant,
     pub(crate) around: Arc<Surroundings>,
     pub(crate) over: CancellationToken,
 }
@@ -90,7 +92,7 @@ impl Surroundings {
             api: shared.api.clone(),
             settings,
             clock: Arc::new(SystemClock),
-            last_seen: Arc::new(move |node| seen.liveness.last_seen(node)),
+            last_seen: Arc::new(move |node| Some(ago(SystemClock.now(), seen.liveness.silence(node)?))),
             masters: Arc::new(move || {
                 let mut all: Vec<String> =
                     members.node.members().into_iter().map(|member| member.member.client_address).collect();
@@ -100,6 +102,11 @@ impl Surroundings {
             returned: shared.liveness.returned(),
         }
     }
+}
+
+/// What the time was so long before.
+pub(crate) fn ago(now: Timestamp, age: Duration) -> Timestamp {
+    now.checked_sub(age).unwrap_or(now)
 }
 
 /// Runs the loops whenever this master leads, until `stop`. They have all ended when
@@ -119,12 +126,8 @@ pub(crate) async fn lead(
             },
         };
         let over = stop.child_token();
-        let mut loops = start(&Term {
-            number: term,
-            since: around.clock.now(),
-            around: around.clone(),
-            over: over.clone(),
-        });
+        let mut loops =
+            start(&Term { number: term, since: Instant::now(), around: around.clone(), over: over.clone() });
         tracing::info!(term, "this master leads: its loops run");
         // In this order: loops that were told to stop have not failed.
         let failed = tokio::select! {

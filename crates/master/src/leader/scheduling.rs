@@ -1,5 +1,6 @@
 //! The scheduler's loop: all pending pods in one pass over one state, their bindings in
-//! one entry. It looks again when pods or nodes change, and writes nothing twice.
+//! one entry. It looks again when pods or nodes change, or where a binding could not be
+//! written, and writes nothing twice.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,6 +23,9 @@ use crate::leader::feed::{self, News};
 const COMPONENT: &str = "default-scheduler";
 /// How long pods that fit nowhere wait at least before they are looked at again.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long pods whose binding was not written wait at most: a store without a leader for a
+/// moment changes nothing, so nothing would wake them up.
+const AGAIN: Duration = Duration::from_millis(500);
 /// Events that are written at the same time.
 const TOGETHER: usize = 32;
 
@@ -47,15 +51,35 @@ async fn run_until_stopped(term: Term) {
     let mut scheduler = Scheduler { pending: pending(&state), state, context, term };
     let mut look = true;
     loop {
-        if look && !scheduler.pending.is_empty() && !scheduler.pass().await {
-            tokio::time::sleep(PAUSE).await;
+        let mut again = None;
+        if look && !scheduler.pending.is_empty() {
+            let pass = scheduler.pass().await;
+            if pass != Pass::Placed {
+                tokio::time::sleep(PAUSE).await;
+            }
+            again = (pass == Pass::Failed).then_some(AGAIN);
         }
-        if revisions.changed().await.is_err() {
+        let changed = match again {
+            Some(most) => tokio::time::timeout(most, revisions.changed()).await.unwrap_or(Ok(())),
+            None => revisions.changed().await,
+        };
+        if changed.is_err() {
             return;
         }
         revisions.borrow_and_update();
-        look = scheduler.refresh(store.state());
+        look = scheduler.refresh(store.state()) || again.is_some();
     }
+}
+
+/// What became of the pods of one pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    /// All of them were placed.
+    Placed,
+    /// Some fit nowhere: pods or nodes must change.
+    Refused,
+    /// The binding of some was not written.
+    Failed,
 }
 
 impl Scheduler {
@@ -82,9 +106,8 @@ impl Scheduler {
         changed
     }
 
-    /// Decides for every pending pod and writes what was decided; true when all of them
-    /// were placed.
-    async fn pass(&self) -> bool {
+    /// Decides for every pending pod and writes what was decided.
+    async fn pass(&self) -> Pass {
         let pods: Vec<Object> =
             self.pending.iter().filter_map(|key| self.state.get(key).and_then(feed::of_entry)).collect();
         let infos: Vec<PodInfo> = pods.iter().map(PodInfo::from_object).collect();
@@ -100,9 +123,14 @@ impl Scheduler {
         for chunk in refused.chunks(TOGETHER) {
             join_all(chunk.iter().map(|(pod, message)| self.explain(pod, message))).await;
         }
-        bound && refused.is_empty()
+        match (bound, refused.is_empty()) {
+            (false, _) => Pass::Failed,
+            (true, false) => Pass::Refused,
+            (true, true) => Pass::Placed,
+        }
     }
 
+    /// True when every decided binding was written.
     async fn bind(&self, pods: &[Object], decisions: &[Decision]) -> bool {
         let bindings: Vec<Binding> = decisions.iter().filter_map(binding).collect();
         if bindings.is_empty() {

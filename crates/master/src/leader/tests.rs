@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use xebec_api::object::Object;
 use xebec_api::table;
 use xebec_apiserver::clock::SystemClock;
-use xebec_apiserver::testing::MemoryStore;
+use xebec_apiserver::testing::{Fault, MemoryStore};
 use xebec_apiserver::{ApiServer, RequestContext, Settings, Target, system_objects};
 use xebec_controllers::ClusterSettings;
 use xebec_raft::Leadership;
@@ -21,6 +21,7 @@ use super::{Surroundings, feed, lead};
 
 struct Cluster {
     api: Arc<ApiServer>,
+    store: Arc<MemoryStore>,
     leadership: watch::Sender<Leadership>,
     stop: CancellationToken,
     loops: JoinHandle<()>,
@@ -32,7 +33,8 @@ fn leading(term: Option<u64>) -> Leadership {
 
 impl Cluster {
     async fn start() -> Self {
-        let api = Arc::new(ApiServer::new(Arc::new(MemoryStore::default()), Settings::default()));
+        let store = Arc::new(MemoryStore::default());
+        let api = Arc::new(ApiServer::new(store.clone(), Settings::default()));
         let (leadership, receiver) = watch::channel(leading(None));
         let stop = CancellationToken::new();
         let around = Surroundings {
@@ -44,7 +46,7 @@ impl Cluster {
             returned: Arc::new(Notify::new()),
         };
         let loops = tokio::spawn(lead(Arc::new(around), receiver, stop.clone()));
-        let cluster = Self { api, leadership, stop, loops };
+        let cluster = Self { api, store, leadership, stop, loops };
         for object in system_objects::all() {
             cluster.create(object).await;
         }
@@ -173,6 +175,24 @@ async fn a_leader_of_an_hour_works_as_one_of_a_second() {
     cluster.rest().await;
     assert_eq!(cluster.pods(), ["web on \"n1\""]);
     assert_eq!(cluster.events(), ["Normal Scheduled"]);
+    cluster.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_whose_binding_was_not_written_is_not_forgotten() {
+    let cluster = Cluster::start().await;
+    cluster.leadership.send_replace(leading(Some(1)));
+    cluster.join_node("n1", "4").await;
+    cluster.rest().await;
+    cluster
+        .create_json(json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"namespace": "default", "generateName": "web-0-", "name": "web-0-a"},
+            "spec": {"containers": [{"name": "main", "image": "busybox"}]}}))
+        .await;
+    // Nobody leads for a moment; and then nothing changes any more.
+    cluster.store.inject(Fault::NoLeader);
+    cluster.rest().await;
+    assert_eq!(cluster.pods(), ["web on \"n1\""]);
     cluster.end().await;
 }
 

@@ -8,9 +8,9 @@ use xebec_api::object::Object;
 use xebec_controllers::{ClusterSettings, ObjectKey, View};
 use xebec_state::{Key, State};
 
-use crate::leader::Term;
 use crate::leader::feed;
 use crate::leader::index::Index;
+use crate::leader::{Term, ago};
 
 /// One state, with the index that belongs to it.
 pub(crate) struct StateView {
@@ -61,7 +61,7 @@ impl View for StateView {
     }
 
     fn leading_since(&self) -> Timestamp {
-        self.term.since
+        ago(self.term.around.clock.now(), self.term.since.elapsed())
     }
 
     fn refusal(&self, key: &ObjectKey) -> Option<String> {

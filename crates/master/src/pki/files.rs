@@ -1,6 +1,6 @@
 //! A master's own files under `pki/`, readable by nobody else.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -59,7 +59,8 @@ pub(crate) fn private_folder(path: &Path) -> Result<(), MasterError> {
     private.map_err(|source| MasterError::Io { path: path.to_owned(), source })
 }
 
-/// Writes a file that only its owner reads, all or nothing.
+/// Writes a file that only its owner reads, all or nothing, and so that it is there after a
+/// power loss: without its sealing key a master cannot open the cluster's keys any more.
 ///
 /// # Errors
 /// [`MasterError::Io`].
@@ -69,7 +70,9 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), MasterError
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&part, path)
+        fs::rename(&part, path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     };
     write().map_err(|source| MasterError::Io { path: path.to_owned(), source })
 }

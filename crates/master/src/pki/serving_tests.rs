@@ -1,5 +1,7 @@
 //! A certificate that changes under an open port.
 
+use std::time::Duration;
+
 use futures::StreamExt as _;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -67,6 +69,34 @@ async fn the_next_client_is_shown_the_new_certificate_and_standing_connections_s
     its_end.flush().await.expect("it stands");
     standing.read_exact(&mut read).await.expect("it stands");
     assert_eq!(&read, b"there");
+    stop.cancel();
+    accepting.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn a_crowd_that_never_shakes_hands_keeps_nobody_out() {
+    let now = SystemClock.now();
+    let ca = Authority::create("c-1", now).expect("a CA");
+    let purpose = Purpose::Serving { name: "m1".to_owned(), names: vec!["127.0.0.1".to_owned()] };
+    let (key, certificate) = ca.issue(&purpose, now).expect("issued");
+    let port = ServingCertificate::new(&key, &certificate, ca.certificate()).expect("a pair");
+    let listener = listen::bind("client_address", "127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound").to_string();
+    let ca_der = der_of(ca.certificate()).expect("a CA");
+    let config = listen::server_config(port, &ca_der, true, listen::HTTP2).expect("a configuration");
+    let stop = CancellationToken::new();
+    let (mut incoming, accepting) = listen::accept(listener, config, stop.clone());
+    let accepting = tokio::spawn(accepting);
+
+    let mut crowd = Vec::new();
+    for _ in 0..listen::HANDSHAKES + 10 {
+        crowd.push(TcpStream::connect(&address).await.expect("it listens"));
+    }
+    // Well before the crowd's time is over.
+    let client = tokio::time::timeout(Duration::from_secs(3), connect(&address, &ca)).await;
+    let client = client.expect("let in");
+    incoming.next().await.expect("accepted").expect("shaken");
+    drop((client, crowd));
     stop.cancel();
     accepting.await.expect("no panic");
 }

@@ -156,17 +156,6 @@ impl Shared {
         if request.raft_id == 0 {
             return Err(bad("raft_id: must be random, and not 0".to_owned()));
         }
-        let members = self.node.members();
-        if let Some(twin) =
-            members.iter().find(|m| m.member.name == request.name || m.raft_id == request.raft_id)
-        {
-            let why = format!(
-                "a master named {:?} is a member already: take it out first (`xctl cluster remove-master {}`), \
-                 or choose another name",
-                twin.member.name, twin.member.name
-            );
-            return Err(ApiError::new(Reason::AlreadyExists, why));
-        }
         let host = |address: &str| {
             address.parse::<std::net::SocketAddr>().map_err(|error| bad(format!("{address:?}: {error}")))
         };
@@ -176,14 +165,18 @@ impl Shared {
         config.name.clone_from(&request.name);
         config.client_address.clone_from(&request.client_address);
         config.peer_address.clone_from(&request.peer_address);
+        let (members, member) = (self.node.members(), crate::identity::member(&config));
+        let is_new = members::is_new(&members, request.raft_id, &member)
+            .map_err(|why| ApiError::new(Reason::AlreadyExists, why))?;
         let (serving, peer) = crate::identity::purposes(&config);
         let sign = |csr: &str, purpose: &Purpose| {
             self.keys.authority.sign(csr, purpose, now).map_err(|error| bad(error.to_string()))
         };
         let serving_certificate = sign(&request.serving_csr, &serving)?;
         let peer_certificate = sign(&request.peer_csr, &peer)?;
-        let member = crate::identity::member(&config);
-        self.node.add_learner(request.raft_id, member).await.map_err(api_error)?;
+        if is_new {
+            self.node.add_learner(request.raft_id, member).await.map_err(api_error)?;
+        }
         tracing::info!(name = request.name, "a master joins");
         Ok(v1::JoinMasterResponse {
             cluster_id: self.cluster_id.clone(),

@@ -168,6 +168,89 @@ fn a_lost_table_is_made_anew() {
     drop(near);
 }
 
+/// A client's own connections to an endpoint, beside its Service, are none of the proxy's, though
+/// both come from its address: those here have every port that the node's kernel gives away.
+#[test]
+fn a_clients_own_connections_are_left_alone() {
+    let Some(lab) = Lab::new() else { return };
+    let near = lab.serve("pod1", "10.42.0.2:8080");
+    let engine = lab.engine();
+    engine.apply(&[web(&BOTH[..1])]);
+    let give_away = |host: &str, ports: &'static str| {
+        let path = "/proc/sys/net/ipv4/ip_local_port_range";
+        lab.within(host, || std::fs::write(path, ports)).expect("a sysctl");
+    };
+    give_away("node", "40000 40001");
+    give_away("pod2", "40000 40001");
+    let own = [(); 2].map(|()| lab.connect("pod2", "10.42.0.2:8080").expect("connected"));
+    give_away("pod2", "32768 60999");
+    for _ in 0..4 {
+        assert_eq!(lab.ask("pod2", "10.43.0.5:80"), "10.42.0.2:8080 from 10.42.0.3");
+    }
+    for mut stream in own {
+        stream.write_all(b"who?").expect("it stands");
+        stream.shutdown(Shutdown::Write).expect("half-closed");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        assert_eq!(answer, "10.42.0.2:8080 from 10.42.0.3");
+    }
+    engine.stop();
+    drop(near);
+}
+
+/// A proxy that would cut its node off from others does not begin.
+#[test]
+fn a_network_of_the_node_is_not_taken_for_services() {
+    let Some(lab) = Lab::new() else { return };
+    lab.ip_in("node", "addr add 10.43.7.1/24 dev outside");
+    let before = lab.state_of_node();
+    let started = lab.start_on_node(|| async {
+        let network = |text: &str| text.parse().expect("a network");
+        let started = Engine::start(network("10.43.0.0/16"), network("10.42.0.0/16"), 100).await;
+        let error = started.err().expect("it is refused").to_string();
+        assert!(error.starts_with("10.43.7.0/24 of outside lies in 10.43.0.0/16"), "{error}");
+    });
+    started.join().expect("as said");
+    assert_eq!(lab.state_of_node(), before);
+}
+
+/// A port that leads to an endpoint is good again long before its last connection is forgotten,
+/// while there is a proxy, and unless the node's keeper wants it otherwise.
+#[test]
+fn ports_are_used_again_soon() {
+    let Some(lab) = Lab::new() else { return };
+    let path = "/proc/sys/net/ipv4/tcp_tw_reuse";
+    for (before, meanwhile) in [("2", "1"), ("0", "0")] {
+        lab.within("node", || std::fs::write(path, before).expect("a sysctl"));
+        let now = || lab.within("node", || std::fs::read_to_string(path)).expect("a sysctl");
+        let engine = lab.engine();
+        assert_eq!(now().trim(), meanwhile);
+        engine.stop();
+        assert_eq!(now().trim(), before);
+    }
+}
+
+/// Others flush every table, and drop rules and routes that they do not know.
+#[test]
+fn what_others_take_out_of_the_kernel_is_put_back_without_a_change() {
+    let Some(lab) = Lab::new() else { return };
+    let near = lab.serve("pod1", "10.42.0.2:8080");
+    let engine = lab.engine();
+    engine.apply(&[web(&BOTH[..1])]);
+    let before = lab.state_of_node();
+    engine.look_after();
+    assert_eq!(lab.state_of_node(), before, "nothing was taken");
+    let services = "10.43.0.0/16".parse().expect("a network");
+    lab.within("node", || remove_leftovers(services).expect("taken out"));
+    assert_ne!(lab.state_of_node(), before);
+    engine.look_after();
+    assert_eq!(lab.state_of_node(), before);
+    assert_eq!(lab.ask("pod2", "10.43.0.5:80"), "10.42.0.2:8080 from 10.42.0.3");
+    assert_eq!(lab.ask("outside", "10.99.0.1:30080"), "10.42.0.2:8080 from 10.99.0.9");
+    engine.stop();
+    drop(near);
+}
+
 /// Many Services are one batch, and one more is one element.
 #[test]
 fn ten_thousand_services_fit() {

@@ -29,8 +29,12 @@ fn build(ports: &[ServicePort]) -> Routes {
     Routes::build(&Routes::default(), ports)
 }
 
+fn from(text: &str, inside: bool) -> Origin {
+    Origin { address: text.parse().expect("an address"), inside }
+}
+
 fn find(routes: &Routes, text: &str) -> Arc<Route> {
-    Arc::clone(routes.find(Protocol::Tcp, address(text)).expect("a route"))
+    Arc::clone(routes.find(Protocol::Tcp, address(text), from("192.0.2.1", false)).expect("a route"))
 }
 
 #[test]
@@ -46,12 +50,44 @@ fn addresses_and_node_ports_lead_to_endpoints_of_their_protocol() {
     let elements = routes.elements();
     expect![[r#"{(Tcp, 10.43.0.5:80), (Udp, 10.43.0.10:53)} {(Tcp, 30080), (Udp, 30080)}"#]]
         .assert_eq(&format!("{:?} {:?}", elements.services, elements.node_ports));
-    let count = |protocol, text| routes.find(protocol, address(text)).map_or(0, |route| route.backends.len());
+    let origin = from("192.0.2.1", false);
+    let count =
+        |protocol, text| routes.find(protocol, address(text), origin).map_or(0, |route| route.backends.len());
     let of = |protocol| {
         ["10.43.0.5:80", "10.99.0.1:30080", "10.43.0.6:80", "10.43.0.5:81", "10.43.0.10:53"]
             .map(|text| count(protocol, text))
     };
     assert_eq!((of(Protocol::Tcp), of(Protocol::Udp)), ([2, 2, 0, 0, 0], [0, 1, 0, 0, 1]));
+}
+
+/// Who comes from outside is led by the policy for that, and let in only out of the ranges
+/// that a load balancer's address is for.
+#[test]
+fn external_addresses_lead_by_where_a_client_comes_from() {
+    let (one, all) = (&["10.42.0.2:1"][..], &["10.42.0.2:1", "10.42.1.2:1"][..]);
+    let web = ServicePort {
+        external_addresses: vec![address("203.0.113.1:80")],
+        balanced_addresses: vec![address("203.0.113.2:80")],
+        source_ranges: vec!["192.0.2.0/24".parse().expect("a network")],
+        node_port_endpoints: endpoints(one),
+        inside_endpoints: endpoints(all),
+        ..port("10.43.0.5:80", Some(30080), &all[1..])
+    };
+    let count = |routes: &Routes, to: &str, origin| {
+        routes.find(Protocol::Tcp, address(to), origin).map_or(0, |route| route.backends.len())
+    };
+    let all_of = |routes: &Routes| {
+        ["10.43.0.5:80", "203.0.113.1:80", "203.0.113.2:80", "203.0.113.1:30080"].map(|to| {
+            let origins = [from("192.0.2.1", false), from("198.51.100.1", false), from("10.42.0.9", true)];
+            origins.map(|origin| count(routes, to, origin))
+        })
+    };
+    assert_eq!(all_of(&build(&[web.clone()])), [[1, 1, 1], [1, 1, 2], [1, 0, 0], [1, 1, 1]]);
+    // The kernel is to redirect it for those inside, though nobody here is for the others.
+    let routes = build(&[ServicePort { node_port_endpoints: Vec::new(), ..web }]);
+    assert_eq!(all_of(&routes), [[1, 1, 1], [0, 0, 2], [0, 0, 0], [0, 0, 0]]);
+    assert!(routes.elements().services.contains(&(Protocol::Tcp, address("203.0.113.1:80"))));
+    assert!(routes.serves(Protocol::Tcp, address("203.0.113.1:80")));
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The table of flows: bounded, with the time after which a quiet one is forgotten. It
 //! knows nothing of sockets, and takes the time as an argument.
+//!
+//! Questions of many clients, such as DNS's, take no conversation's place, nor the other way:
+//! when there are too many, each of the two kinds keeps its half.
 
 use std::net::SocketAddrV4;
 use std::num::NonZeroUsize;
@@ -22,8 +25,10 @@ pub(super) struct FlowKey {
 /// Flows by key, and by a number that is theirs for as long as they stand.
 pub(super) struct Flows<T> {
     entries: Slab<Entry<T>>,
-    /// The one that was quiet for longest is the first to go when there are too many.
-    by_key: LruCache<FlowKey, usize>,
+    /// Of each kind the one that was quiet for longest is the first to go when there are too many.
+    brief: LruCache<FlowKey, usize>,
+    lasting: LruCache<FlowKey, usize>,
+    limit: usize,
 }
 
 struct Entry<T> {
@@ -44,9 +49,8 @@ impl<T> Entry<T> {
 impl<T> Flows<T> {
     /// An empty table for at most `limit` flows.
     pub(super) fn new(limit: NonZeroUsize) -> Self {
-        let mut by_key = LruCache::unbounded();
-        by_key.resize(limit);
-        Self { entries: Slab::new(), by_key }
+        let (brief, lasting) = (LruCache::unbounded(), LruCache::unbounded());
+        Self { entries: Slab::new(), brief, lasting, limit: limit.get() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -55,10 +59,15 @@ impl<T> Flows<T> {
 
     /// The flow that a client's datagram belongs to.
     pub(super) fn asked(&mut self, key: FlowKey, now_ms: u64) -> Option<(usize, &T)> {
-        let number = *self.by_key.get(&key)?;
+        let known = self.lasting.get(&key).or_else(|| self.brief.get(&key));
+        let number = *known?;
         let entry = &mut self.entries[number];
         entry.last_ms = now_ms;
-        entry.lasting |= entry.answered;
+        if entry.answered && !entry.lasting {
+            entry.lasting = true;
+            self.brief.pop(&key);
+            self.lasting.put(key, number);
+        }
         Some((number, &entry.flow))
     }
 
@@ -67,7 +76,8 @@ impl<T> Flows<T> {
         let entry = self.entries.get_mut(number)?;
         entry.last_ms = now_ms;
         entry.answered = true;
-        self.by_key.promote(&entry.key);
+        let of_its_kind = if entry.lasting { &mut self.lasting } else { &mut self.brief };
+        of_its_kind.promote(&entry.key);
         Some((entry.key, &entry.flow))
     }
 
@@ -77,17 +87,27 @@ impl<T> Flows<T> {
 
     /// Adds a flow that is not there yet, and lets the quietest go if there are too many.
     pub(super) fn add(&mut self, key: FlowKey, flow: T, now_ms: u64) -> usize {
+        if self.entries.len() >= self.limit {
+            self.make_room();
+        }
         let entry = Entry { key, last_ms: now_ms, answered: false, lasting: false, flow };
         let number = self.entries.insert(entry);
-        if let Some((_, displaced)) = self.by_key.push(key, number) {
-            self.entries.remove(displaced);
-        }
+        self.brief.put(key, number);
         number
+    }
+
+    fn make_room(&mut self) {
+        let brief = self.brief.len() > self.limit / 2 || self.lasting.is_empty();
+        let quietest = if brief { self.brief.pop_lru() } else { self.lasting.pop_lru() };
+        if let Some((_, number)) = quietest {
+            self.entries.remove(number);
+        }
     }
 
     pub(super) fn remove(&mut self, number: usize) {
         if let Some(entry) = self.entries.try_remove(number) {
-            self.by_key.pop(&entry.key);
+            let of_its_kind = if entry.lasting { &mut self.lasting } else { &mut self.brief };
+            of_its_kind.pop(&entry.key);
         }
     }
 
@@ -102,11 +122,12 @@ impl<T> Flows<T> {
     }
 
     fn drop_if(&mut self, over: impl Fn(&Entry<T>) -> bool) {
-        let by_key = &mut self.by_key;
+        let (brief, lasting) = (&mut self.brief, &mut self.lasting);
         self.entries.retain(|_, entry| {
             let over = over(entry);
             if over {
-                by_key.pop(&entry.key);
+                let of_its_kind = if entry.lasting { &mut *lasting } else { &mut *brief };
+                of_its_kind.pop(&entry.key);
             }
             !over
         });

@@ -107,11 +107,12 @@ impl Plane {
         // Nothing to read means that an earlier look has taken it.
         let _ = self.control.wake.read();
         self.routes = self.forwarder.routes();
-        let find = |meant: SocketAddrV4| self.routes.find(Protocol::Udp, meant);
-        let stays =
-            |key: FlowKey, flow: &Flow| find(key.meant).is_some_and(|route| route.has(flow.backend.endpoint));
+        let (routes, forwarder) = (&self.routes, &self.forwarder);
+        let stays = |key: FlowKey, flow: &Flow| {
+            find(routes, forwarder, key).is_some_and(|route| route.has(flow.backend.endpoint))
+        };
         self.flows.retain(stays);
-        self.answering.retain(|address, _| find(*address).is_some());
+        self.answering.retain(|address, _| routes.serves(Protocol::Udp, *address));
     }
 
     fn take_questions(&mut self, now_ms: u64) -> io::Result<()> {
@@ -150,7 +151,7 @@ impl Plane {
 
     /// A new flow to an endpoint that can be reached, if there is one.
     fn begin(&mut self, key: FlowKey, now_ms: u64) -> Option<usize> {
-        let route: Arc<Route> = Arc::clone(self.routes.find(Protocol::Udp, key.meant)?);
+        let route: Arc<Route> = Arc::clone(find(&self.routes, &self.forwarder, key)?);
         let mut tried = Vec::new();
         while tried.len() < TRIES {
             let backend = self.forwarder.pick(&route, *key.client.ip(), &tried)?;
@@ -208,6 +209,11 @@ impl Plane {
             tracing::debug!(%error, meant = %key.meant, client = %key.client, "cannot answer");
         }
     }
+}
+
+/// The route of a flow.
+fn find<'r>(routes: &'r Routes, forwarder: &Forwarder, key: FlowKey) -> Option<&'r Arc<Route>> {
+    routes.find(Protocol::Udp, key.meant, forwarder.origin(*key.client.ip(), key.meant))
 }
 
 /// The socket that answers from an address; made when it is first needed.

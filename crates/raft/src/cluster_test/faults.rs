@@ -1,5 +1,7 @@
 //! Leaders that die or are cut off, foreign masters, and folders that are not whole.
 
+use openraft::async_runtime::WatchReceiver as _;
+
 use super::partition::Isolation;
 use super::*;
 use crate::ProposeError;
@@ -111,6 +113,26 @@ async fn a_leader_that_is_cut_off_commits_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_that_is_cut_off_names_no_leader() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = three(&dir).await;
+    let leader = leader_of(&all).await;
+    let follower = &all[(leader + 1) % 3];
+    let known = || follower.node.leadership().borrow().leader.clone();
+    eventually("it knows the leader", || known().is_some()).await;
+    let isolation = Isolation::of(cluster_id(dir.path()), follower.id);
+    eventually("it knows none any more", || known().is_none()).await;
+    let why = follower.node.barrier().await.expect_err("there is no majority").to_string();
+    assert_eq!(why, "no leader can be reached: no majority of the masters answers");
+    drop(isolation);
+    eventually("it knows the leader again", || known().is_some()).await;
+    follower.node.propose(&create("again", 10)).await.expect("passed on");
+    for running in all {
+        running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_go_through_a_change_of_leader() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut all = three(&dir).await;
@@ -158,4 +180,29 @@ async fn a_master_that_stopped_says_so() {
     let refused = alone.node.propose(&create("late", 10)).await;
     assert!(matches!(refused, Err(ProposeError::Stopped(_))), "{refused:?}");
     alone.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_leader_had_under_way_when_it_ended_may_have_happened() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = three(&dir).await;
+    let leader = leader_of(&all).await;
+    let node = &all[leader].node;
+    let in_the_log = || node.core.raft.metrics().borrow_watched().last_log_index;
+    let before = in_the_log();
+    let isolation = Isolation::of(cluster_id(dir.path()), all[leader].id);
+    let transaction = create("under-way", 10);
+    let ends = async {
+        eventually("it is in the leader's log", || in_the_log() > before).await;
+        node.stop().await;
+    };
+    let (outcome, ()) = tokio::join!(node.propose(&transaction), ends);
+    assert!(matches!(outcome, Err(ProposeError::Unknown(_))), "{outcome:?}");
+    // From now on nothing happens here.
+    let late = node.propose(&transaction).await;
+    assert!(matches!(late, Err(ProposeError::Stopped(_))), "{late:?}");
+    drop(isolation);
+    for running in all {
+        running.stop().await;
+    }
 }

@@ -1,7 +1,9 @@
 //! Masters that come and go.
 
 use futures::FutureExt as _;
+use openraft::async_runtime::WatchReceiver as _;
 
+use super::partition::Isolation;
 use super::*;
 use crate::ProposeError;
 
@@ -93,4 +95,57 @@ async fn nobody_makes_a_second_cluster_or_removes_the_last_voter() {
     assert!(matches!(unknown, ProposeError::Refused(_)), "{unknown}");
     alone.node.propose(&create("still", 10)).await.expect("nothing changed");
     alone.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_answer_gets_no_vote() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let alone = Running::start(dir.path(), 1, bind().await, false).await.expect("starts");
+    alone.node.bootstrap(alone.member.clone()).await.expect("one cluster");
+    leader_of(std::slice::from_ref(&alone)).await;
+    // Nothing listens on the first port of loopback.
+    let silent = Member {
+        name: "m2".to_owned(),
+        client_address: String::new(),
+        peer_address: "127.0.0.1:1".to_owned(),
+    };
+    alone.node.add_learner(2, silent).await.expect("a learner");
+    let refused = alone.node.promote(2).await.expect_err("refused");
+    assert_eq!(
+        refused.to_string(),
+        "the member 2 gets no vote: it does not answer, or has not caught up with the log"
+    );
+    // It can never lead either: waiting for it would end all writes.
+    let refused = alone.node.transfer(Some(2)).await.expect_err("refused");
+    assert_eq!(refused.to_string(), "who has no vote cannot lead");
+    alone.node.transfer(Some(1)).await.expect("it leads already");
+    alone.node.propose(&create("still", 10)).await.expect("one is a majority of one");
+    alone.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_was_left_half_done_is_ended() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let all = three(&dir).await;
+    let leader = leader_of(&all).await;
+    let (stays, goes) = ((leader + 1) % 3, (leader + 2) % 3);
+    let configs = || {
+        let metrics = all[leader].node.core.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.membership_config.membership().get_joint_config().len()
+    };
+    // Without this one there is no majority of those that stay, and who asked waits no longer.
+    let isolation = Isolation::of(cluster_id(dir.path()), all[stays].id);
+    tokio::select! {
+        outcome = all[leader].node.remove(all[goes].id) => panic!("{outcome:?}"),
+        () = eventually("it is begun", || configs() == 2) => {}
+    }
+    drop(isolation);
+    eventually("it is ended", || configs() == 1).await;
+    let mut expected = [all[leader].id, all[stays].id];
+    expected.sort_unstable();
+    assert!(all[leader].node.members().iter().map(|member| member.raft_id).eq(expected));
+    for running in all {
+        running.stop().await;
+    }
 }

@@ -197,15 +197,18 @@ impl Lab {
 
     /// The proxy's engine, on the node.
     pub(super) fn engine(&self) -> Handle {
-        let (orders, mut inbox) = tokio::sync::mpsc::channel::<Vec<ServicePort>>(1);
+        let (orders, mut inbox) = tokio::sync::mpsc::channel::<Order>(1);
         let (done, outbox) = mpsc::channel();
         let thread = self.start_on_node(move || async move {
             let network = |text: &str| text.parse().expect("a network");
             let start = Engine::start(network("10.43.0.0/16"), network("10.42.0.0/16"), 100);
             let mut engine = start.await.expect("started");
             done.send(()).expect("awaited");
-            while let Some(ports) = inbox.recv().await {
-                engine.apply(&ports).await.expect("applied");
+            while let Some(order) = inbox.recv().await {
+                match order {
+                    Order::Apply(ports) => engine.apply(&ports).await.expect("applied"),
+                    Order::LookAfter => engine.look_after().await.expect("looked after"),
+                }
                 done.send(()).expect("awaited");
             }
             engine.stop().await.expect("stopped");
@@ -247,15 +250,28 @@ fn enter(name: &str) {
 
 /// An engine on a thread of its own.
 pub(super) struct Handle {
-    orders: tokio::sync::mpsc::Sender<Vec<ServicePort>>,
+    orders: tokio::sync::mpsc::Sender<Order>,
     outbox: mpsc::Receiver<()>,
     thread: JoinHandle<()>,
 }
 
+enum Order {
+    Apply(Vec<ServicePort>),
+    LookAfter,
+}
+
 impl Handle {
     pub(super) fn apply(&self, ports: &[ServicePort]) {
-        self.orders.blocking_send(ports.to_vec()).expect("it runs");
-        self.outbox.recv_timeout(PATIENCE).expect("applied");
+        self.tell(Order::Apply(ports.to_vec()));
+    }
+
+    pub(super) fn look_after(&self) {
+        self.tell(Order::LookAfter);
+    }
+
+    fn tell(&self, order: Order) {
+        self.orders.blocking_send(order).expect("it runs");
+        self.outbox.recv_timeout(PATIENCE).expect("done");
     }
 
     pub(super) fn stop(self) {

@@ -36,3 +36,22 @@ fn a_connection_to_a_leaving_endpoint_goes_on_and_ends_with_it() {
     engine.stop();
     drop((near, far));
 }
+
+/// An endpoint that does not answer is left as soon as it is gone, for one that is there by then.
+#[test]
+fn a_client_that_waits_for_an_endpoint_is_led_on_when_that_goes() {
+    let Some(lab) = Lab::new() else { return };
+    let near = lab.serve("pod1", "10.42.0.2:8080");
+    lab.ip_in("node", "route add 10.42.1.99/32 dev outside");
+    let engine = lab.engine();
+    engine.apply(&[web(&[("10.42.1.99:8080", false)])]);
+    let mut waiting = lab.connect("outside", "10.99.0.1:30080").expect("connected");
+    engine.apply(&[web(&BOTH[..1])]);
+    waiting.write_all(b"one").expect("sent");
+    waiting.shutdown(Shutdown::Write).expect("half-closed");
+    let mut answer = String::new();
+    waiting.read_to_string(&mut answer).expect("answered");
+    assert_eq!(answer, "10.42.0.2:8080 from 10.99.0.9");
+    engine.stop();
+    drop(near);
+}

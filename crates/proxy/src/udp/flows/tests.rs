@@ -46,6 +46,27 @@ fn the_quietest_flow_makes_room() {
 }
 
 #[test]
+fn a_flood_of_either_kind_leaves_the_other_its_half() {
+    let mut flows = table(8);
+    let talk = |flows: &mut Flows<u16>, client| {
+        let number = flows.add(key(client), client, 0);
+        flows.answered(number, 0);
+        assert!(stands(flows, client, 0));
+        number
+    };
+    let first = talk(&mut flows, 1);
+    for client in 2..100 {
+        flows.add(key(client), client, 1);
+    }
+    assert_eq!(flows.get(first), Some(&1), "a conversation goes on, whoever asks");
+    for client in 100..200 {
+        talk(&mut flows, client);
+    }
+    assert_eq!((flows.brief.len(), flows.lasting.len()), (4, 4));
+    assert!(stands(&mut flows, 99, 2) && stands(&mut flows, 199, 2) && !stands(&mut flows, 1, 2));
+}
+
+#[test]
 fn flows_that_are_not_wanted_go() {
     let mut flows = table(8);
     let numbers: Vec<usize> = (0..4).map(|client| flows.add(key(client), client, 0)).collect();
@@ -88,9 +109,13 @@ proptest! {
                 Step::Remove(number) => flows.remove(number),
                 Step::Expire => flows.expire(now),
             }
-            prop_assert!(flows.entries.len() <= 5 && flows.entries.len() == flows.by_key.len());
-            for (key, number) in &flows.by_key {
-                prop_assert_eq!(flows.entries[*number].key, *key);
+            let keys = flows.brief.len() + flows.lasting.len();
+            prop_assert!(flows.entries.len() <= 5 && flows.entries.len() == keys);
+            for (kind, lasting) in [(&flows.brief, false), (&flows.lasting, true)] {
+                for (key, number) in kind {
+                    let entry = &flows.entries[*number];
+                    prop_assert_eq!((entry.key, entry.lasting), (*key, lasting));
+                }
             }
         }
     }
