@@ -166,6 +166,7 @@ fn what_there_is_and_who_may_what_can_be_asked() {
         discovery.k8s.io/v1
         events.k8s.io/v1
         flowcontrol.apiserver.k8s.io/v1
+        metrics.k8s.io/v1beta1
         networking.k8s.io/v1
         node.k8s.io/v1
         policy/v1
@@ -178,7 +179,8 @@ fn what_there_is_and_who_may_what_can_be_asked() {
     );
     let resources = kubectl.run(&["api-resources", "-o", "name", "--verbs=list"]).expect("resources");
     let rows = xebec_api::table::all();
-    assert_eq!(resources.lines().count(), rows.len(), "{resources}");
+    let measured = xebec_api::table::measured();
+    assert_eq!(resources.lines().count(), rows.len() + measured.len(), "{resources}");
     prints(
         &kubectl,
         &["api-resources", "--api-group=apps"],

@@ -92,11 +92,13 @@ fn remove(root: &mut Value, pointer: &str) {
 /// An error repeats the value that is wrong, which a Secret's must not be.
 fn without_secrets(row: &Resource, error: FieldError) -> FieldError {
     let inside = error.field.starts_with("data[") || error.field.starts_with("stringData[");
-    if row.kind == "Secret" && inside && error.message.starts_with("invalid ") {
-        return FieldError {
-            message: "invalid type: expected a string; put quotes around it".to_owned(),
-            ..error
-        };
+    let wanted = match error.field.as_str() {
+        "data" | "stringData" => "a map of keys and values",
+        _ if inside => "a string; put quotes around it",
+        _ => return error,
+    };
+    if row.kind == "Secret" && error.message.starts_with("invalid ") {
+        return FieldError { message: format!("invalid type: expected {wanted}"), ..error };
     }
     error
 }
@@ -227,5 +229,11 @@ mod tests {
         .assert_eq(&decoded(secret("data", json!("pa$$word"))));
         expect!["refused: stringData[a]: invalid type: expected a string; put quotes around it"]
             .assert_eq(&decoded(secret("stringData", json!(4711))));
+        for field in ["data", "stringData"] {
+            let mut whole = secret(field, json!(null));
+            whole[field] = "password=4711".into();
+            let told = decoded(whole);
+            assert_eq!(told, format!("refused: {field}: invalid type: expected a map of keys and values"));
+        }
     }
 }

@@ -94,6 +94,25 @@ impl Quantity {
     }
 }
 
+impl std::ops::Add for Quantity {
+    type Output = Self;
+
+    /// Printed like the first of them that is not zero.
+    fn add(self, more: Self) -> Self {
+        let format = if self.is_zero() { more.format } else { self.format };
+        Self { nanos: self.nanos + more.nanos, format }
+    }
+}
+
+impl std::ops::Sub for Quantity {
+    type Output = Self;
+
+    /// Printed like the first.
+    fn sub(self, less: Self) -> Self {
+        Self { nanos: self.nanos - less.nanos, format: self.format }
+    }
+}
+
 impl PartialOrd for Quantity {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.nanos.cmp(&other.nanos))

@@ -51,6 +51,13 @@ impl Resource {
         if self.group.is_empty() { self.plural.to_owned() } else { format!("{}/{}", self.group, self.plural) }
     }
 
+    /// Whether all of its objects can be deleted by one request. Namespaces cannot, as in Kubernetes: with
+    /// them goes everything that there is.
+    #[must_use]
+    pub fn has_deletecollection(&self) -> bool {
+        !(self.group.is_empty() && self.plural == "namespaces")
+    }
+
     /// Whether the row has a subresource.
     #[must_use]
     pub fn has_subresource(&self, name: &str) -> bool {

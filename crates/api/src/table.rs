@@ -42,7 +42,7 @@ static TABLE: &[Resource] = &[
     row!(core::v1::ConfigMap, "configmap", ["cm"], NAMESPACED, [], ConfigMap),
     row!(core::v1::Endpoints, "endpoints", ["ep"], NAMESPACED, [], Endpoints),
     row!(core::v1::Event, "event", ["ev"], NAMESPACED, [], Event),
-    row!(core::v1::LimitRange, "limitrange", ["limits"], NAMESPACED, []),
+    row!(core::v1::LimitRange, "limitrange", ["limits"], NAMESPACED, [], LimitRange),
     row!(core::v1::Namespace, "namespace", ["ns"], CLUSTER, ["status", "finalize"], Namespace),
     row!(core::v1::Node, "node", ["no"], CLUSTER, ["status"], Node),
     row!(core::v1::PersistentVolume, "persistentvolume", ["pv"], CLUSTER, ["status"], PersistentVolume),
@@ -71,7 +71,7 @@ static TABLE: &[Resource] = &[
         ["status", "scale"],
         ReplicationController
     ),
-    row!(core::v1::ResourceQuota, "resourcequota", ["quota"], NAMESPACED, ["status"]),
+    row!(core::v1::ResourceQuota, "resourcequota", ["quota"], NAMESPACED, ["status"], ResourceQuota),
     row!(core::v1::Secret, "secret", [], NAMESPACED, [], Secret),
     row!(core::v1::Service, "service", ["svc"], NAMESPACED, ["status"], Service),
     row!(core::v1::ServiceAccount, "serviceaccount", ["sa"], NAMESPACED, ["token"], ServiceAccount),
@@ -180,6 +180,55 @@ static REVIEWS: &[Resource] = &[
     row!(authorization::v1::SelfSubjectRulesReview, "selfsubjectrulesreview", [], CLUSTER, []),
     row!(authorization::v1::SubjectAccessReview, "subjectaccessreview", [], CLUSTER, []),
 ];
+
+/// What is sent to a subresource to be created, by the subresource's name.
+static BODIES: &[(&str, Resource)] = &[
+    ("binding", row!(core::v1::Binding, "binding", [], NAMESPACED, [])),
+    ("eviction", row!(policy::v1::Eviction, "eviction", [], NAMESPACED, [])),
+    ("token", row!(authentication::v1::TokenRequest, "tokenrequest", [], NAMESPACED, [])),
+];
+
+/// The row of the kind that a subresource takes to create something, where it is not the object's own.
+#[must_use]
+pub fn body_of(subresource: &str) -> Option<&'static Resource> {
+    BODIES.iter().find(|(name, _)| *name == subresource).map(|(_, row)| row)
+}
+
+macro_rules! measured {
+    ($kind:literal, $plural:literal, $scope:expr) => {
+        Resource {
+            group: "metrics.k8s.io",
+            versions: &["v1beta1"],
+            kind: $kind,
+            plural: $plural,
+            // Words for one mean the objects themselves.
+            singular: "",
+            short_names: &[],
+            namespaced: $scope,
+            subresources: &[],
+            strategy: &Generic,
+            // Nobody sends one.
+            check: check::strict::<core::v1::Node>,
+            inspect: check::inspect::<core::v1::Node>,
+        }
+    };
+}
+
+/// Kinds that are measured when somebody asks, and never stored.
+static MEASURED: &[Resource] =
+    &[measured!("NodeMetrics", "nodes", CLUSTER), measured!("PodMetrics", "pods", NAMESPACED)];
+
+/// Every row of kinds that are measured: they are read only.
+#[must_use]
+pub fn measured() -> &'static [Resource] {
+    MEASURED
+}
+
+/// Whether a row is one of [`measured`].
+#[must_use]
+pub fn is_measured(row: &Resource) -> bool {
+    MEASURED.iter().any(|known| known.group == row.group)
+}
 
 /// Every row of kinds that are never stored: a create is a question.
 #[must_use]

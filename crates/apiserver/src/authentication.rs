@@ -1,6 +1,7 @@
 //! Who asks: the client certificate's CN and O, or a ServiceAccount's token. Nobody is
 //! anonymous. That the certificate was issued by the cluster's CA was checked by TLS.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use jiff::Timestamp;
@@ -94,7 +95,7 @@ pub fn certificate(der: &[u8]) -> Result<User, ApiError> {
     }
     let groups = subject.iter_organization().filter_map(|group| group.as_str().ok()).map(str::to_owned);
     let groups = groups.chain([AUTHENTICATED_GROUP.to_owned()]).collect();
-    Ok(User { name: name.to_owned(), groups })
+    Ok(User { name: name.to_owned(), groups, ..User::default() })
 }
 
 /// A token dies with its ServiceAccount and with the pod it is bound to.
@@ -115,6 +116,18 @@ fn check_alive(claims: &Claims, state: &State) -> Result<(), ApiError> {
     }
 }
 
+/// What a token says beside its account.
+fn extra(claims: &Claims) -> BTreeMap<String, Vec<String>> {
+    let pod = claims.pod.as_ref();
+    let said = [
+        ("credential-id", Some(format!("JTI={}", claims.id))),
+        ("pod-name", pod.map(|pod| pod.name.clone())),
+        ("pod-uid", pod.map(|pod| pod.uid.clone())),
+    ];
+    let said = said.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    said.map(|(key, value)| (format!("authentication.kubernetes.io/{key}"), vec![value])).collect()
+}
+
 fn account_user(claims: &Claims) -> User {
     let (namespace, name) = (&claims.namespace, &claims.account);
     User {
@@ -124,5 +137,7 @@ fn account_user(claims: &Claims) -> User {
             format!("system:serviceaccounts:{namespace}"),
             AUTHENTICATED_GROUP.into(),
         ],
+        uid: claims.account_uid.clone(),
+        extra: extra(claims),
     }
 }

@@ -1,5 +1,6 @@
 //! Who asks, for how long, and under which audit id. No verb can be called without.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +23,10 @@ pub struct User {
     pub name: String,
     /// The certificate's O fields, or the ServiceAccount's groups.
     pub groups: Vec<String>,
+    /// The ServiceAccount's uid, `""` for a certificate.
+    pub uid: String,
+    /// What else a token says, such as the pod that it is bound to, by Kubernetes' own keys.
+    pub extra: BTreeMap<String, Vec<String>>,
 }
 
 impl User {
@@ -129,6 +134,7 @@ impl RequestContext {
         let user = User {
             name: format!("system:xebec:{component}"),
             groups: vec![MASTERS_GROUP.into(), AUTHENTICATED_GROUP.into()],
+            ..User::default()
         };
         let mut context = Self::new(user, format!("xebec:{component}"));
         context.field_manager = component.to_owned();

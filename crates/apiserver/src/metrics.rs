@@ -1,5 +1,5 @@
-//! What nodes and pods use now, asked of the nodes' agents: for `xebec.v1.Metrics`, and for
-//! `metrics.k8s.io` once that is served. A question goes to every node that it concerns, all
+//! What nodes and pods use now, asked of the nodes' agents: for `xebec.v1.Metrics` and for
+//! `metrics.k8s.io`. A question goes to every node that it concerns, all
 //! at once, and a node that does not answer spoils no other's answer. However many ask, a node
 //! measures once at a time: who asks meanwhile, or a moment later, is told the same.
 
@@ -74,6 +74,12 @@ fn fresh(last: &Last) -> Option<&Answer> {
 }
 
 impl ApiServer {
+    /// Gives the way to what agents measure. Without it, `metrics.k8s.io` has nothing to tell.
+    pub fn set_usage(&self, agents: Arc<dyn NodeUsage>) {
+        // The first one stays: a server has one way to its nodes.
+        let _ = self.usage_slot().set(agents);
+    }
+
     /// What nodes use, sorted by name; one, or every one for `""`.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use xebec_state::State;
 
 use crate::authorizer::Authorizer;
 use crate::history::History;
-use crate::metrics::Measurements;
+use crate::metrics::{Measurements, NodeUsage};
 use crate::pipeline::FlowControl;
 use crate::pod_streams::NodeDialer;
 use crate::service_account::TokenKeys;
@@ -25,6 +25,7 @@ pub struct ApiServer {
     measurements: Measurements,
     token_keys: ArcSwapOption<TokenKeys>,
     dialer: OnceLock<Arc<dyn NodeDialer>>,
+    usage: OnceLock<Arc<dyn NodeUsage>>,
     began: Instant,
 }
 
@@ -37,9 +38,9 @@ impl ApiServer {
         let (authorizer, history) = (Authorizer::default(), History::default());
         let measurements = Measurements::default();
         let token_keys = ArcSwapOption::new(settings.token_keys.take().map(Arc::new));
-        let dialer = OnceLock::new();
+        let (dialer, usage) = (OnceLock::new(), OnceLock::new());
         let began = Instant::now();
-        Self { store, settings, authorizer, flow, history, measurements, token_keys, dialer, began }
+        Self { store, settings, authorizer, flow, history, measurements, token_keys, dialer, usage, began }
     }
 
     /// Gives the keys that sign and verify ServiceAccount tokens.
@@ -91,6 +92,10 @@ impl ApiServer {
 
     pub(crate) fn dialer_slot(&self) -> &OnceLock<Arc<dyn NodeDialer>> {
         &self.dialer
+    }
+
+    pub(crate) fn usage_slot(&self) -> &OnceLock<Arc<dyn NodeUsage>> {
+        &self.usage
     }
 
     pub(crate) fn token_keys(&self) -> Option<Arc<TokenKeys>> {

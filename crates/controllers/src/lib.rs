@@ -13,6 +13,7 @@ mod controller;
 mod counts;
 mod daemon_set;
 mod deployment;
+mod disruption_budget;
 mod endpoint_slice;
 mod endpoints;
 mod garbage_collector;
@@ -28,6 +29,7 @@ mod pod_gc;
 mod pods;
 mod replica_set;
 mod replication_controller;
+mod resource_quota;
 mod resources;
 mod service_accounts;
 mod system_components;
@@ -59,6 +61,8 @@ pub fn all() -> Vec<Box<dyn Controller>> {
         Box::new(endpoint_slice::mirroring::EndpointSliceMirroring),
         Box::new(endpoints::Endpoints),
         Box::new(ingress::Ingress),
+        Box::new(disruption_budget::DisruptionBudget),
+        Box::new(resource_quota::ResourceQuota),
         Box::new(garbage_collector::GarbageCollector),
         Box::new(namespace::Namespace),
     ]

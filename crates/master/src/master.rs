@@ -21,6 +21,7 @@ use crate::listen;
 use crate::liveness::Liveness;
 use crate::pki::{PkiFiles, ServingCertificate, write_private};
 use crate::serve;
+use crate::services::Measured;
 use crate::sessions::Sessions;
 use crate::store_adapter::RaftStore;
 
@@ -154,6 +155,7 @@ async fn start(config: Config, stop: CancellationToken) -> Result<(Arc<Shared>, 
         config: Arc::new(config),
     });
     shared.api.set_dialer(Arc::new(Tunnels(Arc::downgrade(&shared))));
+    shared.api.set_usage(Arc::new(Measured(Arc::downgrade(&shared))));
     // The receiver waits in a task of ours; it is gone only when we stop.
     let _ = late.send(shared.clone());
     if matches!(membership.origin, Origin::Founder(_)) {

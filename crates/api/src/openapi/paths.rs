@@ -25,7 +25,8 @@ pub(super) fn add(paths: &mut Map<String, Value>, row: &'static Resource) {
         ("post", Operation { action: "post", body }),
         ("delete", Operation { action: "deletecollection", body }),
     ];
-    paths.insert(collection.clone(), item(namespace, &on_all));
+    let on_all = if row.has_deletecollection() { &on_all[..] } else { &on_all[..2] };
+    paths.insert(collection.clone(), item(namespace, on_all));
     let names = [namespace, &["name"]].concat();
     let object = format!("{collection}/{{name}}");
     let on_one = ["get", "put", "patch", "delete"].map(|verb| (verb, Operation { action: verb, body }));

@@ -38,48 +38,8 @@ columns_only!(
 );
 
 columns_only!(
-    /// The strategy of PersistentVolumeClaims.
-    PersistentVolumeClaim {
-        "STATUS": ["status", "phase"],
-        "VOLUME": ["spec", "volumeName"],
-        "CAPACITY": ["status", "capacity", "storage"],
-        "ACCESS MODES": ["status", "accessModes"],
-        "STORAGECLASS": ["spec", "storageClassName"],
-        "VOLUMEATTRIBUTESCLASS": ["spec", "volumeAttributesClassName"],
-    }
-);
-
-columns_only!(
-    /// The strategy of StorageClasses.
-    StorageClass {
-        "PROVISIONER": ["provisioner"],
-        "RECLAIMPOLICY": ["reclaimPolicy"],
-        "VOLUMEBINDINGMODE": ["volumeBindingMode"],
-        "ALLOWVOLUMEEXPANSION": ["allowVolumeExpansion"],
-    }
-);
-
-columns_only!(
-    /// The strategy of PodDisruptionBudgets.
-    PodDisruptionBudget {
-        "MIN AVAILABLE": ["spec", "minAvailable"],
-        "MAX UNAVAILABLE": ["spec", "maxUnavailable"],
-        "ALLOWED DISRUPTIONS": ["status", "disruptionsAllowed"],
-    }
-);
-
-columns_only!(
     /// The strategy of Leases.
     Lease { "HOLDER": ["spec", "holderIdentity"] }
-);
-
-columns_only!(
-    /// The strategy of PriorityClasses.
-    PriorityClass {
-        "VALUE": ["value"],
-        "GLOBAL-DEFAULT": ["globalDefault"],
-        "PREEMPTIONPOLICY": ["preemptionPolicy"],
-    }
 );
 
 columns_only!(

@@ -6,6 +6,7 @@ use crate::at::At;
 use crate::error::FieldError;
 use crate::name;
 use crate::object::Object;
+use crate::pod_security::{self, Level};
 use crate::resource::{Column, Strategy};
 
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -45,6 +46,16 @@ impl Strategy for Namespace {
         let mut errors = Vec::new();
         for finalizer in At::field(object, "spec").items("finalizers") {
             finalizer.needs(name::qualified, &mut errors);
+        }
+        let labels = At::field(object, "metadata").key("labels");
+        for label in ["enforce", "audit", "warn"].map(pod_security::label) {
+            if let Some(level) = object.get(&["metadata", "labels", &label]).and_then(Value::as_str)
+                && Level::parse(level).is_none()
+            {
+                let why =
+                    format!("Invalid value: {level:?}: must be one of privileged, baseline, restricted");
+                errors.push(FieldError::invalid(format!("{}[{label}]", labels.path), why));
+            }
         }
         errors
     }

@@ -13,9 +13,6 @@ use super::identity::authenticate;
 use crate::pod_streams::Outputs;
 use crate::{ApiServer, RequestContext};
 
-/// What opens a stream to a pod, over gRPC.
-const VERB: &str = "create";
-
 /// `xebec.v1.Pods`.
 #[derive(Clone)]
 pub struct PodsService {
@@ -83,7 +80,7 @@ impl v1::pods_server::Pods for PodsService {
         let first = requests.message().await?.and_then(|first| first.message);
         let Some(exec_request::Message::Start(start)) = first else { return Err(opens_with_start("exec")) };
         let input = rest(requests, |request| request.message);
-        process(self.server.pod_exec(&ctx, VERB, start, input).await)
+        process(self.server.pod_exec(&ctx, start, input).await)
     }
 
     async fn attach(
@@ -97,7 +94,7 @@ impl v1::pods_server::Pods for PodsService {
             return Err(opens_with_start("attach"));
         };
         let input = rest(requests, |request| request.message);
-        process(self.server.pod_attach(&ctx, VERB, start, input).await)
+        process(self.server.pod_attach(&ctx, start, input).await)
     }
 
     async fn port_forward(
@@ -113,7 +110,7 @@ impl v1::pods_server::Pods for PodsService {
         let input = rest(requests, |request| request.message);
         let answers = async {
             let port_forward_request::Start { namespace, pod, pod_uid, .. } = &start;
-            let ports = self.server.pod_ports(&ctx, VERB, namespace, pod, pod_uid).await?;
+            let ports = self.server.pod_ports(&ctx, namespace, pod, pod_uid).await?;
             ports.connect(start.port, input).await
         };
         let answers = answers.await.map_err(|error| to_status(&error))?.map(|answer| match answer {

@@ -8,11 +8,16 @@ mod authorization;
 pub(crate) mod decode;
 mod defaulting;
 mod flow_control;
+mod ingress_class;
+mod limits;
 mod memory_toleration;
 mod mutating_admission;
+mod pod_security;
 mod priority;
 mod propose;
-mod quota;
+mod pull_secrets;
+pub(crate) mod quota;
+mod requestor;
 mod validation;
 
 use std::future::ready;
@@ -21,6 +26,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use xebec_api::error::{ApiError, Reason};
 use xebec_api::object::Object;
+use xebec_api::resource::Resource;
 use xebec_api::table;
 use xebec_state::State;
 
@@ -59,9 +65,27 @@ impl<'a> Work<'a> {
 /// The stages between decode and propose, on an object whose metadata is complete.
 pub(crate) fn admit(work: &Work<'_>, new: &mut Object, old: Option<&Object>) -> Result<(), ApiError> {
     mutating_admission::run(work, new, old)?;
+    pull_secrets::copy(work, new, old)?;
+    requestor::record(work, new, old);
+    ingress_class::give_default(work, new, old)?;
     defaulting::run(work, new);
+    limits::give_defaults(work, new, old)?;
     validation::run(work, new, old)?;
-    quota::run(work, new, old)
+    pod_security::check(work, new, old)?;
+    limits::check(work, new, old)
+}
+
+/// What admission refuses, in Kubernetes' words.
+fn forbidden(row: &Resource, name: &str, why: &str) -> ApiError {
+    let dot = if row.group.is_empty() { "" } else { "." };
+    let message = format!("{}{dot}{} {name:?} is forbidden: {why}", row.plural, row.group);
+    let mut error = ApiError::new(Reason::Forbidden, message);
+    for (key, value) in [("name", name), ("group", row.group), ("kind", row.plural)] {
+        if !value.is_empty() {
+            error.details.insert(key.into(), value.into());
+        }
+    }
+    error
 }
 
 impl ApiServer {

@@ -80,19 +80,17 @@ impl ApiServer {
         Ok(pieces.map(data).boxed())
     }
 
-    /// Runs a command in a container. A GET that becomes a WebSocket needs the right to `get` `pods/exec`, everything
-    /// else the right to `create` it: the face knows which.
+    /// Runs a command in a container.
     ///
     /// # Errors
-    /// `Forbidden`, or `BadRequest` where there is nothing to run it in.
+    /// `Forbidden` without the right to create `pods/exec`, or `BadRequest` where there is nothing to run it in.
     pub async fn pod_exec(
         &self,
         ctx: &RequestContext,
-        verb: &str,
         mut start: exec_request::Start,
         input: BoxStream<'static, exec_request::Message>,
     ) -> Result<Outputs, ApiError> {
-        let pod = self.streaming_pod(ctx, verb, &start.namespace, &start.pod, "exec").await?;
+        let pod = self.streaming_pod(ctx, pod::OPEN, &start.namespace, &start.pod, "exec").await?;
         pod::check_not_over(&pod, "exec into")?;
         if start.command.is_empty() {
             return Err(ApiError::new(
@@ -115,11 +113,10 @@ impl ApiServer {
     pub async fn pod_attach(
         &self,
         ctx: &RequestContext,
-        verb: &str,
         mut start: attach_request::Start,
         input: BoxStream<'static, attach_request::Message>,
     ) -> Result<Outputs, ApiError> {
-        let pod = self.streaming_pod(ctx, verb, &start.namespace, &start.pod, "attach").await?;
+        let pod = self.streaming_pod(ctx, pod::OPEN, &start.namespace, &start.pod, "attach").await?;
         pod::check_not_over(&pod, "attach to")?;
         start.container = pod::container(&pod, &start.container)?;
         start.pod_uid = pod::uid(&pod, &start.pod_uid)?;
@@ -137,12 +134,11 @@ impl ApiServer {
     pub async fn pod_ports(
         &self,
         ctx: &RequestContext,
-        verb: &str,
         namespace: &str,
         name: &str,
         pod_uid: &str,
     ) -> Result<Ports, ApiError> {
-        let pod = self.streaming_pod(ctx, verb, namespace, name, "portforward").await?;
+        let pod = self.streaming_pod(ctx, pod::OPEN, namespace, name, "portforward").await?;
         pod::uid(&pod, pod_uid)?;
         if xebec_api::pod::phase(&pod) != "Running" {
             let phase = xebec_api::pod::phase(&pod);

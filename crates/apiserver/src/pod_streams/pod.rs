@@ -7,6 +7,10 @@ use xebec_api::pod;
 
 use crate::{ApiServer, Attributes, RequestContext, Target};
 
+/// The right that whoever runs, joins or reaches something in a pod needs, however they ask: a WebSocket begins as a
+/// GET, but who may only read must not run commands by that.
+pub(super) const OPEN: &str = "create";
+
 impl ApiServer {
     /// The pod, for who may open such a stream: that it may be read goes with that.
     pub(super) async fn streaming_pod(
@@ -33,12 +37,11 @@ impl ApiServer {
     pub async fn check_pod_stream(
         &self,
         ctx: &RequestContext,
-        verb: &str,
         target: &Target,
         named: &str,
     ) -> Result<(), ApiError> {
         let (namespace, name) = (&target.namespace, &target.name);
-        let pod = self.streaming_pod(ctx, verb, namespace, name, &target.subresource).await?;
+        let pod = self.streaming_pod(ctx, OPEN, namespace, name, &target.subresource).await?;
         let container = container(&pod, named)?;
         check_not_over(&pod, "exec into")?;
         self.node_of(&pod).await?;

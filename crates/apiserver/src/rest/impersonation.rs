@@ -41,7 +41,7 @@ pub(super) async fn assume(
     if !groups.iter().any(|group| group == AUTHENTICATED_GROUP) {
         groups.push(AUTHENTICATED_GROUP.to_owned());
     }
-    let user = User { name: claimed.name, groups };
+    let user = User { name: claimed.name, groups, ..User::default() };
     tracing::info!(
         by = context.user.name,
         user = user.name,
@@ -74,5 +74,5 @@ fn claimed(headers: &HeaderMap) -> Result<Option<User>, ApiError> {
     if groups.len() > MOST_GROUPS {
         return bad("impersonate-group: too many groups");
     }
-    Ok(Some(User { name, groups }))
+    Ok(Some(User { name, groups, ..User::default() }))
 }

@@ -4,6 +4,7 @@
 //!  request ─► caller (who asks; may they see this path) ─► a resource's path ─► resources
 //!                          │                                                  │
 //!                          ├─► discovery, health, version                     ├─► a verb of ApiServer
+//!                          ├─► metrics                                        │
 //!                          └─► openapi                                        └─► streams (log, exec, …)
 //!                                    answers: reply (JSON, YAML) ◄─ represent (Table, metadata only)
 //! ```
@@ -16,6 +17,7 @@ mod compression;
 mod discovery;
 mod health;
 mod impersonation;
+mod metrics;
 mod negotiate;
 mod openapi;
 mod options;
@@ -58,6 +60,7 @@ pub fn router(server: Arc<ApiServer>) -> Router {
         .merge(health::routes())
         .merge(discovery::routes())
         .merge(openapi::routes())
+        .merge(metrics::routes())
         .route("/api/{version}/{*rest}", any(resources::handle))
         .route("/apis/{group}/{version}/{*rest}", any(resources::handle))
         .fallback(not_found)

@@ -15,7 +15,7 @@ use super::negotiate::{self, Media};
 use super::query::Query;
 use crate::Warnings;
 
-/// What a client without a hint waits before it tries again.
+/// What a client waits before it tries again, where the error does not say.
 const RETRY_SECONDS: u64 = 1;
 /// Bytes of one warning; what is longer is cut.
 const MOST_WARNING_BYTES: usize = 512;
@@ -67,7 +67,8 @@ impl Reply {
         let mut response = self.send(code, &status(error));
         let given = error.details.get("retryAfterSeconds").and_then(Value::as_u64);
         let again = matches!(error.reason, Reason::TooManyRequests | Reason::ServiceUnavailable);
-        if let Some(seconds) = given.or(again.then_some(RETRY_SECONDS)) {
+        let seconds = given.or(again.then_some(RETRY_SECONDS));
+        if let Some(seconds) = seconds.filter(|seconds| *seconds > 0) {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
@@ -119,4 +120,18 @@ pub(super) fn warn(response: &mut Response, warnings: &Warnings) {
 fn is_person(headers: &HeaderMap) -> bool {
     let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     ["curl", "Wget", "Mozilla/5.0"].iter().any(|start| agent.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_to_wait_is_told_how_long_unless_the_error_leaves_it_to_them() {
+        let mut error = ApiError::new(Reason::TooManyRequests, "too much");
+        let told = |error: &ApiError| Reply::default().fail(error).headers().get(RETRY_AFTER).cloned();
+        assert_eq!(told(&error), Some(HeaderValue::from(1_u64)));
+        error.details.insert("retryAfterSeconds".into(), 0.into());
+        assert_eq!(told(&error), None);
+    }
 }

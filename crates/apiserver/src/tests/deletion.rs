@@ -1,7 +1,7 @@
 //! How objects end: grace, propagation, namespaces, evictions; and the way back of scale.
 
 use serde_json::{Value, json};
-use xebec_api::error::Reason;
+use xebec_api::error::{FieldError, Reason};
 use xebec_api::object::Object;
 use xebec_api::table;
 
@@ -100,6 +100,69 @@ async fn an_eviction_that_is_tried_out_evicts_nobody() {
     assert!(api.0.get(&admin(), &target).await.expect("for its grace").is_terminating());
 }
 
+/// A ready pod of a ReplicaSet.
+async fn ready_pod(api: &Api, name: &str, set: &Object) -> Target {
+    let pod = bound_pod(api, name).await;
+    let owner = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": set.name(), "uid": set.uid(),
+        "controller": true});
+    api.patch(&pod, json!({"metadata": {"labels": {"app": "a"}, "ownerReferences": [owner]}})).await;
+    let ready = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
+    api.patch(&pod.clone().subresource("status"), json!({"status": ready})).await;
+    pod
+}
+
+#[tokio::test]
+async fn a_budget_refuses_evictions_that_it_cannot_bear() {
+    let api = api().await;
+    let template =
+        json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    let spec = json!({"replicas": 2, "selector": {"matchLabels": {"app": "a"}}, "template": template});
+    let set = api.create("replicasets", object(json!({"metadata": {"name": "web"}, "spec": spec}))).await;
+    let (one, two) = (ready_pod(&api, "one", &set).await, ready_pod(&api, "two", &set).await);
+    let spec = json!({"maxUnavailable": "50%", "selector": {"matchLabels": {"app": "a"}}});
+    api.create("poddisruptionbudgets", object(json!({"metadata": {"name": "b"}, "spec": spec}))).await;
+    let evict = async |pod: &Target, options: Value| {
+        let eviction = object(json!({"deleteOptions": options}));
+        api.0.create(&admin(), &pod.clone().subresource("eviction"), eviction).await
+    };
+    evict(&one, json!({"dryRun": ["All"]})).await.expect("it would go");
+    let (first, second) = tokio::join!(evict(&one, json!({})), evict(&two, json!({})));
+    first.expect("one of two may go");
+    let refused = second.expect_err("but not both, also at once");
+    let words = "Cannot evict pod as it would violate the pod's disruption budget.";
+    assert_eq!((refused.reason, refused.message.as_str()), (Reason::TooManyRequests, words));
+    let why = "The disruption budget b needs 1 healthy pods and has 1 currently";
+    assert_eq!(refused.causes, [FieldError::new("DisruptionBudget", "", why)]);
+    let budget = target("poddisruptionbudgets", "b");
+    let told = api.0.get(&admin(), &budget).await.expect("a budget");
+    let wanted = json!({"currentHealthy": 1, "desiredHealthy": 1, "disruptionsAllowed": 0, "expectedPods": 2,
+        "observedGeneration": 1});
+    assert_eq!(told.get(&["status"]), Some(&wanted));
+
+    let unready = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}});
+    api.patch(&two.clone().subresource("status"), unready).await;
+    evict(&two, json!({})).await.expect_err("there are too few healthy ones as it is");
+    api.patch(&budget, json!({"spec": {"unhealthyPodEvictionPolicy": "AlwaysAllow"}})).await;
+    evict(&two, json!({})).await.expect("it serves nobody");
+    api.0.delete(&admin(), &two, &grace(0)).await.expect("a delete asks no budget");
+}
+
+#[tokio::test]
+async fn two_budgets_for_one_pod_are_an_error() {
+    let api = api().await;
+    let pod = bound_pod(&api, "web").await;
+    api.patch(&pod.clone().subresource("status"), json!({"status": {"phase": "Running"}})).await;
+    for name in ["a", "b"] {
+        let budget = json!({"metadata": {"name": name}, "spec": {"minAvailable": 0, "selector": {}}});
+        api.create("poddisruptionbudgets", object(budget)).await;
+    }
+    let eviction = pod.subresource("eviction");
+    let refused = api.0.create(&admin(), &eviction, object(json!({}))).await.expect_err("which one?");
+    let words =
+        "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+    assert_eq!((refused.reason, refused.message.as_str()), (Reason::InternalError, words));
+}
+
 #[tokio::test]
 async fn propagation_waits_for_the_garbage_collector() {
     let api = api().await;
@@ -145,6 +208,9 @@ async fn a_namespace_closes_before_it_goes() {
             "configmaps \"b\" is forbidden: unable to create new content in namespace team because it is being terminated"
         )
     );
+    let cause =
+        FieldError::new("NamespaceTerminating", "metadata.namespace", "namespace team is being terminated");
+    assert_eq!(error.causes, [cause], "controllers of clients look for it");
     let mut open = closing.clone();
     open.set(&["spec", "finalizers"], json!([]));
     let kept = api.0.update(&admin(), &namespace, open.clone()).await.expect("a main write");
@@ -164,10 +230,13 @@ async fn scale_is_the_replicas_and_nothing_else() {
     let template =
         json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
     let spec = json!({"replicas": 2, "selector": {"matchLabels": {"app": "a"}}, "template": template});
-    for kind in ["deployments", "replicasets", "statefulsets"] {
+    for kind in ["deployments", "replicasets", "statefulsets", "replicationcontrollers"] {
         let mut spec = spec.clone();
         if kind == "statefulsets" {
             spec["serviceName"] = "s".into();
+        }
+        if kind == "replicationcontrollers" {
+            spec["selector"] = json!({"app": "a"});
         }
         api.create(kind, object(json!({"metadata": {"name": "web"}, "spec": spec}))).await;
         let scale = target(kind, "web").subresource("scale");

@@ -42,7 +42,7 @@ fn admin() -> RequestContext {
 
 fn user(name: &str, groups: &[&str]) -> RequestContext {
     let groups = groups.iter().map(|&group| group.to_owned()).collect();
-    RequestContext::new(User { name: name.into(), groups }, "test".into())
+    RequestContext::new(User { name: name.into(), groups, ..User::default() }, "test".into())
 }
 
 /// What a connection shows of a user.

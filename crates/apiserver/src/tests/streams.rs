@@ -164,8 +164,8 @@ fn exec(pod: &str, container: &str) -> exec_request::Start {
     }
 }
 
-async fn refused(api: &Api, ctx: &RequestContext, verb: &str, start: exec_request::Start) -> String {
-    let refused = api.0.pod_exec(ctx, verb, start, stream::empty().boxed()).await;
+async fn refused(api: &Api, ctx: &RequestContext, start: exec_request::Start) -> String {
+    let refused = api.0.pod_exec(ctx, start, stream::empty().boxed()).await;
     refused.err().expect("refused").message
 }
 
@@ -173,7 +173,7 @@ async fn refused(api: &Api, ctx: &RequestContext, verb: &str, start: exec_reques
 async fn a_stream_reaches_the_pods_node_and_comes_back() {
     let (api, agent) = cluster().await;
     let input = stream::iter([exec_request::Message::Stdin("text".into())]).boxed();
-    let outputs = api.0.pod_exec(&admin(), "create", exec("web", "a"), input).await.expect("opened");
+    let outputs = api.0.pod_exec(&admin(), exec("web", "a"), input).await.expect("opened");
     let outputs: Vec<_> = outputs.map(|output| output.expect("no error")).collect().await;
     let (text, code) = (exec_response::Message::Stdout("text".into()), exec_response::Message::ExitCode(3));
     assert_eq!(outputs, [text.clone(), code.clone()]);
@@ -181,7 +181,7 @@ async fn a_stream_reaches_the_pods_node_and_comes_back() {
     let (namespace, pod, container) = ("default".into(), "web".into(), "c".into());
     let start = attach_request::Start { namespace, pod, container, stdin: true, ..Default::default() };
     let input = stream::iter([attach_request::Message::Stdin("text".into())]).boxed();
-    let outputs = api.0.pod_attach(&admin(), "create", start, input).await.expect("opened");
+    let outputs = api.0.pod_attach(&admin(), start, input).await.expect("opened");
     assert_eq!(outputs.map(|output| output.expect("no error")).collect::<Vec<_>>().await, [text, code]);
 
     let (namespace, pod, container) = ("default".into(), "web".into(), "a".into());
@@ -204,7 +204,7 @@ async fn ports_are_connected_to_one_at_a_time() {
     let (api, agent) = cluster().await;
     let pod_ports = async |name: &str, uid: &str| {
         let ctx = admin();
-        api.0.pod_ports(&ctx, "create", "default", name, uid).await
+        api.0.pod_ports(&ctx, "default", name, uid).await
     };
     let ports = pod_ports("web", "").await.expect("a running pod");
     let connect = async |port| match ports.connect(port, stream::empty().boxed()).await {
@@ -228,28 +228,25 @@ async fn ports_are_connected_to_one_at_a_time() {
 async fn what_cannot_be_opened_is_told_with_its_reason() {
     let (api, agent) = cluster().await;
     let (admin, nobody) = (admin(), user("eve", &[]));
-    let forbidden = refused(&api, &nobody, "get", exec("web", "a")).await;
-    let words = "pods/exec \"web\" is forbidden: User \"eve\" cannot get resource \"pods/exec\" in API group \"\" in the \
+    let forbidden = refused(&api, &nobody, exec("web", "a")).await;
+    let words = "pods/exec \"web\" is forbidden: User \"eve\" cannot create resource \"pods/exec\" in API group \"\" in the \
                  namespace \"default\"";
     assert_eq!(forbidden, words);
-    assert_eq!(refused(&api, &admin, "create", exec("none", "")).await, "pods \"none\" not found");
+    assert_eq!(refused(&api, &admin, exec("none", "")).await, "pods \"none\" not found");
     let choose = "a container name must be specified for pod web, choose one of: [a c]";
-    assert_eq!(refused(&api, &admin, "create", exec("web", "")).await, choose);
-    assert_eq!(
-        refused(&api, &admin, "create", exec("web", "x")).await,
-        "container x is not valid for pod web"
-    );
-    assert_eq!(refused(&api, &admin, "create", exec("lost", "a")).await, "node n2 has no session");
-    let new = refused(&api, &admin, "create", exec("new", "a")).await;
+    assert_eq!(refused(&api, &admin, exec("web", "")).await, choose);
+    assert_eq!(refused(&api, &admin, exec("web", "x")).await, "container x is not valid for pod web");
+    assert_eq!(refused(&api, &admin, exec("lost", "a")).await, "node n2 has no session");
+    let new = refused(&api, &admin, exec("new", "a")).await;
     assert_eq!(new, "pod \"new\" has no node yet: see `xctl describe pod new` for why");
     let start = exec_request::Start { command: Vec::new(), ..exec("web", "a") };
-    let empty = refused(&api, &admin, "create", start).await;
+    let empty = refused(&api, &admin, start).await;
     assert_eq!(empty, "you must specify at least one command for the container");
     api.patch(&target("pods", "web").subresource("status"), json!({"status": {"phase": "Succeeded"}})).await;
-    let over = refused(&api, &admin, "create", exec("web", "a")).await;
+    let over = refused(&api, &admin, exec("web", "a")).await;
     assert_eq!(over, "cannot exec into a container in a completed pod; current phase is Succeeded");
     let another = exec_request::Start { pod_uid: "another".into(), ..exec("lost", "a") };
-    assert!(refused(&api, &admin, "create", another).await.contains("another, uid "));
+    assert!(refused(&api, &admin, another).await.contains("another, uid "));
     assert!(agent.0.lock().expect("not poisoned").is_empty(), "no node was asked");
 }
 
@@ -259,7 +256,7 @@ async fn a_server_without_a_way_to_nodes_says_so() {
     let mut pod = super::pod("web");
     pod.set(&["spec", "nodeName"], "n1");
     api.create("pods", pod).await;
-    let why = refused(&api, &admin(), "create", exec("web", "")).await;
+    let why = refused(&api, &admin(), exec("web", "")).await;
     assert_eq!(why, "this server has no way to the nodes");
 }
 

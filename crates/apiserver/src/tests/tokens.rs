@@ -42,15 +42,19 @@ async fn a_token_proves_its_account_until_it_expires() {
     let answer = token(&fixture, json!({"expirationSeconds": 600})).await;
     assert_eq!(answer.text(&["status", "expirationTimestamp"]), "2026-11-24T10:10:00Z");
     let text = answer.text(&["status", "token"]);
-    let wanted = User {
-        name: "system:serviceaccount:default:bot".into(),
-        groups: vec![
-            "system:serviceaccounts".into(),
-            "system:serviceaccounts:default".into(),
-            "system:authenticated".into(),
-        ],
-    };
-    assert_eq!(prove(&fixture, text), Ok(wanted));
+    let proved = prove(&fixture, text).expect("its account");
+    let groups = ["system:serviceaccounts", "system:serviceaccounts:default", "system:authenticated"];
+    assert_eq!(
+        (proved.name.as_str(), proved.groups),
+        ("system:serviceaccount:default:bot", groups.map(str::to_owned).to_vec())
+    );
+    let account = fixture.server.get(&admin(), &target("serviceaccounts", "bot")).await.expect("it is there");
+    assert_eq!(proved.uid, account.uid());
+    let said: Vec<&String> = proved.extra.keys().collect();
+    assert_eq!(said, ["authentication.kubernetes.io/credential-id"]);
+    let spec =
+        json!({"audiences": ["https://kubernetes.default.svc.cluster.local"], "expirationSeconds": 600});
+    assert_eq!(answer.get(&["spec"]), Some(&spec), "what was given, also where nothing was asked for");
     fixture.clock.advance(600);
     assert_eq!(
         prove(&fixture, text),
@@ -83,6 +87,31 @@ async fn what_is_not_this_clusters_is_refused() {
     assert_eq!(error.message, "Unauthorized: authorization: write `Bearer TOKEN`");
     let nobody = fixture.server.authenticate(&Credentials::default(), None).expect_err("nobody");
     assert_eq!(nobody.reason, Reason::Unauthorized);
+}
+
+/// One whose audience was not understood would be good for the API itself.
+#[tokio::test]
+async fn what_is_no_token_request_gets_no_token() {
+    let fixture = with_keys().await;
+    let target = target("serviceaccounts", "bot").subresource("token");
+    for (wrong, words) in [
+        (
+            json!({"spec": {"audiences": "vault"}}),
+            "spec.audiences: invalid type: string \"vault\", expected a sequence",
+        ),
+        (
+            json!({"spec": {"audience": ["vault"]}}),
+            "spec.audience: unknown field (did you mean \"audiences\"?)",
+        ),
+        (json!({"kind": "Pod"}), "kind is \"Pod\", but token.authentication.k8s.io takes \"TokenRequest\""),
+        (
+            json!({"metadata": {"name": "other"}}),
+            "the name of the object (other) does not match the name on the request (bot)",
+        ),
+    ] {
+        let refused = fixture.server.create(&admin(), &target, object(wrong)).await.expect_err(words);
+        assert!(refused.message.ends_with(words), "{}", refused.message);
+    }
 }
 
 #[tokio::test]
@@ -171,7 +200,7 @@ async fn a_certificate_names_its_user() {
     let node =
         certificate(&[(DnType::CommonName, "system:node:n1"), (DnType::OrganizationName, "system:nodes")]);
     let groups = vec!["system:nodes".to_owned(), "system:authenticated".to_owned()];
-    assert_eq!(prove(&node), Ok(User { name: "system:node:n1".into(), groups }));
+    assert_eq!(prove(&node), Ok(User { name: "system:node:n1".into(), groups, ..User::default() }));
     let nameless = certificate(&[(DnType::OrganizationName, "system:masters")]);
     assert_eq!(
         prove(&nameless),

@@ -36,8 +36,105 @@ async fn a_pod_names_a_service_account_that_is_there() {
     let refused = api.0.create(&admin(), &target("pods", ""), runner.clone()).await.expect_err("nobody");
     let why = "pods \"web\" is forbidden: error looking up service account default/bot: serviceaccount \"bot\" not found";
     assert_eq!((refused.reason, refused.message.as_str()), (Reason::Forbidden, why));
-    api.create("serviceaccounts", object(json!({"metadata": {"name": "bot"}}))).await;
-    api.create("pods", runner).await;
+    let secrets = json!([{"name": "registry"}]);
+    let bot = json!({"metadata": {"name": "bot"}, "imagePullSecrets": secrets});
+    api.create("serviceaccounts", object(bot)).await;
+    let made = api.create("pods", runner.clone()).await;
+    assert_eq!(made.get(&["spec", "imagePullSecrets"]), Some(&secrets), "its account's");
+    runner.set(&["metadata", "name"], "other");
+    runner.set(&["spec", "imagePullSecrets"], json!([{"name": "own"}]));
+    let made = api.create("pods", runner).await;
+    assert_eq!(made.get(&["spec", "imagePullSecrets"]), Some(&json!([{"name": "own"}])));
+}
+
+#[tokio::test]
+async fn pods_get_and_keep_to_the_limits_of_their_namespace() {
+    let api = api().await;
+    let limits = json!([{"type": "Container", "default": {"cpu": "500m"}, "max": {"cpu": "1"}}]);
+    api.create("limitranges", object(json!({"metadata": {"name": "l"}, "spec": {"limits": limits}}))).await;
+    let made = api.create("pods", pod("web")).await;
+    let resources = json!({"limits": {"cpu": "500m"}, "requests": {"cpu": "500m"}});
+    assert_eq!(made.get(&["spec", "containers"]).expect("containers")[0]["resources"], resources);
+    assert_eq!(made.text(&["status", "qosClass"]), "Burstable", "of what it was given");
+    let tolerated =
+        json!([{"key": "node.kubernetes.io/memory-pressure", "operator": "Exists", "effect": "NoSchedule"}]);
+    assert_eq!(made.get(&["spec", "tolerations"]), Some(&tolerated));
+    let told = made.annotation("kubernetes.io/limit-ranger");
+    assert_eq!(told, Some("LimitRanger plugin set: cpu request for container a; cpu limit for container a"));
+    let mut greedy = pod("greedy");
+    let asked = json!([{"name": "a", "image": "b", "resources": {"limits": {"cpu": "2"}}}]);
+    greedy.set(&["spec", "containers"], asked);
+    let refused = api.0.create(&admin(), &target("pods", ""), greedy).await.expect_err("too much");
+    let why = "pods \"greedy\" is forbidden: maximum cpu usage per Container is 1, but limit is 2".to_owned();
+    assert_eq!((refused.reason, refused.message), (Reason::Forbidden, why));
+    api.patch(&target("pods", "web"), json!({"metadata": {"labels": {"a": "b"}}})).await;
+}
+
+#[tokio::test]
+async fn a_quota_is_kept_also_by_writes_at_once() {
+    let api = api().await;
+    let hard = json!({"pods": "2", "limits.cpu": "1", "count/deployments.apps": "0"});
+    api.create("resourcequotas", object(json!({"metadata": {"name": "q"}, "spec": {"hard": hard}}))).await;
+    let create = async |name: &str| {
+        let mut asked = pod(name);
+        let container = json!([{"name": "a", "image": "b", "resources": {"limits": {"cpu": "300m"}}}]);
+        asked.set(&["spec", "containers"], container);
+        api.0.create(&admin(), &target("pods", ""), asked).await
+    };
+    create("first").await.expect("there is room");
+    let (second, third) = tokio::join!(create("second"), create("third"));
+    second.expect("there is room for one");
+    let refused = third.expect_err("and not for two");
+    let why =
+        "pods \"third\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2";
+    assert_eq!((refused.reason, refused.message.as_str()), (Reason::Forbidden, why));
+    let told = api.0.get(&admin(), &target("resourcequotas", "q")).await.expect("a quota");
+    let used = json!({"pods": "2", "limits.cpu": "600m", "count/deployments.apps": "0"});
+    assert_eq!(told.get(&["status"]), Some(&json!({"hard": hard, "used": used})));
+    api.0.delete(&admin(), &target("pods", "second"), &DeleteOptions::default()).await.expect("gone");
+    let silent =
+        api.0.create(&admin(), &target("pods", ""), pod("silent")).await.expect_err("it says nothing");
+    let why = "pods \"silent\" is forbidden: failed quota: q: must specify limits.cpu for: a";
+    assert_eq!((silent.reason, silent.message.as_str()), (Reason::Forbidden, why));
+    create("fourth").await.expect("there is room again");
+    api.patch(&target("pods", "fourth"), json!({"metadata": {"labels": {"a": "b"}}})).await;
+
+    let template =
+        json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    let spec = json!({"selector": {"matchLabels": {"a": "b"}}, "template": template});
+    let deployment = object(json!({"metadata": {"name": "web"}, "spec": spec}));
+    let refused =
+        api.0.create(&admin(), &target("deployments", ""), deployment).await.expect_err("none may be");
+    let why = "deployments.apps \"web\" is forbidden: exceeded quota: q, requested: count/deployments.apps=1, \
+               used: count/deployments.apps=0, limited: count/deployments.apps=0";
+    assert_eq!(refused.message, why);
+}
+
+#[tokio::test]
+async fn an_ingress_without_a_class_gets_the_default_one_for_good() {
+    let api = api().await;
+    let class = async |name: &str, default: &str| {
+        let annotations = json!({"ingressclass.kubernetes.io/is-default-class": default});
+        let class =
+            json!({"metadata": {"name": name, "annotations": annotations}, "spec": {"controller": "x.io/c"}});
+        api.create("ingressclasses", object(class)).await
+    };
+    let made = async |name: &str, metadata: &str| {
+        let mut ingress = object(json!({"metadata": {"name": name}}));
+        let backend = json!({"service": {"name": "web", "port": {"number": 80}}});
+        ingress.set(&["spec", "defaultBackend"], backend);
+        if !metadata.is_empty() {
+            ingress.set(&["metadata", "annotations", "kubernetes.io/ingress.class"], metadata);
+        }
+        api.create("ingresses", ingress).await.text(&["spec", "ingressClassName"]).to_owned()
+    };
+    class("other", "false").await;
+    assert_eq!(made("none", "").await, "");
+    class("b", "true").await;
+    class("a", "true").await;
+    assert_eq!([made("one", "").await, made("old", "b").await], ["a", ""]);
+    let whole = api.patch(&target("ingresses", "none"), json!({"metadata": {"labels": {"a": "b"}}})).await;
+    assert_eq!(whole.get(&["spec", "ingressClassName"]), None, "what is there stays as it is");
 }
 
 #[tokio::test]

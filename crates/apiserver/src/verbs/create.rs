@@ -38,7 +38,8 @@ impl ApiServer {
             target.check_scope(true)?;
             body.await
         };
-        let work = move |object: Object| async move {
+        let work = move |mut object: Object| async move {
+            check_part(ctx, target, &mut object)?;
             match target.subresource.as_str() {
                 "" if table::is_review(target.row) => self.review(ctx, target, object).await,
                 "" => self.create_object(ctx, target.clone(), object).await,
@@ -66,6 +67,17 @@ impl ApiServer {
         })
         .await
     }
+}
+
+/// Stage 4 for what is created through a subresource.
+fn check_part(ctx: &RequestContext, target: &Target, body: &mut Object) -> Result<(), ApiError> {
+    let Some(row) = table::body_of(&target.subresource) else { return Ok(()) };
+    // The same kind; Kubernetes takes it for good.
+    if body.api_version() == "policy/v1beta1" && row.kind == "Eviction" {
+        body.set(&["apiVersion"], row.api_version());
+    }
+    let own = Target { row, ..target.clone() }.subresource("");
+    decode::run(ctx, body, &own, decode::Sent::Whole)
 }
 
 /// The new object and what must hold for it.

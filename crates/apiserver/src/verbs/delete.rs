@@ -50,7 +50,7 @@ impl ApiServer {
         self.run_on(ctx, Verb::Delete, target, Selectors::default(), asked, work).await
     }
 
-    /// As [`ApiServer::delete`], for who was already let through (an eviction).
+    /// As [`ApiServer::delete`], for who was already let through.
     pub(super) async fn delete_object(
         &self,
         ctx: &RequestContext,
@@ -71,7 +71,12 @@ impl ApiServer {
     }
 }
 
-fn decide(work: &Work<'_>, old: &Object, options: &DeleteOptions) -> Result<Decision<Object>, ApiError> {
+/// What becomes of the stored object `old` when it is to be deleted.
+pub(super) fn decide(
+    work: &Work<'_>,
+    old: &Object,
+    options: &DeleteOptions,
+) -> Result<Decision<Object>, ApiError> {
     metadata::check_uid(work, options.uid.as_deref(), old)?;
     metadata::check_version(work, options.resource_version.as_deref(), old)?;
     refuse_immortal(work, old)?;

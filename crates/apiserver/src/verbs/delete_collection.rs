@@ -30,7 +30,8 @@ impl ApiServer {
         let selectors = Selectors { field: &which.field_selector };
         let asked = async {
             target.check_scope(true)?;
-            if !target.subresource.is_empty() || !target.name.is_empty() {
+            let whole = target.subresource.is_empty() && target.name.is_empty();
+            if !whole || !target.row.has_deletecollection() {
                 return Err(method_not_allowed(target, "deletecollection"));
             }
             let matcher = Matcher::parse(target, &which.label_selector, &which.field_selector)?;

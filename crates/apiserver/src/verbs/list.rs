@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch::error::RecvError;
-use xebec_api::error::{ApiError, Reason};
+use xebec_api::error::{ApiError, FieldError, Reason};
 use xebec_api::field_selector::FieldSelector;
 use xebec_api::object::Object;
 use xebec_api::resource::Resource;
@@ -114,6 +114,9 @@ impl ApiServer {
                 let message = format!("Too large resource version: {revision}, current: {current}");
                 let mut error = ApiError::new(Reason::Timeout, message);
                 error.details.insert("retryAfterSeconds".into(), 1.into());
+                // By this informers know that it is this server which is behind, and list anew.
+                let why = "Too large resource version";
+                error.causes.push(FieldError::new("ResourceVersionTooLarge", "", why));
                 Err(error)
             }
         }

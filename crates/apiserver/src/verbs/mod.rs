@@ -18,14 +18,14 @@ mod watch_events;
 
 use std::sync::Arc;
 
-use xebec_api::error::{ApiError, Reason};
+use xebec_api::error::{ApiError, FieldError, Reason};
 use xebec_api::object::Object;
 use xebec_api::time::rfc3339;
 use xebec_state::{Key, Precondition, State, Transaction};
 
 use crate::allocation::{self, Allocation};
 use crate::managed_fields::{self, Writer};
-use crate::pipeline::{Decision, Work};
+use crate::pipeline::{Decision, Work, quota};
 use crate::{Target, stored};
 
 /// The stored object of a target.
@@ -47,13 +47,24 @@ fn record_fields(work: &Work<'_>, new: &mut Object, old: Option<&Object>) {
     managed_fields::record(new, old, writer);
 }
 
-/// Allocations of a Service; nothing for other kinds.
-fn allocate(work: &Work<'_>, old: Option<&Object>, new: Option<&mut Object>) -> Result<Allocation, ApiError> {
-    if work.target.row.storage_name() != "services" {
-        return Ok(Allocation::default());
+/// What is taken and given back beside the write of an object: the addresses and ports of a Service, and what the
+/// namespace's quotas have left.
+fn allocate(
+    work: &Work<'_>,
+    old: Option<&Object>,
+    mut new: Option<&mut Object>,
+) -> Result<Allocation, ApiError> {
+    let mut allocation = Allocation::default();
+    if work.target.row.storage_name() == "services" {
+        let seed = work.settings().ids.random();
+        allocation = allocation::plan(work.state, work.settings(), old, new.as_deref_mut(), seed)?;
     }
-    let seed = work.settings().ids.random();
-    allocation::plan(work.state, work.settings(), old, new, seed)
+    if let Some(new) = new {
+        let charged = quota::charge(work, new, old)?;
+        allocation.preconditions.extend(charged.preconditions);
+        allocation.operations.extend(charged.operations);
+    }
+    Ok(allocation)
 }
 
 /// A transaction that stores `new`, and its answer.
@@ -88,7 +99,11 @@ fn open_namespace(state: &Arc<State>, target: &Target) -> Result<Option<Precondi
             target.name,
             target.namespace
         );
-        return Err(ApiError::new(Reason::Forbidden, message));
+        let mut error = ApiError::new(Reason::Forbidden, message);
+        // By this clients know that it is of no use to try again.
+        let why = format!("namespace {} is being terminated", target.namespace);
+        error.causes.push(FieldError::new("NamespaceTerminating", "metadata.namespace", why));
+        return Err(error);
     }
     Ok(Some(Precondition::AtRevision(key, entry.revision)))
 }

@@ -19,11 +19,18 @@ pub(super) fn of(object: &Object) -> Object {
         }
     }
     let number = |path: &[&str], default: i64| object.get(path).and_then(Value::as_i64).unwrap_or(default);
-    let selector = object.get(&["spec", "selector"]).map(LabelSelector::from_object).unwrap_or_default();
     scale.set(&["spec", "replicas"], number(&["spec", "replicas"], 1));
     scale.set(&["status", "replicas"], number(&["status", "replicas"], 0));
-    scale.set(&["status", "selector"], selector.to_string());
+    scale.set(&["status", "selector"], selector(object).to_string());
     scale
+}
+
+/// What selects the pods. A ReplicationController's selector is plain pairs.
+fn selector(object: &Object) -> LabelSelector {
+    if object.kind() == "ReplicationController" {
+        return LabelSelector::from_pairs(object.text_map(&["spec", "selector"]));
+    }
+    object.get(&["spec", "selector"]).map(LabelSelector::from_object).unwrap_or_default()
 }
 
 /// Checks the body of a scale request and completes its name.

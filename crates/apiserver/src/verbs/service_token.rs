@@ -49,12 +49,13 @@ impl ApiServer {
         let pod = find_pod(&state, target, request)?;
         check_node(ctx, pod.as_ref())?;
         let now = self.settings().clock.now();
-        let expires = now.checked_add(SignedDuration::from_secs(lifetime(target, request)?)).unwrap_or(now);
+        let seconds = lifetime(target, request)?;
+        let expires = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
         let issuer = service_account::issuer(&self.settings().cluster_domain);
         let audiences = audiences(request, &issuer);
         let claims = Claims {
             issuer,
-            audiences,
+            audiences: audiences.clone(),
             issued: now,
             expires,
             id: self.settings().ids.uid(),
@@ -64,10 +65,9 @@ impl ApiServer {
             pod: pod.map(|pod| BoundPod { name: pod.name().to_owned(), uid: pod.uid().to_owned() }),
         };
         let mut answer = request.clone();
-        answer.set(&["apiVersion"], "authentication.k8s.io/v1");
-        answer.set(&["kind"], "TokenRequest");
-        answer.set(&["metadata", "name"], target.name.as_str());
-        answer.set(&["metadata", "namespace"], target.namespace.as_str());
+        answer.set(&["metadata", "creationTimestamp"], rfc3339(now));
+        answer.set(&["spec", "audiences"], audiences);
+        answer.set(&["spec", "expirationSeconds"], seconds);
         answer
             .set(&["status"], json!({"token": keys.sign(&claims)?, "expirationTimestamp": rfc3339(expires)}));
         Ok(answer)

@@ -214,24 +214,6 @@ async fn a_leader_of_an_hour_works_as_one_of_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pod_whose_binding_was_not_written_is_not_forgotten() {
-    let cluster = Cluster::start().await;
-    cluster.leadership.send_replace(leading(Some(1)));
-    cluster.join_node("n1", "4").await;
-    cluster.rest().await;
-    cluster
-        .create_json(json!({"apiVersion": "v1", "kind": "Pod",
-            "metadata": {"namespace": "default", "generateName": "web-0-", "name": "web-0-a"},
-            "spec": {"containers": [{"name": "main", "image": "busybox"}]}}))
-        .await;
-    // Nobody leads for a moment; and then nothing changes any more.
-    cluster.store.inject(Fault::NoLeader);
-    cluster.rest().await;
-    assert_eq!(cluster.pods(), ["web on \"n1\""]);
-    cluster.end().await;
-}
-
-#[tokio::test(start_paused = true)]
 async fn nothing_is_made_without_leadership_or_in_another_term() {
     let cluster = Cluster::start().await;
     cluster.create_json(deployment("early", 1)).await;

@@ -1,6 +1,6 @@
 //! `xebec.v1.Metrics`: what nodes and pods use, asked of agents through their tunnels.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tonic::{Request, Response, Status};
 use xebec_apiserver::RequestContext;
@@ -28,6 +28,17 @@ impl NodeUsage for MetricsService {
     async fn usage(&self, node: &str, node_only: bool) -> Result<UsageResponse, String> {
         let answer = dialer::stats(&self.0, node).await?.usage(UsageRequest { node_only }).await;
         answer.map(Response::into_inner).map_err(|status| format!("node {node}: {}", status.message()))
+    }
+}
+
+/// The same for whoever asks the API. It does not keep the master alive.
+pub(crate) struct Measured(pub Weak<Shared>);
+
+#[tonic::async_trait]
+impl NodeUsage for Measured {
+    async fn usage(&self, node: &str, node_only: bool) -> Result<UsageResponse, String> {
+        let shared = self.0.upgrade().ok_or_else(|| "this master is stopping".to_owned())?;
+        MetricsService(shared).usage(node, node_only).await
     }
 }
 

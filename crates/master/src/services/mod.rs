@@ -11,7 +11,7 @@ use xebec_apiserver::RequestContext;
 
 pub(crate) use cluster::ClusterService;
 pub(crate) use host::HostService;
-pub(crate) use metrics::MetricsService;
+pub(crate) use metrics::{Measured, MetricsService};
 pub(crate) use nodes::NodesService;
 pub(crate) use sessions::SessionsService;
 

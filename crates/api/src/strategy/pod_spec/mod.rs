@@ -1,6 +1,7 @@
 //! The pod spec, which pods and the templates of all workloads share: its defaults here,
 //! its rules in the files beside.
 
+mod affinity;
 mod containers;
 mod env;
 mod network;

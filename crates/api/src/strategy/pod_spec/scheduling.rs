@@ -1,5 +1,6 @@
 //! The rules of what says where a pod may run.
 
+use super::affinity;
 use crate::at::At;
 use crate::error::FieldError;
 use crate::{metadata, name};
@@ -20,6 +21,7 @@ pub(super) fn validate(spec: &At<'_>, errors: &mut Vec<FieldError>) {
             node_requirement(&expression, errors);
         }
     }
+    affinity::validate(&spec.key("affinity"), errors);
     spread(&spec.items("topologySpreadConstraints"), errors);
 }
 
@@ -75,7 +77,7 @@ fn validate_toleration(toleration: &At<'_>, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn node_requirement(expression: &At<'_>, errors: &mut Vec<FieldError>) {
+pub(super) fn node_requirement(expression: &At<'_>, errors: &mut Vec<FieldError>) {
     expression.key("key").needs(name::qualified, errors);
     let operator = expression.key("operator");
     operator.needs_one_of(&["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"], errors);

@@ -324,6 +324,20 @@ fn the_rest() {
         NAME | POD-SELECTOR | AGE
         a | a=b | 2d2h"#]]
     .assert_eq(&table(&[policy], false));
+    let quota = named(
+        "v1",
+        "ResourceQuota",
+        json!({"status": {"hard": {"limits.cpu": "4", "pods": "5", "cpu": "2"}, "used": {"pods": "3", "cpu": "500m"}}}),
+    );
+    expect![[r#"
+        NAME | REQUEST | LIMIT | AGE
+        a | cpu: 500m/2, pods: 3/5 | limits.cpu: 0/4 | 2d2h"#]]
+    .assert_eq(&table(&[quota], false));
+    let budget = named("policy/v1", "PodDisruptionBudget", json!({"spec": {"maxUnavailable": "25%"}}));
+    expect![[r#"
+        NAME | MIN AVAILABLE | MAX UNAVAILABLE | ALLOWED DISRUPTIONS | AGE
+        a | N/A | 25% | 0 | 2d2h"#]]
+    .assert_eq(&table(&[budget], false));
     let claim = named(
         "v1",
         "PersistentVolumeClaim",
@@ -332,6 +346,21 @@ fn the_rest() {
     );
     expect![[r#"
         NAME | STATUS | VOLUME | CAPACITY | ACCESS MODES | STORAGECLASS | VOLUMEATTRIBUTESCLASS | AGE
-        a | Bound | v | 1Gi | RWO,ROX | fast | <none> | 2d2h"#]]
+        a | Bound | v | 1Gi | RWO,ROX | fast | <unset> | 2d2h"#]]
     .assert_eq(&table(&[claim], false));
+    let mut class = named(
+        "storage.k8s.io/v1",
+        "StorageClass",
+        json!({"provisioner": "x", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"}),
+    );
+    class["metadata"]["annotations"] = json!({"storageclass.kubernetes.io/is-default-class": "true"});
+    expect![[r#"
+        NAME | PROVISIONER | RECLAIMPOLICY | VOLUMEBINDINGMODE | ALLOWVOLUMEEXPANSION | AGE
+        a (default) | x | Delete | Immediate | false | 2d2h"#]]
+    .assert_eq(&table(&[class], false));
+    let class = json!({"value": 7, "preemptionPolicy": "Never"});
+    expect![[r#"
+        NAME | VALUE | GLOBAL-DEFAULT | AGE | PREEMPTIONPOLICY
+        a | 7 | false | 2d2h | Never"#]]
+    .assert_eq(&table(&[named("scheduling.k8s.io/v1", "PriorityClass", class)], false));
 }

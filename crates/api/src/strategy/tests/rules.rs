@@ -3,17 +3,23 @@
 mod config_data;
 mod custom_resource_definition;
 mod endpoint_slice;
+mod endpoints;
 mod event;
 mod horizontal_pod_autoscaler;
 mod ingress;
 mod ingress_class;
+mod limit_range;
+mod namespace;
 mod network_policy;
 mod node;
 mod pod;
+mod pod_disruption_budget;
 mod pod_network;
 mod pod_volumes;
 mod rbac;
+mod resource_quota;
 mod service;
+mod storage;
 mod workloads;
 
 use serde_json::{Value, json};

@@ -83,9 +83,10 @@ fn either(request: &Request, wanted: impl Fn(&str) -> bool, plain: impl Fn() -> 
     reply.fail(&negotiate::not_acceptable())
 }
 
-/// What there is: what is stored, and what is only asked.
+/// What there is: what is stored, what is only asked, and what is measured; that comes last, as its names are those of
+/// others.
 fn served() -> impl Iterator<Item = &'static Resource> {
-    table::all().iter().chain(table::reviews())
+    table::all().iter().chain(table::reviews()).chain(table::measured())
 }
 
 /// The rows of a group and version.

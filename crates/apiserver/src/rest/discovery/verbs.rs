@@ -5,6 +5,8 @@ use xebec_api::resource::Resource;
 use xebec_api::table;
 
 const STORED: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const STORED_ONE_BY_ONE: &[&str] = &["create", "delete", "get", "list", "patch", "update", "watch"];
+const READ: &[&str] = &["get", "list"];
 const PART: &[&str] = &["get", "patch", "update"];
 const CREATED: &[&str] = &["create"];
 const STREAM: &[&str] = &["create", "get"];
@@ -43,7 +45,12 @@ pub(super) struct Part {
 
 /// The verbs of a row.
 pub(super) fn of(row: &Resource) -> &'static [&'static str] {
-    if table::is_review(row) { CREATED } else { STORED }
+    match row {
+        row if table::is_review(row) => CREATED,
+        row if table::is_measured(row) => READ,
+        row if row.has_deletecollection() => STORED,
+        _ => STORED_ONE_BY_ONE,
+    }
 }
 
 /// The categories of a row.

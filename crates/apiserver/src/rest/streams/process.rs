@@ -41,15 +41,13 @@ impl Wanted {
 
 pub(super) async fn serve(server: &Arc<ApiServer>, stream: StreamRequest) -> Result<Response, ApiError> {
     let wanted = Wanted::of(&stream.query)?;
-    // Kubernetes takes a GET, which a WebSocket is, for a read.
-    let verb = if stream.request.method() == http::Method::GET { "get" } else { "create" };
     let (ctx, target) = (&stream.context, &stream.target);
     let container = stream.query.get("container").to_owned();
     let upgrade = match socket::upgrade(stream.request, &PROTOCOLS).await {
         Ok(upgrade) => upgrade,
         // What is wrong with the pod is said first, as a client that tries another way then asks for.
         Err(error) => {
-            return Err(server.check_pod_stream(ctx, verb, target, &container).await.err().unwrap_or(error));
+            return Err(server.check_pod_stream(ctx, target, &container).await.err().unwrap_or(error));
         }
     };
     let (sender, input) = mpsc::channel(WAITING);
@@ -65,11 +63,11 @@ pub(super) async fn serve(server: &Arc<ApiServer>, stream: StreamRequest) -> Res
             tty: wanted.tty,
             ..exec_request::Start::default()
         };
-        server.pod_exec(ctx, verb, start, ReceiverStream::new(input).map(exec_message).boxed()).await?
+        server.pod_exec(ctx, start, ReceiverStream::new(input).map(exec_message).boxed()).await?
     } else {
         let stdin = wanted.stdin;
         let start = attach_request::Start { namespace, pod, container, stdin, ..Default::default() };
-        server.pod_attach(ctx, verb, start, ReceiverStream::new(input).map(attach_message).boxed()).await?
+        server.pod_attach(ctx, start, ReceiverStream::new(input).map(attach_message).boxed()).await?
     };
     let tells_code = target.subresource == "exec";
     Ok(socket::open(upgrade, move |incoming, outgoing| async move {

@@ -73,7 +73,7 @@ async fn all_forms_say_the_same() {
     let plain = plain(&rest).await;
     assert_eq!(aggregated(&rest, V2, "apidiscovery.k8s.io/v2").await, plain);
     assert_eq!(aggregated(&rest, BETA, "apidiscovery.k8s.io/v2beta1").await, plain);
-    for row in table::all().iter().chain(table::reviews()) {
+    for row in table::all().iter().chain(table::reviews()).chain(table::measured()) {
         let name = json!(row.api_version());
         let wanted = format!("{name} \"{}\" ", row.plural);
         assert!(plain.iter().any(|line| line.starts_with(&wanted)), "{wanted}");
@@ -92,6 +92,10 @@ async fn a_resource_is_described_as_clients_need_it() {
             "kind": "Deployment", "shortNames": ["deploy"], "categories": ["all"],
             "verbs": ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]}))
     );
+    let core = rest.get("/api/v1").await.json();
+    let mut core = core["resources"].as_array().expect("resources").iter();
+    let namespaces = core.find(|resource| resource["name"] == "namespaces").expect("namespaces");
+    assert_eq!(namespaces["verbs"], json!(["create", "delete", "get", "list", "patch", "update", "watch"]));
     let scale = resources.iter().find(|resource| resource["name"] == "deployments/scale");
     assert_eq!(
         scale,

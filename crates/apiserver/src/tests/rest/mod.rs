@@ -4,6 +4,7 @@ mod access;
 mod bodies;
 mod discovery;
 mod matrix;
+mod metrics;
 mod openapi;
 mod reviews;
 mod streams;

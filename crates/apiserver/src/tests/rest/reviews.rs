@@ -86,7 +86,7 @@ async fn tokens_are_made_and_reviewed() {
     let keys = TokenKeys::from_pkcs8(&TokenKeys::generate().expect("a key")).expect("keys");
     rest.api.0.set_token_keys(keys);
     let accounts = "/api/v1/namespaces/default/serviceaccounts";
-    rest.send("POST", accounts, &json!({"metadata": {"name": "robot"}})).await;
+    let account = rest.send("POST", accounts, &json!({"metadata": {"name": "robot"}})).await.json();
     let request =
         json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}});
     let made = rest.send("POST", &format!("{accounts}/robot/token"), &request).await;
@@ -99,6 +99,9 @@ async fn tokens_are_made_and_reviewed() {
     };
     let reviewed = status(&rest, review(&token, json!(null))).await;
     assert_eq!(reviewed["user"]["username"], "system:serviceaccount:default:robot");
+    assert_eq!(reviewed["user"]["uid"], account["metadata"]["uid"]);
+    let credential = &reviewed["user"]["extra"]["authentication.kubernetes.io/credential-id"];
+    assert!(credential[0].as_str().is_some_and(|id| id.starts_with("JTI=")), "{reviewed}");
     assert_eq!(reviewed["audiences"], json!(["https://kubernetes.default.svc.cluster.local"]));
     let elsewhere = status(&rest, review(&token, json!(["somebody-else"]))).await;
     assert_eq!(elsewhere["authenticated"], false);

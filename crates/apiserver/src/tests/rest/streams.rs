@@ -2,6 +2,7 @@
 //! refused before there is one.
 
 use futures::SinkExt;
+use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -87,10 +88,37 @@ async fn what_is_refused_has_its_code_before_any_upgrade() {
     assert_eq!(nothing, "400 BadRequest: you must specify at least 1 of stdin, stdout, stderr");
     let stranger = rest.ask(Ask::new("GET", EXEC).by("eve", "")).await;
     assert!(
-        stranger
-            .failure()
-            .starts_with("403 Forbidden: pods/exec \"web\" is forbidden: User \"eve\" cannot get resource")
+        stranger.failure().starts_with(
+            "403 Forbidden: pods/exec \"web\" is forbidden: User \"eve\" cannot create resource"
+        )
     );
+}
+
+/// A WebSocket begins as a GET, which must not make it a read.
+#[tokio::test]
+async fn who_may_only_read_runs_nothing_and_who_may_create_does() {
+    let rest = rest().await;
+    let roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/default";
+    for (user, verb) in [("reader", "get"), ("runner", "create")] {
+        let resources = ["pods/exec", "pods/attach", "pods/portforward"];
+        let role = json!({"metadata": {"name": user}, "rules": [
+            {"apiGroups": [""], "resources": resources, "verbs": [verb]}]});
+        rest.send("POST", &format!("{roles}/roles"), &role).await;
+        let group = "rbac.authorization.k8s.io";
+        let binding = json!({"metadata": {"name": user},
+            "subjects": [{"kind": "User", "name": user, "apiGroup": group}],
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": user}});
+        rest.send("POST", &format!("{roles}/rolebindings"), &binding).await;
+    }
+    let pod = "/api/v1/namespaces/default/pods/web";
+    let attach = format!("{pod}/attach?container=a&stdout=true");
+    for path in [EXEC.to_owned(), attach, format!("{pod}/portforward?ports=80")] {
+        let told = async |user: &str| rest.ask(Ask::new("GET", &path).by(user, "people")).await.failure();
+        let reader = told("reader").await;
+        assert!(reader.contains("User \"reader\" cannot create resource \"pods/"), "{path}: {reader}");
+        let runner = told("runner").await;
+        assert_eq!(runner, "400 BadRequest: Upgrade request required: ask for a WebSocket", "{path}");
+    }
 }
 
 impl Rest {

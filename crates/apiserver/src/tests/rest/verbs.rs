@@ -55,6 +55,8 @@ async fn pages_go_on_and_an_expired_one_says_how() {
     assert_eq!(exact["items"].as_array().map(Vec::len), Some(3), "as it was");
     let future = rest.get(&format!("{MAPS}?resourceVersion=99999999")).await;
     assert_eq!((future.code, future.header("retry-after")), (504, "1"));
+    let cause = &future.json()["details"]["causes"][0]["reason"];
+    assert_eq!(cause, "ResourceVersionTooLarge", "informers look for it");
 }
 
 #[tokio::test]
@@ -217,6 +219,62 @@ async fn subresources_that_are_created() {
     done["spec"]["finalizers"] = json!([]);
     let finalized = rest.send("PUT", "/api/v1/namespaces/a/finalize", &done).await;
     assert_eq!((finalized.code, rest.get("/api/v1/namespaces/a").await.code), (200, 404));
+}
+
+/// A signer goes by it.
+#[tokio::test]
+async fn a_certificate_is_asked_for_by_whoever_asks() {
+    let rest = Rest::new().await;
+    let path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+    let asked =
+        json!({"request": "LS0tLS1CRUdJTg==", "usages": ["client auth"], "signerName": "example.com/s"});
+    let mut claimed = asked.clone();
+    claimed["username"] = "system:node:n1".into();
+    claimed["groups"] = json!(["system:nodes"]);
+    claimed["uid"] = "7".into();
+    let request = json!({"metadata": {"name": "a"}, "spec": claimed});
+    let made = rest.ask(Ask::new("POST", path).by("jane", "system:masters").json(&request)).await.json();
+    let mut wanted = asked;
+    wanted["username"] = "jane".into();
+    wanted["groups"] = json!(["system:masters", "system:authenticated"]);
+    assert_eq!(made["spec"], wanted);
+    let patch = r#"{"metadata": {"labels": {"a": "b"}}, "spec": {"username": "eve", "request": "AAAA"}}"#;
+    let patch = Ask::new("PATCH", &format!("{path}/a")).body("application/merge-patch+json", patch);
+    let patched = rest.ask(patch).await.json();
+    assert_eq!((&patched["spec"], &patched["metadata"]["labels"]["a"]), (&wanted, &json!("b")));
+}
+
+#[tokio::test]
+async fn a_namespace_keeps_its_pods_to_a_level_of_security() {
+    let rest = Rest::new().await;
+    let labels = json!({"pod-security.kubernetes.io/enforce": "baseline", "pod-security.kubernetes.io/warn": "restricted"});
+    let patch = json!({"metadata": {"labels": labels}}).to_string();
+    let patch = Ask::new("PATCH", "/api/v1/namespaces/default").body("application/merge-patch+json", patch);
+    assert_eq!(rest.ask(patch).await.code, 200);
+    let mut wrong = pod("a");
+    wrong["spec"]["hostNetwork"] = true.into();
+    wrong["spec"]["containers"][0]["securityContext"] = json!({"privileged": true});
+    expect![[
+        r#"403 Forbidden: pods "a" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true), privileged (container "a" must not set securityContext.privileged=true)"#
+    ]]
+    .assert_eq(&rest.send("POST", PODS, &wrong).await.failure());
+    let template = json!({"metadata": {"labels": {"a": "b"}}, "spec": wrong["spec"]});
+    let spec = json!({"selector": {"matchLabels": {"a": "b"}}, "template": template});
+    let deployments = "/apis/apps/v1/namespaces/default/deployments";
+    let made = rest.send("POST", deployments, &json!({"metadata": {"name": "web"}, "spec": spec})).await;
+    let warning = made.header("warning");
+    assert_eq!(made.code, 201, "what makes pods is only warned of");
+    assert!(
+        warning.starts_with(r#"299 - "would violate PodSecurity \"restricted:latest\": host namespaces"#),
+        "{warning}"
+    );
+    let fine = rest.send("POST", PODS, &pod("b")).await;
+    assert_eq!(fine.code, 201);
+    assert!(fine.header("warning").contains("runAsNonRoot != true"), "{}", fine.header("warning"));
+    let label = Ask::new("PATCH", &format!("{PODS}/b"))
+        .body("application/merge-patch+json", r#"{"metadata": {"labels": {"a": "b"}}}"#);
+    let label = rest.ask(label).await;
+    assert_eq!((label.code, label.header("warning")), (200, ""), "nothing changed that it is about");
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ pub(super) fn answer(
 pub(super) fn subject(target: &Target, question: &Object) -> Result<User, ApiError> {
     let groups = question.get(&["spec", "groups"]).and_then(Value::as_array);
     let groups = groups.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-    let user = User { name: question.text(&["spec", "user"]).to_owned(), groups };
+    let user = User { name: question.text(&["spec", "user"]).to_owned(), groups, ..User::default() };
     let mut causes = Vec::new();
     if user.name.is_empty() && user.groups.is_empty() {
         causes.push(FieldError::required("spec.user", "at least one of user or group must be specified"));

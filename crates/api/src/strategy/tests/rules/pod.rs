@@ -125,3 +125,26 @@ fn what_may_change_in_a_pod() {
         spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds
     "#]].assert_eq(&change_refused(&new, &old));
 }
+
+#[test]
+fn affinities_say_to_what_and_how_much() {
+    let affinity = json!({
+        "nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": 0, "preference": {"matchExpressions": [{"key": "a", "operator": "Near"}]}}]},
+        "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+            {"topologyKey": "a b", "namespaces": ["A"], "labelSelector": {"matchLabels": {"a": "-"}}}]},
+        "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": ""}],
+            "preferredDuringSchedulingIgnoredDuringExecution": [
+                {"weight": 101, "podAffinityTerm": {"topologyKey": "kubernetes.io/hostname"}}]}});
+    let refused = refused(&pod(json!({"affinity": affinity, "containers": [{"name": "a", "image": "b"}]})));
+    let short: Vec<&str> = refused.lines().map(|line| line.split(" must ").next().unwrap_or(line)).collect();
+    expect![[r#"
+        spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: Invalid value: 0:
+        spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchExpressions[0].operator: Unsupported value: "Near": supported values: "In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"
+        spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].labelSelector.matchLabels: Invalid value: "-": a valid label
+        spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].namespaces[0]: Invalid value: "A": a lowercase RFC 1123 label
+        spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Invalid value: "a b": name part
+        spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Required value: can not be empty
+        spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: Invalid value: 101:"#]]
+    .assert_eq(&short.join("\n"));
+}

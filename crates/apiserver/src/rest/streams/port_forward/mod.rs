@@ -18,9 +18,8 @@ use crate::ApiServer;
 const PROTOCOL: &str = "SPDY/3.1+portforward.k8s.io";
 
 pub(super) async fn serve(server: &Arc<ApiServer>, stream: StreamRequest) -> Result<Response, ApiError> {
-    let verb = if stream.request.method() == http::Method::GET { "get" } else { "create" };
     let (ctx, target) = (&stream.context, &stream.target);
     let upgrade = socket::upgrade(stream.request, &[PROTOCOL]).await;
-    let ports = server.pod_ports(ctx, verb, &target.namespace, &target.name, "").await?;
+    let ports = server.pod_ports(ctx, &target.namespace, &target.name, "").await?;
     Ok(socket::open(upgrade?, move |incoming, outgoing| session::run(ports, incoming, outgoing)))
 }
