@@ -129,11 +129,12 @@ impl LogStore {
     }
 
     fn entries(&self, from: u64, to: u64) -> Result<Vec<Entry>, Damage> {
+        let mut start = from;
         loop {
             let (from, on_disk, purged) = {
                 let recent = self.recent();
                 // What was purged may still be on the disk.
-                let from = from.max(recent.purged.map_or(0, |purged| purged.index + 1));
+                let from = start.max(recent.purged.map_or(0, |purged| purged.index + 1));
                 if from >= to {
                     return Ok(Vec::new());
                 }
@@ -147,8 +148,13 @@ impl LogStore {
             // just be written, so it comes from memory with the next read.
             let read = read_entries(&self.0.tree, from, on_disk);
             // A purge that began meanwhile removes what was being read.
-            if self.recent().purged == purged {
-                return read;
+            if self.recent().purged != purged {
+                continue;
+            }
+            // Of a log that does not begin at 0 (only openraft's own tests make one) all is in memory.
+            match read {
+                Ok(entries) if entries.is_empty() && from == 0 && on_disk < to => start = on_disk,
+                read => return read,
             }
         }
     }

@@ -8,6 +8,7 @@ use expect_test::expect;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use xebec_api::error::Reason;
 use xebec_api::object::Object;
