@@ -64,7 +64,7 @@ fn other_kinds() {
         json!([{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": ""}]);
     World::default()
         .with(job(failed))
-        .check("Job/sum", &expect!["Job sum has the condition Failed=True: BackoffLimitExceeded."]);
+        .check("Job/sum", &expect!["Job sum has failed: BackoffLimitExceeded."]);
     World::default().with(job(json!([]))).check(
         "Job/sum",
         &expect!["(well) Job sum has been there for 10m, and nothing says that it is not well."],
