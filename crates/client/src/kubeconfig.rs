@@ -192,14 +192,14 @@ mod tests {
     fn another_context_than_the_current_one_may_be_meant() {
         let yaml = "
             current-context: here
-            clusters: [{name: a, cluster: {server: 'https://a:1'}}, {name: b, cluster: {server: 'https://b:1'}}]
+            clusters: [{name: a, cluster: {server: 'http://127.0.0.1:1'}}, {name: b, cluster: {server: 'http://127.0.0.1:2'}}]
             contexts: [{name: here, context: {cluster: a}}, {name: there, context: {cluster: b, namespace: team}}]";
         let read = |context: Option<&str>| {
             let read = Kubeconfig::parse_context(yaml, Path::new("."), context);
             read.map(|read| format!("{} {}", read.servers[0], read.namespace))
         };
-        assert_eq!(read(None), Ok("https://a:1 default".to_owned()));
-        assert_eq!(read(Some("there")), Ok("https://b:1 team".to_owned()));
+        assert_eq!(read(None), Ok("http://127.0.0.1:1 default".to_owned()));
+        assert_eq!(read(Some("there")), Ok("http://127.0.0.1:2 team".to_owned()));
         assert_eq!(read(Some("x")), Err("contexts: there is none named \"x\"".to_owned()));
     }
 

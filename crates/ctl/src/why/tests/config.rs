@@ -67,7 +67,7 @@ fn other_kinds() {
         .check("Job/sum", &expect!["Job sum has failed: BackoffLimitExceeded."]);
     World::default().with(job(json!([]))).check(
         "Job/sum",
-        &expect!["(well) Job sum has been there for 10m, and nothing says that it is not well."],
+        &expect!["Job sum has been there for 10m, and has started no pod. Xebec may not run Jobs yet: see docs/compatibility.md. `xctl run NAME --image IMAGE --restart Never` runs a pod to its end."],
     );
 }
 
