@@ -41,9 +41,8 @@ struct Upstream {
 
 impl Upstream {
     async fn start(manner: Manner) -> Self {
-        let udp = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+        let (udp, tcp) = one_port().await;
         let address = udp.local_addr().expect("bound");
-        let tcp = TcpListener::bind(address).await.expect("the same port");
         let asked = Arc::new(AtomicUsize::new(0));
         let (counter, mut tasks) = (Arc::clone(&asked), JoinSet::new());
         tasks.spawn(async move {
@@ -74,6 +73,17 @@ impl Upstream {
 
     fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
+    }
+}
+
+/// A port that is free for both: the kernel picks one of UDP's, which a connection of another
+/// test may have by TCP.
+async fn one_port() -> (UdpSocket, TcpListener) {
+    loop {
+        let udp = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+        if let Ok(tcp) = TcpListener::bind(udp.local_addr().expect("bound")).await {
+            return (udp, tcp);
+        }
     }
 }
 
