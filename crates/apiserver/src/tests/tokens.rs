@@ -20,8 +20,10 @@ async fn with_keys() -> Fixture {
     fixture
 }
 
+/// As client-go asks for one.
 async fn token(fixture: &Fixture, spec: Value) -> Object {
-    let request = object(json!({"spec": spec}));
+    let empty = json!({"token": "", "expirationTimestamp": null});
+    let request = object(json!({"spec": spec, "status": empty}));
     let target = target("serviceaccounts", "bot").subresource("token");
     fixture.server.create(&admin(), &target, request).await.expect("a token")
 }
