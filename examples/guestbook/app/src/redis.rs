@@ -52,11 +52,13 @@ impl Redis {
 
     async fn call(&self, command: &[&str]) -> Result<Reply> {
         let mut slot = self.connection.lock().await;
-        let outcome = timeout(PATIENCE, self.exchange(&mut slot, command)).await;
+        // It is put back only with its answer read: where that fails, or the visitor who asked goes
+        // away, what is under way on it belongs to nobody, and is no answer to the next one.
+        let mut connection = slot.take();
+        let outcome = timeout(PATIENCE, self.exchange(&mut connection, command)).await;
         let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("no answer from {}", self.address)));
-        if outcome.is_err() {
-            // Whatever is under way on it belongs to nobody now.
-            *slot = None;
+        if outcome.is_ok() {
+            *slot = connection;
         }
         outcome
     }
@@ -173,5 +175,31 @@ mod tests {
         let redis = Redis::new(address, Some("wrong".to_owned()));
         let error = redis.ping().await.expect_err("refused");
         assert_eq!(format!("{error:#}"), "AUTH: redis says: WRONGPASS no");
+    }
+
+    /// The answer to somebody who went away is nobody else's.
+    #[tokio::test]
+    async fn who_goes_away_leaves_no_answer_behind() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let redis = Redis::new(listener.local_addr().expect("bound").to_string(), None);
+        let (gone, go_on) = tokio::sync::oneshot::channel();
+        let server = tokio::spawn(async move {
+            let accept = async || listener.accept().await.expect("a connection").0;
+            let mut first = accept().await;
+            let mut command = [0; 14];
+            first.read_exact(&mut command).await.expect("PING");
+            gone.send(()).expect("it is waited for");
+            first.write_all(b"+PONG\r\n").await.expect("sent");
+            let mut second = accept().await;
+            second.write_all(b"*0\r\n").await.expect("sent");
+            (first, second)
+        });
+        tokio::select! {
+            biased;
+            asked = go_on => asked.expect("it was asked"),
+            _ = redis.ping() => panic!("it was not to wait for the answer"),
+        }
+        assert_eq!(redis.range("entries", 9).await.expect("its own answer"), Vec::<String>::new());
+        server.await.expect("both were served");
     }
 }
