@@ -12,7 +12,7 @@ use crate::forward::Forwarder;
 use crate::neighbours;
 use crate::netlink::NetlinkError;
 use crate::nft::{self, Elements};
-use crate::ports::Reuse;
+use crate::ports::{self, Reuse};
 use crate::routes::Routes;
 use crate::routing;
 use crate::udp::{self, Datagrams};
@@ -145,12 +145,24 @@ impl Engine {
     }
 }
 
+/// Takes out of the kernel what a proxy that was killed has left there: where its table still
+/// is, the setting for ports, too. Not for a proxy that stops, which knows what it has set.
+///
+/// # Errors
+/// What the kernel refuses.
+pub fn clean_up(service_cidr: Ipv4Net) -> Result<(), NetlinkError> {
+    if nft::is_there()? {
+        ports::take_back();
+    }
+    remove_leftovers(service_cidr)
+}
+
 /// Takes everything out of the kernel that a proxy puts there, also one that was killed:
 /// the table, the rule and the routes. What is not there is no error.
 ///
 /// # Errors
 /// What the kernel refuses.
-pub fn remove_leftovers(service_cidr: Ipv4Net) -> Result<(), NetlinkError> {
+fn remove_leftovers(service_cidr: Ipv4Net) -> Result<(), NetlinkError> {
     nft::remove().and(routing::remove(service_cidr))
 }
 

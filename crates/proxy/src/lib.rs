@@ -23,6 +23,6 @@ mod udp;
 mod workers;
 
 pub use config::{Config, ConfigError, service_cidr};
-pub use engine::{EngineError, remove_leftovers};
+pub use engine::{EngineError, clean_up};
 pub use netlink::NetlinkError;
 pub use serve::{ProxyError, run};

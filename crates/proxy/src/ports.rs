@@ -34,6 +34,12 @@ impl Drop for Reuse {
     }
 }
 
+/// What is taken back for a proxy that was killed: nobody knows any more whether it was that
+/// which set it, but it is the default.
+pub(crate) fn take_back() {
+    change(EVERYWHERE, LOOPBACK);
+}
+
 /// Whether it was changed.
 fn change(from: &str, to: &str) -> bool {
     let known = fs::read_to_string(REUSE).unwrap_or_default();

@@ -148,5 +148,5 @@ async fn dns(stop: CancellationToken) -> anyhow::Result<()> {
 
 fn clean_up_proxy() -> anyhow::Result<()> {
     let services = xebec_proxy::service_cidr(variable)?;
-    Ok(xebec_proxy::remove_leftovers(services)?)
+    Ok(xebec_proxy::clean_up(services)?)
 }

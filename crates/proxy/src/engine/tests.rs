@@ -228,6 +228,18 @@ fn ports_are_used_again_soon() {
         engine.stop();
         assert_eq!(now().trim(), before);
     }
+    // One that was killed has left its table, and the setting.
+    let services = "10.43.0.0/16".parse().expect("a network");
+    lab.within("node", || std::fs::write(path, "1").expect("a sysctl"));
+    let clean_up = || lab.within("node", || clean_up(services).expect("cleaned up"));
+    let now = || lab.within("node", || std::fs::read_to_string(path)).expect("a sysctl");
+    clean_up();
+    assert_eq!(now().trim(), "1", "without a table no proxy was there");
+    let engine = lab.engine();
+    engine.apply(&[web(&BOTH[..1])]);
+    clean_up();
+    assert_eq!(now().trim(), "2");
+    engine.stop();
 }
 
 /// Others flush every table, and drop rules and routes that they do not know.
